@@ -1,0 +1,33 @@
+import { AppError } from "./errors.ts";
+
+type Brand<Name extends string> = string & { readonly __brand: Name };
+
+export type TenantId = Brand<"TenantId">;
+export type TaskId = Brand<"TaskId">;
+export type AgentId = Brand<"AgentId">;
+export type AssignmentId = Brand<"AssignmentId">;
+export type ConnectionId = Brand<"ConnectionId">;
+export type NodeId = Brand<"NodeId">;
+export type ApiKeyId = Brand<"ApiKeyId">;
+export type LaneId = Brand<"LaneId">;
+
+/** Makes a fresh UUIDv7 (RFC 9562, section 5.7). An argument wherever ids are made, so that tests can fix it. */
+export type NewId = () => string;
+
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** True for a UUID in its canonical lower-case form, of any version. */
+export function isUuid(value: string): boolean {
+  return uuidPattern.test(value);
+}
+
+/**
+ * Reads an id from outside. Upper case is accepted and folded.
+ *
+ * @throws AppError `not_found` for what is no UUID: an id that can't exist names nothing.
+ */
+export function parseId<Id extends string>(value: string, noun: string): Id {
+  const folded = value.toLowerCase();
+  if (!isUuid(folded)) throw new AppError("not_found", `no ${noun} ${JSON.stringify(value.slice(0, 80))}`);
+  return folded as Id;
+}
