@@ -1,0 +1,60 @@
+import { defineConfig } from "vitest/config";
+
+// Workspace packages export their TypeScript under the condition `source`: nothing is built before a test runs.
+const resolve = { conditions: ["source", "module", "node", "development|production"] };
+const ssr = {
+  resolve: { conditions: ["source", "module", "node", "development|production"], externalConditions: ["source"] },
+};
+const integrationFiles = "**/*.int.test.ts";
+const endToEndFiles = "**/*.e2e.test.ts";
+const ignoredFiles = ["**/node_modules/**", "**/dist/**"];
+const servicesSetup = "packages/testing/src/vitest-services.ts";
+// Node strips the types of what tests hand to worker threads and child processes; they need the condition too.
+const execArgv = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve,
+        ssr,
+        test: {
+          name: "unit",
+          include: ["**/*.test.ts"],
+          exclude: [...ignoredFiles, integrationFiles, endToEndFiles],
+          execArgv,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: "integration",
+          include: [integrationFiles],
+          exclude: ignoredFiles,
+          globalSetup: servicesSetup,
+          execArgv,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: "e2e",
+          include: [endToEndFiles],
+          exclude: ignoredFiles,
+          globalSetup: servicesSetup,
+          execArgv,
+          maxWorkers: 1,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
