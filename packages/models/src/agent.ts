@@ -1,0 +1,83 @@
+import { z } from "zod";
+import type { AgentId } from "./ids.ts";
+import { nameSchema, tagsSchema } from "./text.ts";
+
+export const agentKinds = ["coordinator", "worker", "monitor"] as const;
+export const availabilities = ["available", "busy", "draining"] as const;
+export const healthStates = ["healthy", "degraded", "unreachable"] as const;
+export const adminStates = ["active", "paused", "revoked"] as const;
+
+export type AgentKind = (typeof agentKinds)[number];
+export type Availability = (typeof availabilities)[number];
+export type Health = (typeof healthStates)[number];
+export type AdminState = (typeof adminStates)[number];
+
+export const capabilitySchema = z.object({
+  name: nameSchema,
+  level: z.int().min(1).max(100).default(1),
+  /** What one task of this capability costs, in micro-dollars. Absent: unknown. */
+  costMicroUsd: z.int().min(0).max(1_000_000_000_000).optional(),
+  tags: tagsSchema.optional(),
+});
+
+export type Capability = z.infer<typeof capabilitySchema>;
+
+const metadataSchema = z
+  .record(z.string(), z.unknown())
+  .refine((value) => JSON.stringify(value).length <= 65_536, "must be at most 65536 bytes as JSON")
+  .refine((value) => !JSON.stringify(value).includes("\\u0000"), "must not hold U+0000");
+
+const loadSchema = z.object({
+  cpu: z.number().min(0).optional(),
+  memory: z.number().min(0).optional(),
+  queue: z.number().min(0).optional(),
+});
+
+export type AgentLoad = z.infer<typeof loadSchema>;
+
+const capabilitiesSchema = z
+  .array(capabilitySchema)
+  .max(100)
+  .refine((list) => new Set(list.map((item) => item.name)).size === list.length, "names a capability twice");
+
+/** What AGENT_REGISTER and `POST /agents` carry. Registering a name again updates the same agent. */
+export const agentRegistrationSchema = z.object({
+  name: nameSchema,
+  kind: z.enum(agentKinds).default("worker"),
+  capabilities: capabilitiesSchema,
+  maxConcurrency: z.int().min(1).max(1000).default(1),
+  metadata: metadataSchema.optional(),
+});
+
+export type AgentRegistration = z.infer<typeof agentRegistrationSchema>;
+
+/** What AGENT_UPDATE and `PATCH /agents/{id}` carry: what is absent stays as it is. */
+export const agentUpdateSchema = z.object({
+  capabilities: capabilitiesSchema.optional(),
+  maxConcurrency: z.int().min(1).max(1000).optional(),
+  availability: z.enum(availabilities).optional(),
+  load: loadSchema.optional(),
+  metadata: metadataSchema.optional(),
+});
+
+export type AgentUpdate = z.infer<typeof agentUpdateSchema>;
+
+/** An agent as every door shows it. Times are RFC 3339 UTC with milliseconds. */
+export interface Agent {
+  readonly id: AgentId;
+  readonly name: string;
+  readonly kind: AgentKind;
+  readonly capabilities: readonly Capability[];
+  readonly maxConcurrency: number;
+  readonly inFlight: number;
+  readonly connection: "connected" | "disconnected";
+  readonly availability: Availability;
+  readonly health: Health;
+  readonly admin: AdminState;
+  readonly load: AgentLoad;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** `push`: tasks are sent over the socket. `pull`: the agent claims them (MCP). */
+  readonly delivery: "push" | "pull";
+  readonly registeredAt: string;
+  readonly lastSeenAt: string;
+}

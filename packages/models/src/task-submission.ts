@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { assignmentStrategies, requirementsSchema } from "./requirements.ts";
+import { nameSchema, textSchema } from "./text.ts";
+
+/** Largest `input` and `output` of a task, as JSON text in UTF-8. Larger things travel as contexts. */
+export const maxTaskJsonBytes = 1_048_576;
+export const maxOutputSchemaBytes = 65_536;
+export const maxBatchTasks = 500;
+
+/** RFC 3339 with an offset, between the years 1970 and 9999. */
+export const timeSchema = z.iso
+  .datetime({ offset: true })
+  .refine((value) => Number.isFinite(Date.parse(value)), "is no time");
+
+/** A dependency: a task's id, or `ref:<name>` of another task of the same batch. */
+const dependencySchema = z.string().regex(/^(ref:.{1,128}|[0-9a-fA-F-]{36})$/, 'must be a task id or "ref:<name>"');
+
+/** The body of `POST /api/v1/tasks`, and TASK_SUBMIT's `task`. Unknown fields are ignored. */
+export const taskSubmissionSchema = z.object({
+  type: nameSchema,
+  title: textSchema(200).optional(),
+  input: z.unknown().optional(),
+  requirements: requirementsSchema.optional(),
+  strategy: z.enum(assignmentStrategies).default("capability_match"),
+  priority: z.int().min(0).max(9).default(5),
+  deadline: timeSchema.optional(),
+  notBefore: timeSchema.optional(),
+  maxAttempts: z.int().min(1).max(20).default(3),
+  timeoutMs: z.int().min(1_000).max(86_400_000).default(600_000),
+  dependsOn: z.array(dependencySchema).max(100).default([]),
+  outputSchema: z.union([z.record(z.string(), z.unknown()), z.boolean()]).optional(),
+  labels: z.array(textSchema(64)).max(20).default([]),
+  /** The sender's own name for this task within its batch. */
+  ref: textSchema(128).optional(),
+});
+
+export type TaskSubmission = z.infer<typeof taskSubmissionSchema>;

@@ -1,0 +1,25 @@
+import { z } from "zod";
+
+/**
+ * A string that Postgres can keep as text: 1 to `maxLength` UTF-16 units, no U+0000 and no lone surrogate. What is
+ * filtered, shown or logged is of this kind; users' JSON is not.
+ */
+export function textSchema(maxLength: number): z.ZodString {
+  return z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .refine((value) => !value.includes("\u0000") && value.isWellFormed(), "must not hold U+0000 or a lone surrogate");
+}
+
+/** Names of agents, capabilities and task types: 1–128 of letters, digits and `. _ : / -`, so that they can be topics. */
+export const nameSchema: z.ZodString = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^[A-Za-z0-9._:/-]+$/, "may hold letters, digits and . _ : / - only");
+
+/** Tags of a capability, and the tags a task asks for: up to 50 of them, compared as strings, case-sensitive. */
+export const tagsSchema: z.ZodType<Readonly<Record<string, string>>> = z
+  .record(textSchema(128), textSchema(256))
+  .refine((tags) => Object.keys(tags).length <= 50, "at most 50 tags");
