@@ -1,0 +1,20 @@
+export { type Clock, systemClock } from "./clock.ts";
+export {
+  type EnvReader,
+  envReader,
+  type IntBounds,
+  type ListBounds,
+  required,
+  type StringBounds,
+  type UrlBounds,
+} from "./env-reader.ts";
+export { createHealth, type Health, type HealthOptions } from "./health.ts";
+export { errorResponse, httpStatusOf, requestIdOf } from "./http-error.ts";
+export { createNudge, type Nudge } from "./nudge.ts";
+export type { Probe, ProbeResult } from "./probe.ts";
+export { type LoopOptions, runLoop } from "./run-loop.ts";
+export { Secret } from "./secret.ts";
+export { type HttpOptions, type HttpServer, serveHttp } from "./serve-http.ts";
+export { type ForceReason, type ShutdownOptions, type SignalSource, shutdownSignal } from "./shutdown-signal.ts";
+export { sleep } from "./sleep.ts";
+export { createUuidV7, type UuidV7Options } from "./uuid-v7.ts";
