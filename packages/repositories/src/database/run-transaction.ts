@@ -1,0 +1,89 @@
+import { AppError, assert, isUuid } from "@devmesh/models";
+import type pg from "pg";
+import type { OwnerSession, Transaction, TransactionScope } from "./database.ts";
+import { toDatabaseError } from "./database-errors.ts";
+import { runStatement, type StatementNames } from "./run-statement.ts";
+
+/**
+ * Runs `work` between begin and commit on a connection that nobody else uses meanwhile. A statement that is sent after
+ * the end is a failed assertion.
+ */
+export async function runTransaction<T>(
+  session: { readonly client: pg.ClientBase; readonly names: StatementNames },
+  scope: TransactionScope,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  const { client, names } = session;
+  let isOpen = true;
+  const now = await begin(client, scope);
+  const tx: Transaction = {
+    now,
+    query: async (statement) => {
+      assert(isOpen, "a statement after the end of its transaction");
+      return runStatement(client, names, statement);
+    },
+  };
+  try {
+    const result = await work(tx);
+    isOpen = false;
+    await commit(client);
+    return result;
+  } catch (error) {
+    isOpen = false;
+    // After a lost connection the server rolls back by itself; a failed commit has been rolled back already.
+    await client.query("rollback").catch(() => undefined);
+    throw error;
+  }
+}
+
+/** An owner's session on a connection that nobody else uses meanwhile. */
+export function createOwnerSession(client: pg.ClientBase): OwnerSession {
+  return {
+    // Unnamed: a migration changes what the statements after it mean.
+    query: async (statement) => runStatement(client, () => undefined, statement),
+    runScript: async (script) => {
+      try {
+        await client.query(script);
+      } catch (error) {
+        throw toDatabaseError(error);
+      }
+    },
+  };
+}
+
+/** Begin, role, tenants and the clock in one round trip: one simple query, so values stand in its text, checked before. */
+async function begin(client: pg.ClientBase, scope: TransactionScope): Promise<Date> {
+  const tenants = scope.role === "devmesh_app" ? scope.tenants : [];
+  for (const tenant of tenants) assert(isUuid(tenant), `tenant ${JSON.stringify(tenant)} is no uuid`);
+  const script = `begin; select set_config('role', '${scope.role}', true), set_config('devmesh.tenants', '${tenants.join(",")}', true), now()::timestamptz(3) as now`;
+  try {
+    // A script of several statements gives several results, which the types of pg don't know.
+    const results: unknown = await client.query(script);
+    return readNow(results);
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined);
+    throw toDatabaseError(error);
+  }
+}
+
+function readNow(results: unknown): Date {
+  const last: unknown = Array.isArray(results) ? results.at(-1) : undefined;
+  const rows = (last as { readonly rows?: readonly { readonly now?: unknown }[] } | undefined)?.rows;
+  const now = rows?.[0]?.now;
+  assert(now instanceof Date, "begin gives the transaction's time");
+  return now;
+}
+
+async function commit(client: pg.ClientBase): Promise<void> {
+  const { command } = await client.query("commit").catch(throwCommitError);
+  assert(command === "COMMIT", "a statement of the transaction failed, and its error was not passed on");
+}
+
+function throwCommitError(caught: unknown): never {
+  const error = toDatabaseError(caught);
+  if (error.code !== "unavailable" && error.code !== "deadline_exceeded") throw error;
+  throw new AppError("unavailable", "the connection was lost at the commit", {
+    reason: "commit_unknown",
+    cause: caught,
+  });
+}

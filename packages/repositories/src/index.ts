@@ -1,0 +1,23 @@
+export type {
+  Database,
+  OwnerSession,
+  Queryable,
+  QueryResult,
+  Transaction,
+  TransactionScope,
+} from "./database/database.ts";
+export { violatedConstraint } from "./database/database-errors.ts";
+export { openPglite, type PgliteOptions } from "./database/drivers/pglite.ts";
+export { openPostgres, type PostgresOptions } from "./database/drivers/postgres.ts";
+export { lockFolder } from "./database/folder-lock.ts";
+export {
+  type Column,
+  type ColumnType,
+  joinSql,
+  Sql,
+  type SqlParameter,
+  type SqlValue,
+  sql,
+  unnest,
+} from "./database/sql.ts";
+export { migrate, migrationsDir } from "./migrate.ts";
