@@ -1,0 +1,40 @@
+import { afterAll, beforeAll } from "vitest";
+import { waitFor } from "./wait-for.ts";
+
+/** What a test may leave open: connections, listeners, processes, timers. Named as Node's async resources are. */
+const watchedResources = new Set(["TCPSocketWrap", "TCPServerWrap", "UDPWrap", "ProcessWrap", "Timeout"]);
+/** Sockets take a moment to close. */
+const settleMs = 2_000;
+
+/** Call it at the top of a test file: the file fails if a socket, server, process or timer that it opened stays open. */
+export function checkLeaks(): void {
+  let before = new Map<string, number>();
+  beforeAll(() => {
+    before = countResources();
+  });
+  afterAll(async () => {
+    try {
+      await waitFor(() => findLeaks(before).length === 0, { timeoutMs: settleMs });
+    } catch {
+      throw new Error(`still open after the last test: ${findLeaks(before).join(", ")}`);
+    }
+  });
+}
+
+function findLeaks(before: ReadonlyMap<string, number>): readonly string[] {
+  const leaks: string[] = [];
+  for (const [resource, count] of countResources()) {
+    const more = count - (before.get(resource) ?? 0);
+    if (more > 0) leaks.push(`${more} ${resource}`);
+  }
+  return leaks;
+}
+
+/** A timer that doesn't keep the process alive isn't counted by Node, and is none of ours. */
+function countResources(): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const resource of process.getActiveResourcesInfo()) {
+    if (watchedResources.has(resource)) counts.set(resource, (counts.get(resource) ?? 0) + 1);
+  }
+  return counts;
+}
