@@ -16,6 +16,7 @@ export {
   type Health,
   healthStates,
 } from "./agent.ts";
+export type { AssignmentScope, Candidate, PassedOver, QueuedTask, SlotPick, TakenSlot } from "./assigning.ts";
 export {
   AppError,
   type AppErrorOptions,
@@ -41,7 +42,16 @@ export {
   type TenantId,
 } from "./ids.ts";
 export { assertStorableJson, canonicalJson, maxJsonDepth, utf8Bytes } from "./json.ts";
+export type {
+  CancelNotice,
+  LedgerAssignment,
+  LedgerChange,
+  LedgerEntry,
+  NewEvent,
+  NewResult,
+} from "./ledger.ts";
 export { type Fit, findMisfit, type MatchableAgent, type Misfit, measureFit } from "./matching.ts";
+export type { IdempotencyClaim, IdempotencyRecord, NewTask } from "./new-task.ts";
 export { parseWith } from "./parse.ts";
 export {
   type AssignmentStrategy,

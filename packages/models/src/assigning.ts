@@ -1,0 +1,61 @@
+import type { AgentId, AssignmentId, LaneId, NodeId, TaskId, TenantId } from "./ids.ts";
+import type { AssignmentStrategy } from "./requirements.ts";
+import type { AssignmentWhy } from "./task.ts";
+
+/** Where assigning looks: lanes that got a task, agents that got a slot. */
+export interface AssignmentScope {
+  readonly lanes: readonly { readonly tenantId: TenantId; readonly laneId: LaneId }[];
+  readonly agents: readonly { readonly tenantId: TenantId; readonly agentId: AgentId }[];
+}
+
+/** An agent with a free slot that fits a lane: one row for each lane that it fits. */
+export interface Candidate {
+  readonly tenantId: TenantId;
+  readonly laneId: LaneId;
+  readonly agentId: AgentId;
+  readonly agentName: string;
+  readonly levelGap: number;
+  /** Undefined where the agent states no cost. */
+  readonly costMicroUsd: number | undefined;
+  readonly inFlight: number;
+  readonly maxConcurrency: number;
+  readonly lastAssignedAt: Date | undefined;
+}
+
+/** A task at the head of its lane, locked for this transaction. */
+export interface QueuedTask {
+  readonly tenantId: TenantId;
+  readonly taskId: TaskId;
+  readonly laneId: LaneId;
+  readonly strategy: AssignmentStrategy;
+  /** Lower comes first. */
+  readonly rank: number;
+}
+
+/** How many agents a lane passes over, by reason. */
+export interface PassedOver {
+  readonly tenantId: TenantId;
+  readonly laneId: LaneId;
+  readonly reason: string;
+  readonly count: number;
+}
+
+/** A task and the agent chosen for it: taken only if the slot is still free when it is written. */
+export interface SlotPick {
+  readonly tenantId: TenantId;
+  readonly taskId: TaskId;
+  readonly agentId: AgentId;
+  readonly assignmentId: AssignmentId;
+  readonly strategy: AssignmentStrategy;
+  readonly why: AssignmentWhy;
+}
+
+/** An assignment that was written. `nodeId` is the node that holds the agent's connection. */
+export interface TakenSlot {
+  readonly tenantId: TenantId;
+  readonly taskId: TaskId;
+  readonly agentId: AgentId;
+  readonly assignmentId: AssignmentId;
+  readonly seq: number;
+  readonly nodeId: NodeId | undefined;
+}

@@ -1,0 +1,57 @@
+import type { Requirements, UnassignedBecause, UnassignedReason } from "@devmesh/models";
+
+/** How the agents of a tenant stand to a lane: the number of those that each reason keeps from it. */
+export interface LaneStanding {
+  readonly requirements: Requirements;
+  readonly agents: number;
+  readonly byReason: Readonly<Partial<Record<UnassignedReason, number>>>;
+}
+
+/** From the nearest miss to the farthest: what is told is what is missing least. */
+const nearestFirst: readonly UnassignedReason[] = [
+  "budget",
+  "limit",
+  "busy",
+  "unreachable",
+  "disconnected",
+  "paused",
+  "rejected",
+  "tags",
+  "level",
+  "capability",
+  "agent",
+];
+
+/** Says why a queued task has no agent, by the agents that came nearest. */
+export function explainUnassigned(standing: LaneStanding): UnassignedBecause {
+  if (standing.agents === 0) return { reason: "no_agent", message: "no agent is registered" };
+  const reason = nearestFirst.find((one) => (standing.byReason[one] ?? 0) > 0);
+  // every agent fits and is free: the task is about to be assigned
+  if (reason === undefined) return { reason: "busy", message: "an agent is free and will get it next" };
+  return { reason, message: describe(reason, standing) };
+}
+
+function describe(reason: UnassignedReason, { requirements, agents, byReason }: LaneStanding): string {
+  const count = byReason[reason] ?? 0;
+  const capabilities = requirements.capabilities.join(", ");
+  switch (reason) {
+    case "agent":
+      return `no agent is named ${requirements.agent}`;
+    case "capability":
+      return `none of the ${agents} agents has the capability ${capabilities}`;
+    case "level":
+      return `no agent has ${capabilities} at level ${requirements.minLevel} or above; ${count} are below it`;
+    case "tags":
+      return `no agent has ${capabilities} with the tags ${JSON.stringify(requirements.tags)}`;
+    case "rejected":
+      return `each of the ${count} fitting agents rejected it or let it lie`;
+    case "paused":
+      return `each of the ${count} fitting agents is paused or revoked`;
+    case "disconnected":
+      return `each of the ${count} fitting agents is disconnected`;
+    case "unreachable":
+      return `each of the ${count} fitting agents is unreachable`;
+    default:
+      return `each of the ${count} fitting agents is busy`;
+  }
+}

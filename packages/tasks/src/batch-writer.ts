@@ -1,0 +1,109 @@
+import { AppError, assert } from "@devmesh/models";
+
+/** Gathers what is asked for one by one and does it together. */
+export interface BatchWriter<Item, Result> {
+  /**
+   * @throws AppError `resource_exhausted` when too much is waiting already; else what the work threw.
+   */
+  add(item: Item): Promise<Result>;
+}
+
+export interface BatchWriterOptions<Item, Result> {
+  /** Results in the order of the items. */
+  readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;
+  readonly maxBatch: number;
+  /** How many batches may be under way at once. */
+  readonly concurrency: number;
+  /** How many may wait. */
+  readonly maxWaiting: number;
+  /** How much an item counts towards `maxBatch`; 1 unless said otherwise. */
+  readonly weigh?: (item: Item) => number;
+}
+
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit: what is added in one turn of the event loop goes together, and what comes while a batch is under way
+ * goes with the next. A batch that fails for another reason than an absent database is done again item by item, so that
+ * one bad item harms no other.
+ */
+export function createBatchWriter<Item, Result>(options: BatchWriterOptions<Item, Result>): BatchWriter<Item, Result> {
+  const waiting: Waiting<Item, Result>[] = [];
+  let running = 0;
+  let isScheduled = false;
+
+  function schedule(): void {
+    if (isScheduled || running >= options.concurrency || waiting.length === 0) return;
+    isScheduled = true;
+    setImmediate(() => {
+      isScheduled = false;
+      void flush();
+    });
+  }
+
+  async function flush(): Promise<void> {
+    const batch = takeBatch(waiting, options);
+    if (batch.length === 0) return;
+    running++;
+    schedule();
+    try {
+      await settle(batch, options.run);
+    } finally {
+      running--;
+      schedule();
+    }
+  }
+
+  return {
+    add(item) {
+      if (waiting.length >= options.maxWaiting) {
+        const message = `${waiting.length} writes are waiting, the limit is ${options.maxWaiting}`;
+        return Promise.reject(new AppError("resource_exhausted", message, { retryAfterMs: 1_000 }));
+      }
+      return new Promise<Result>((resolve, reject) => {
+        waiting.push({ item, resolve, reject });
+        schedule();
+      });
+    },
+  };
+}
+
+function takeBatch<Item, Result>(
+  waiting: Waiting<Item, Result>[],
+  { maxBatch, weigh = () => 1 }: BatchWriterOptions<Item, Result>,
+): Waiting<Item, Result>[] {
+  let weight = 0;
+  let count = 0;
+  for (const { item } of waiting) {
+    weight += weigh(item);
+    if (count > 0 && weight > maxBatch) break;
+    count++;
+  }
+  return waiting.splice(0, count);
+}
+
+async function settle<Item, Result>(
+  batch: readonly Waiting<Item, Result>[],
+  run: BatchWriterOptions<Item, Result>["run"],
+): Promise<void> {
+  try {
+    const results = await run(batch.map(({ item }) => item));
+    assert(results.length === batch.length, `${results.length} results for ${batch.length} writes`);
+    for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
+  } catch (error) {
+    if (batch.length === 1 || isPointless(error)) {
+      for (const { reject } of batch) reject(error);
+      return;
+    }
+    for (const one of batch) await settle([one], run);
+  }
+}
+
+/** Without a database one by one fails as well, and more slowly. */
+function isPointless(error: unknown): boolean {
+  return error instanceof AppError && (error.code === "unavailable" || error.code === "deadline_exceeded");
+}

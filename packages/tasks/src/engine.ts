@@ -1,0 +1,269 @@
+import {
+  type AgentId,
+  type ApiKeyId,
+  AppError,
+  type AssignmentScope,
+  assert,
+  maxBatchTasks,
+  type NewId,
+  type Task,
+  type TaskId,
+  type TenantId,
+  toRequirements,
+} from "@devmesh/models";
+import { type Assigner, createAssigner } from "./assignment/assigner.ts";
+import { type BatchWriter, createBatchWriter } from "./batch-writer.ts";
+import { createLanes, type Lanes } from "./lanes.ts";
+import { freedSlots, movedTo } from "./life/changes.ts";
+import { type Settled, settle } from "./life/settle.ts";
+import type { AgentOperation, MeshOperation, MeshWord, Operation, Outcome } from "./operation.ts";
+import type { OutputSchemas } from "./output-schema/output-schemas.ts";
+import type { AgentSlotRef, EngineHints, LedgerStore, TaskRef } from "./store.ts";
+import { checkSubmission } from "./submission/check-submission.ts";
+import type { Draft } from "./submission/new-task.ts";
+import { type Resolved, resolveBatch } from "./submission/resolve-batch.ts";
+import { hashBody, type Submission, type SubmitResult, type Submitted, submit } from "./submission/submit.ts";
+
+/** Who submits, and what travels along. */
+export interface SubmitContext {
+  readonly tenantId: TenantId;
+  /** The API key that speaks: keys of idempotency belong to it. */
+  readonly principalId: ApiKeyId;
+  readonly idempotencyKey?: string | undefined;
+  readonly traceparent?: string | undefined;
+  /** The task that this one is delegated from. */
+  readonly parentId?: TaskId | undefined;
+}
+
+/** The task engine of one process: everything that changes a task goes through it. */
+export interface TaskEngine extends AsyncDisposable {
+  /**
+   * Submits one task; resolves after the commit. An assignment is tried at once, but not waited for.
+   *
+   * @throws AppError `invalid_argument`; `conflict`, reason `idempotency_key_reused`; `unavailable`.
+   */
+  submit(context: SubmitContext, submission: unknown): Promise<{ readonly task: Task; readonly isReplay: boolean }>;
+  /** Submits 1–500 tasks in one transaction; each has its own result, in order, and a bad one stops no other. */
+  submitBatch(
+    context: SubmitContext,
+    submissions: readonly unknown[],
+  ): Promise<{ readonly results: readonly SubmitResult[]; readonly isReplay: boolean }>;
+  /** Carries out what an agent says about an assignment; resolves after the commit. */
+  perform(operation: AgentOperation): Promise<Outcome>;
+  /** Cancels a task and all that was delegated from it. A final task stays as it is. */
+  cancel(ref: TaskRef, reason: string): Promise<Outcome>;
+  /** Puts a failed task back to the start with fresh attempts. */
+  redrive(ref: TaskRef): Promise<Outcome>;
+  /** Gives back what an agent holds, uncounted; with `offeredOnly` what it has not accepted yet. */
+  release(slot: AgentSlotRef, how: { readonly offeredOnly: boolean; readonly reason: string }): Promise<void>;
+  /** Looks for tasks for agents that came free, and for agents for lanes that got tasks. Never waits. */
+  requestAssignment(scope: AssignmentScope): void;
+  /** One round of what time brings: leases, accept windows, deadlines, scheduled tasks, what a dead process left. */
+  sweep(): Promise<{ readonly nextDueInMs: number | undefined; readonly done: number }>;
+}
+
+export interface TaskEngineDeps {
+  readonly store: LedgerStore;
+  readonly hints: EngineHints;
+  readonly outputSchemas: OutputSchemas;
+  readonly newId: NewId;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** Milliseconds of a clock, for caches only; what is written uses the database's time. */
+  readonly now: () => number;
+  readonly leaseMs: number;
+  readonly acceptMs: number;
+  /** Told of what failed in the background. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Tasks of one commit; more make it slow to take back. Judgement, near what a round trip costs. */
+const maxBatch = 500;
+/** Due things handled in one transaction of the sweep. */
+const sweepBatch = 500;
+
+/** Makes the engine of a process; nothing runs until it is asked. */
+export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
+  const assigner = createAssigner({
+    ...deps,
+    onTaken(taken) {
+      deps.hints.assigned(taken);
+      deps.hints.changed(taken);
+    },
+  });
+  const lanes = createLanes(deps.store, deps.now);
+  const submissions = createBatchWriter<Submission, Submitted | { readonly error: AppError }>({
+    run: async (batch) => announceSubmitted(await submit(deps.store, batch), { deps, assigner }),
+    maxBatch,
+    concurrency: 2,
+    maxWaiting: 5_000,
+    weigh: ({ tasks }) => tasks.length,
+  });
+  const settleAndAnnounce = async (batch: readonly Operation[]): Promise<readonly Outcome[]> =>
+    announceSettled(await settle(deps.store, batch, deps.random), { deps, assigner });
+  const frames = createBatchWriter<AgentOperation, Outcome>({
+    run: settleAndAnnounce,
+    maxBatch,
+    concurrency: 2,
+    maxWaiting: 50_000,
+  });
+  const words = createBatchWriter<MeshOperation, Outcome>({
+    run: settleAndAnnounce,
+    maxBatch,
+    concurrency: 1,
+    maxWaiting: 50_000,
+  });
+  const say = ({ tenantId, taskId }: TaskRef, word: MeshWord): Promise<Outcome> =>
+    words.add({ tenantId, taskId, word });
+
+  return {
+    async submit(context, submission) {
+      const { results, isReplay } = await submitAll({ deps, lanes, submissions }, context, [submission]);
+      const [result] = results;
+      assert(result !== undefined, "a submission has a result");
+      if ("error" in result) throw new AppError(result.error.code, result.error.message, result.error);
+      return { task: result.task, isReplay };
+    },
+    submitBatch(context, batch) {
+      if (batch.length < 1 || batch.length > maxBatchTasks) {
+        const message = `a batch of ${batch.length} tasks: it may hold 1 to ${maxBatchTasks}`;
+        return Promise.reject(new AppError("invalid_argument", message, { details: [{ path: "tasks", message }] }));
+      }
+      return submitAll({ deps, lanes, submissions }, context, batch);
+    },
+    perform: (operation) => performValidated({ deps, frames }, operation),
+    cancel: (ref, reason) => say(ref, { kind: "cancel", reason }),
+    redrive: async (ref) => say(ref, { kind: "redrive", blocked: await hasOpenDependencies(deps.store, ref) }),
+    release: (slot, how) =>
+      release(deps.store, slot, (ref) => say(ref, { kind: "release", agentId: slot.agentId, ...how })),
+    requestAssignment: (scope) => assigner.request(scope),
+    sweep: () => sweep(deps.store, { say, assigner }),
+    [Symbol.asyncDispose]: () => assigner[Symbol.asyncDispose](),
+  };
+}
+
+interface Announcing {
+  readonly deps: TaskEngineDeps;
+  readonly assigner: Assigner;
+}
+
+function announceSubmitted<Result extends Submitted | { readonly error: AppError }>(
+  results: readonly Result[],
+  { deps, assigner }: Announcing,
+): readonly Result[] {
+  const created = results.flatMap((result) => ("created" in result ? result.created : []));
+  if (created.length === 0) return results;
+  assigner.request({ lanes: created.filter(({ state }) => state === "queued"), agents: [] });
+  deps.hints.changed(created.map(({ tenantId, id }) => ({ tenantId, taskId: id })));
+  announceDue(
+    created.map(({ wakeAt }) => wakeAt),
+    deps.hints,
+  );
+  return results;
+}
+
+function announceSettled({ outcomes, changes }: Settled, { deps, assigner }: Announcing): readonly Outcome[] {
+  if (changes.length === 0) return outcomes;
+  const queued = movedTo(changes, "queued");
+  const lanes =
+    queued.length === 0 ? [] : changes.filter(({ after }) => after.state === "queued").map(({ after }) => after);
+  assigner.request({ lanes, agents: freedSlots(changes) });
+  deps.hints.changed(changes.filter(({ events }) => events.length > 0).map(({ after }) => after));
+  const mailed = changes.flatMap(({ after, notices }) =>
+    notices.map(({ agentId }) => ({ tenantId: after.tenantId, agentId })),
+  );
+  if (mailed.length > 0) deps.hints.mailed(mailed);
+  announceDue(
+    changes.map(({ after }) => after.wakeAt),
+    deps.hints,
+  );
+  return outcomes;
+}
+
+function announceDue(times: readonly (Date | undefined)[], hints: EngineHints): void {
+  const known = times.filter((time) => time !== undefined);
+  if (known.length > 0) hints.due(new Date(Math.min(...known.map((time) => time.getTime()))));
+}
+
+interface Submitting {
+  readonly deps: TaskEngineDeps;
+  readonly lanes: Lanes;
+  readonly submissions: BatchWriter<Submission, Submitted | { readonly error: AppError }>;
+}
+
+async function submitAll(
+  { deps, lanes, submissions }: Submitting,
+  context: SubmitContext,
+  raw: readonly unknown[],
+): Promise<{ readonly results: readonly SubmitResult[]; readonly isReplay: boolean }> {
+  const checked = await Promise.all(
+    raw.map((one) => checkSubmission(one, { id: deps.newId() as TaskId, outputSchemas: deps.outputSchemas })),
+  );
+  const tasks = await Promise.all(resolveBatch(checked).map((one) => toDraft(one, context, lanes)));
+  const { tenantId, principalId, idempotencyKey } = context;
+  const isBatch = raw.length > 1;
+  const key =
+    idempotencyKey === undefined
+      ? undefined
+      : { principalId, operation: "tasks.submit", key: idempotencyKey, bodyHash: hashBody(isBatch ? raw : raw[0]) };
+  const submitted = await submissions.add({ tenantId, tasks, key });
+  if ("error" in submitted) throw submitted.error;
+  return submitted;
+}
+
+async function toDraft(
+  resolved: Resolved,
+  context: SubmitContext,
+  lanes: Lanes,
+): Promise<Draft | { readonly error: AppError }> {
+  if ("error" in resolved) return resolved;
+  const { id, submission, dependsOn } = resolved;
+  const requirements = toRequirements(submission.type, submission.requirements);
+  const { tenantId, parentId, traceparent } = context;
+  const laneId = await lanes.find(tenantId, requirements);
+  return { tenantId, id, submission, dependsOn, requirements, laneId, parentId, traceparent };
+}
+
+/** Says a word; where the output has to be validated first, validates it and says it again. */
+async function performValidated(
+  { deps, frames }: { readonly deps: TaskEngineDeps; readonly frames: BatchWriter<AgentOperation, Outcome> },
+  operation: AgentOperation,
+): Promise<Outcome> {
+  const outcome = await frames.add(operation);
+  if (outcome.kind !== "needs_validation" || operation.word.kind !== "complete") return outcome;
+  const ref = { tenantId: operation.tenantId, taskId: outcome.taskId };
+  const schema = (await deps.store.findOutputSchemas([ref])).get(outcome.taskId);
+  const schemaProblems = await deps.outputSchemas.findProblems(schema, operation.word.output);
+  return frames.add({ ...operation, word: { ...operation.word, schemaProblems } });
+}
+
+function hasOpenDependencies(store: LedgerStore, ref: TaskRef): Promise<boolean> {
+  return store.transaction([ref.tenantId], (tx) => tx.hasOpenDependencies(ref));
+}
+
+async function release(
+  store: LedgerStore,
+  slot: { readonly tenantId: TenantId; readonly agentId: AgentId },
+  sayRelease: (ref: TaskRef) => Promise<Outcome>,
+): Promise<void> {
+  // an agent holds at most 1,000 assignments (the limit of maxConcurrency)
+  const held = await store.transaction([slot.tenantId], (tx) => tx.findHeld(slot, 1_000));
+  await Promise.all(held.map(sayRelease));
+}
+
+async function sweep(
+  store: LedgerStore,
+  { say, assigner }: { say: (ref: TaskRef, word: MeshWord) => Promise<Outcome>; assigner: Assigner },
+): Promise<{ readonly nextDueInMs: number | undefined; readonly done: number }> {
+  const due = await store.findDue(sweepBatch);
+  await Promise.all([
+    ...due.assignments.map((ref) => say(ref, { kind: "check" })),
+    ...due.tasks.map((ref) => say(ref, { kind: "wake" })),
+  ]);
+  assigner.request({ lanes: due.lanes, agents: [] });
+  const done = due.assignments.length + due.tasks.length;
+  const isMore = due.assignments.length === sweepBatch || due.tasks.length === sweepBatch;
+  const nextDueInMs =
+    due.nextDueAt === undefined ? undefined : Math.max(0, due.nextDueAt.getTime() - due.now.getTime());
+  return { nextDueInMs: isMore ? 0 : nextDueInMs, done };
+}

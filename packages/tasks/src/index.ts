@@ -1,0 +1,17 @@
+export { type AssignOptions, assign } from "./assignment/assign.ts";
+export { type Assigner, type AssignerOptions, createAssigner } from "./assignment/assigner.ts";
+export { explainUnassigned, type LaneStanding } from "./assignment/explain.ts";
+export { type Plan, type PlanInput, planAssignments } from "./assignment/plan.ts";
+export { compareCandidates, score } from "./assignment/score.ts";
+export { type BatchWriter, type BatchWriterOptions, createBatchWriter } from "./batch-writer.ts";
+export { createTaskEngine, type SubmitContext, type TaskEngine, type TaskEngineDeps } from "./engine.ts";
+export { decideAgentWord, maxLeaseMs, maxSchemaFailures } from "./life/decide-agent-word.ts";
+export { decideMeshWord } from "./life/decide-mesh-word.ts";
+export type { Circumstances, Decision } from "./life/decision.ts";
+export { maxUncountedInARow, passOverMs } from "./life/end-try.ts";
+export type { AgentOperation, AgentWord, MeshOperation, MeshWord, Operation, Outcome } from "./operation.ts";
+export { type OutputSchemas, type OutputSchemasOptions, openOutputSchemas } from "./output-schema/output-schemas.ts";
+export { findSchemaProblems, type SchemaProblem } from "./output-schema/validate.ts";
+export { retryDelayMs } from "./retry-delay.ts";
+export type { AgentSlotRef, DueWork, EngineHints, LaneAsked, LedgerStore, LedgerTx, TaskRef } from "./store.ts";
+export type { SubmitResult } from "./submission/submit.ts";

@@ -1,0 +1,30 @@
+import { isFinal, isOpen, type LedgerChange, type TaskState } from "@devmesh/models";
+import type { AgentSlotRef, TaskRef } from "../store.ts";
+
+/** The agents that have a slot again since these changes. */
+export function freedSlots(changes: readonly LedgerChange[]): readonly AgentSlotRef[] {
+  return changes.flatMap(({ before, after }) => {
+    if (before.assignment === undefined || !freesSlot({ before, after })) return [];
+    return [{ tenantId: before.tenantId, agentId: before.assignment.agentId }];
+  });
+}
+
+/** Tasks that came into one of these states. */
+export function movedTo(changes: readonly LedgerChange[], ...states: readonly TaskState[]): readonly TaskRef[] {
+  return changes
+    .filter(({ before, after }) => before.state !== after.state && states.includes(after.state))
+    .map(({ after }) => ({ tenantId: after.tenantId, taskId: after.taskId }));
+}
+
+/** Tasks that have just ended. */
+export function finished(changes: readonly LedgerChange[]): readonly TaskRef[] {
+  return changes
+    .filter(({ before, after }) => !isFinal(before.state) && isFinal(after.state))
+    .map(({ after }) => ({ tenantId: after.tenantId, taskId: after.taskId }));
+}
+
+/** True where a change ends the assignment that held a slot. */
+export function freesSlot({ before, after }: Pick<LedgerChange, "before" | "after">): boolean {
+  const held = before.assignment !== undefined && isOpen(before.assignment.state);
+  return held && (after.assignment === undefined || !isOpen(after.assignment.state));
+}

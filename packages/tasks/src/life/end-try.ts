@@ -1,0 +1,114 @@
+import {
+  type AgentId,
+  type AssignmentState,
+  type FailureClass,
+  isOpen,
+  type LedgerEntry,
+  type NewEvent,
+} from "@devmesh/models";
+import { retryDelayMs } from "../retry-delay.ts";
+import { addMs, type Circumstances, changed, type Decision, earliest } from "./decision.ts";
+
+/** After so many uncounted tries in a row a task is no longer offered at once but waits (wire protocol, "attempt"). */
+export const maxUncountedInARow = 20;
+/** How long an agent that let an accept window pass is passed over for that task. */
+export const passOverMs = 30_000;
+
+/** How a try ended, other than by a result. */
+export interface TryEnd {
+  readonly state: Exclude<AssignmentState, "offered" | "running" | "waiting" | "completed">;
+  readonly event: NewEvent;
+  readonly reason: string;
+  readonly usage?: string | undefined;
+  readonly counted: boolean;
+  /** `backoff`: after the retry delay. A number: after so many ms. `never`: the task has failed. */
+  readonly again: "at_once" | "backoff" | number | "never";
+  readonly failureClass: FailureClass;
+  /** Not offered the task again: for ever, or for a while. */
+  readonly exclude?: { readonly agentId: AgentId; readonly forever: boolean };
+}
+
+/** The entry with its open assignment ended. */
+export function closeAssignment(
+  entry: LedgerEntry,
+  state: AssignmentState,
+  reason: string,
+  usage?: string,
+): LedgerEntry {
+  if (entry.assignment === undefined || !isOpen(entry.assignment.state)) return entry;
+  return {
+    ...entry,
+    assignment: { ...entry.assignment, state, endReason: reason, usage: usage ?? entry.assignment.usage },
+  };
+}
+
+/** Ends the running try and decides what comes next: the queue, a wait, or failure for good. */
+export function endTry(entry: LedgerEntry, end: TryEnd, at: Circumstances): Decision {
+  const counted = entry.counted + (end.counted ? 1 : 0);
+  const uncounted = end.counted ? 0 : entry.uncounted + 1;
+  const ended = { ...closeAssignment(entry, end.state, end.reason, end.usage), counted, uncounted };
+  if (end.again === "never" || counted >= entry.maxAttempts) {
+    return failForGood(ended, { class: end.failureClass, message: end.reason }, at, [end.event]);
+  }
+  const excluded = excludedAgents(ended, end);
+  const rejectedBy = end.exclude?.forever ? [...new Set([...entry.rejectedBy, end.exclude.agentId])] : entry.rejectedBy;
+  const next = { ...ended, rejectedBy };
+  const delayMs = nextDelayMs(next, end, at.random);
+  if (delayMs !== undefined) return schedule(next, addMs(at.now, delayMs), [end.event], excluded);
+  const backInLane = end.exclude !== undefined && !end.exclude.forever ? addMs(at.now, passOverMs) : undefined;
+  return enqueue(next, [end.event], { backInLane, excluded });
+}
+
+/** Puts a task into the queue. `backInLane`: when it returns from a lane that passes an agent over. */
+export function enqueue(
+  entry: LedgerEntry,
+  events: readonly NewEvent[],
+  lane: { readonly backInLane?: Date | undefined; readonly excluded?: readonly AgentId[] | undefined } = {},
+): Decision {
+  const after = { ...entry, state: "queued", wakeAt: earliest(entry.deadline, lane.backInLane) } as const;
+  return changed(
+    after,
+    [...events, { type: "task.queued", data: {} }],
+    lane.excluded === undefined ? {} : { excluded: lane.excluded },
+  );
+}
+
+export function schedule(
+  entry: LedgerEntry,
+  until: Date,
+  events: readonly NewEvent[],
+  excluded?: readonly AgentId[],
+): Decision {
+  const after = { ...entry, state: "scheduled", wakeAt: earliest(entry.deadline, until) } as const;
+  const event: NewEvent = { type: "task.scheduled", data: { until: until.toISOString() } };
+  return changed(after, [...events, event], excluded === undefined ? {} : { excluded });
+}
+
+/** Ends a task as failed. */
+export function failForGood(
+  entry: LedgerEntry,
+  error: { readonly class: string; readonly message: string },
+  at: Circumstances,
+  events: readonly NewEvent[] = [],
+): Decision {
+  const after: LedgerEntry = {
+    ...entry,
+    state: "failed",
+    error: JSON.stringify(error),
+    wakeAt: undefined,
+    finishedAt: at.now,
+  };
+  return changed(after, [...events, { type: "task.failed", data: { error } }]);
+}
+
+function nextDelayMs(entry: LedgerEntry, end: TryEnd, random: number): number | undefined {
+  if (typeof end.again === "number") return end.again;
+  if (end.again === "backoff") return retryDelayMs(end.counted ? entry.counted - 1 : entry.uncounted - 1, random);
+  if (entry.uncounted >= maxUncountedInARow) return retryDelayMs(entry.uncounted - maxUncountedInARow, random);
+  return undefined;
+}
+
+function excludedAgents(entry: LedgerEntry, end: TryEnd): readonly AgentId[] | undefined {
+  if (end.exclude === undefined) return undefined;
+  return [...new Set([...entry.rejectedBy, end.exclude.agentId])].sort();
+}

@@ -1,0 +1,44 @@
+import {
+  AppError,
+  assertStorableJson,
+  maxOutputSchemaBytes,
+  maxTaskJsonBytes,
+  parseWith,
+  type TaskId,
+  taskSubmissionSchema,
+  toAppError,
+  utf8Bytes,
+} from "@devmesh/models";
+import type { OutputSchemas } from "../output-schema/output-schemas.ts";
+import type { Checked } from "./resolve-batch.ts";
+
+/**
+ * Holds one submission against its schema and limits. A refusal is an answer, so that a bad task of a batch stops no
+ * other; what is no fault of the task (the validator is gone) is thrown.
+ */
+export async function checkSubmission(
+  raw: unknown,
+  { id, outputSchemas }: { readonly id: TaskId; readonly outputSchemas: OutputSchemas },
+): Promise<Checked> {
+  try {
+    const submission = parseWith(taskSubmissionSchema, raw);
+    assertStorableJson(submission.input);
+    assertSize("input", submission.input, maxTaskJsonBytes);
+    if (submission.outputSchema !== undefined) {
+      assertSize("outputSchema", submission.outputSchema, maxOutputSchemaBytes);
+      await outputSchemas.check(submission.outputSchema);
+    }
+    return { submission, id };
+  } catch (caught) {
+    const error = toAppError(caught);
+    if (error.code !== "invalid_argument") throw error;
+    return { error };
+  }
+}
+
+function assertSize(path: string, value: unknown, maxBytes: number): void {
+  const bytes = value === undefined ? 0 : utf8Bytes(JSON.stringify(value));
+  if (bytes <= maxBytes) return;
+  const message = `${path} of ${bytes} bytes exceeds the limit of ${maxBytes}`;
+  throw new AppError("invalid_argument", message, { details: [{ path, message }] });
+}
