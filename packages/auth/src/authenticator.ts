@@ -1,0 +1,116 @@
+import { type ApiKeyId, AppError, type TenantId } from "@devmesh/models";
+import { type ApiKeyKind, hashApiKey, parseApiKey } from "./api-key.ts";
+import { createLruCache } from "./lru-cache.ts";
+import type { Principal } from "./principal.ts";
+import { isScope } from "./scope.ts";
+
+/** A key as the store keeps it. */
+export interface StoredApiKey {
+  readonly tenantId: TenantId;
+  readonly id: ApiKeyId;
+  readonly kind: ApiKeyKind;
+  /** A word that this version doesn't know grants nothing. */
+  readonly scopes: readonly string[];
+  readonly agentName?: string | undefined;
+  readonly expiresAt?: Date | undefined;
+  readonly revokedAt?: Date | undefined;
+}
+
+export interface AuthenticatorOptions {
+  /** Finds a key of any tenant by {@link hashApiKey}, revoked and expired ones included. */
+  readonly findKeyByHash: (hash: Buffer) => Promise<StoredApiKey | undefined>;
+  readonly pepper: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** How long a found key is believed, and so how long a revocation may take. Default 30 s. */
+  readonly cacheMs?: number;
+  /** How long an unknown key is known to be unknown. Default 5 s. */
+  readonly negativeCacheMs?: number;
+  /** Of found keys, and of unknown ones, each. Default 10,000. */
+  readonly maxEntries?: number;
+}
+
+export interface Authenticator {
+  /**
+   * Tells who presents `credential`, the answer of `readBearer`.
+   *
+   * @throws AppError `unauthenticated` with the reason `missing_credential`, `token_unsupported`, `malformed_key`,
+   * `unknown_key`, `revoked_key` or `expired_key`; whatever the look-up throws passes through and is not remembered.
+   */
+  authenticate(credential: string | undefined): Promise<Principal>;
+}
+
+/**
+ * Makes the authenticator of a service. Look-ups of one key at the same time are one. Keys are remembered by their
+ * hash, never by their text, and unknown ones apart, so that a flood of them drives no good key out.
+ */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { findKeyByHash, pepper, now, cacheMs = 30_000, negativeCacheMs = 5_000, maxEntries = 10_000 } = options;
+  const known = createLruCache<StoredApiKey>(maxEntries);
+  const unknown = createLruCache<true>(maxEntries);
+  const running = new Map<string, Promise<StoredApiKey | undefined>>();
+
+  async function lookUp(hash: Buffer, name: string): Promise<StoredApiKey | undefined> {
+    // The age of an answer counts from the question: a key revoked meanwhile must not live longer.
+    const askedAt = now();
+    try {
+      const key = await findKeyByHash(hash);
+      if (key === undefined) unknown.set(name, true, askedAt + negativeCacheMs);
+      else known.set(name, key, askedAt + cacheMs);
+      return key;
+    } finally {
+      running.delete(name);
+    }
+  }
+
+  function findKey(text: string): Promise<StoredApiKey | undefined> {
+    const hash = hashApiKey(text, pepper);
+    const name = hash.toString("base64");
+    const key = known.get(name, now());
+    if (key !== undefined || unknown.get(name, now()) === true) return Promise.resolve(key);
+    const lookingUp = running.get(name) ?? lookUp(hash, name);
+    running.set(name, lookingUp);
+    return lookingUp;
+  }
+
+  return {
+    authenticate: async (credential) => {
+      const key = await findKey(parseCredential(credential));
+      if (key === undefined) throw unauthenticated("unknown_key", "no such API key");
+      return toPrincipal(key, now());
+    },
+  };
+}
+
+function parseCredential(credential: string | undefined): string {
+  if (credential === undefined) {
+    throw unauthenticated(
+      "missing_credential",
+      "a credential is needed: Authorization: Bearer <API key>, or X-API-Key",
+    );
+  }
+  if (/^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(credential)) {
+    throw unauthenticated("token_unsupported", "tokens (JWT) are not accepted: this mesh issues API keys only");
+  }
+  const parsed = parseApiKey(credential);
+  if (parsed === undefined) {
+    throw unauthenticated(
+      "malformed_key",
+      "malformed API key: its form or its checksum is wrong; was it copied whole?",
+    );
+  }
+  return parsed.text;
+}
+
+function toPrincipal(key: StoredApiKey, now: number): Principal {
+  if (key.revokedAt !== undefined) throw unauthenticated("revoked_key", "the API key was revoked");
+  if (key.expiresAt !== undefined && key.expiresAt.getTime() <= now) {
+    throw unauthenticated("expired_key", `the API key expired at ${key.expiresAt.toISOString()}`);
+  }
+  const { tenantId, id, kind, agentName } = key;
+  return { tenantId, id, kind, scopes: key.scopes.filter(isScope), ...(agentName !== undefined && { agentName }) };
+}
+
+function unauthenticated(reason: string, message: string): AppError {
+  return new AppError("unauthenticated", message, { reason });
+}

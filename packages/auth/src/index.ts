@@ -1,0 +1,29 @@
+export {
+  type ApiKeyKind,
+  apiKeyKinds,
+  createApiKey,
+  displayOf,
+  hashApiKey,
+  type ParsedApiKey,
+  parseApiKey,
+  type RandomBytes,
+} from "./api-key.ts";
+export {
+  type Authenticator,
+  type AuthenticatorOptions,
+  createAuthenticator,
+  type StoredApiKey,
+} from "./authenticator.ts";
+export { type RequestHeaders, readBearer } from "./bearer.ts";
+export type { Principal } from "./principal.ts";
+export {
+  assertScope,
+  defaultScopesOf,
+  hasScope,
+  isScope,
+  type Role,
+  roles,
+  type Scope,
+  scopes,
+  scopesOfRole,
+} from "./scope.ts";
