@@ -1,0 +1,93 @@
+import type { AssignmentScope, Candidate, PassedOver, QueuedTask } from "@devmesh/models";
+import type { Queryable } from "../database/database.ts";
+import { sql } from "../database/sql.ts";
+import { laneRows, slotRows } from "./refs.ts";
+
+/**
+ * Agents with a free slot, once for each lane with a waiting task that they fit: those of the scope's lanes, and the
+ * scope's agents for all of their lanes. Locks nothing.
+ */
+export async function findCandidates(
+  tx: Queryable,
+  scope: AssignmentScope,
+  limit: number,
+): Promise<readonly Candidate[]> {
+  const { rows } = await tx.query<CandidateRow>(sql`
+    select la.tenant_id as "tenantId", la.lane_id as "laneId", la.agent_id as "agentId", a.name as "agentName",
+      la.level_gap as "levelGap", la.cost_micro_usd as "costMicroUsd", s.in_flight as "inFlight",
+      s.max_concurrency as "maxConcurrency", s.last_assigned_at as "lastAssignedAt"
+    from (
+      select la.tenant_id, la.lane_id, la.agent_id, la.level_gap, la.cost_micro_usd
+      from ${laneRows(scope.lanes)} as asked (tenant_id, lane_id)
+      join lane_agent la on la.tenant_id = asked.tenant_id and la.lane_id = asked.lane_id and la.misfit is null
+      union
+      select la.tenant_id, la.lane_id, la.agent_id, la.level_gap, la.cost_micro_usd
+      from ${slotRows(scope.agents)} as asked (tenant_id, agent_id)
+      join lane_agent la on la.tenant_id = asked.tenant_id and la.agent_id = asked.agent_id and la.misfit is null
+    ) la
+    join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
+    join agent a on a.tenant_id = la.tenant_id and a.id = la.agent_id
+    where s.connection_id is not null and s.offerable and not s.slow and s.in_flight < s.max_concurrency
+      and exists (
+        select from task q
+        where q.tenant_id = la.tenant_id and q.lane_id = la.lane_id and q.queue_rank is not null
+      )
+    limit ${limit}`);
+  return rows.map((row) => ({
+    ...row,
+    costMicroUsd: row.costMicroUsd ?? undefined,
+    lastAssignedAt: row.lastAssignedAt ?? undefined,
+  }));
+}
+
+interface CandidateRow extends Omit<Candidate, "costMicroUsd" | "lastAssignedAt"> {
+  readonly costMicroUsd: number | null;
+  readonly lastAssignedAt: Date | null;
+}
+
+/**
+ * Locks the heads of lanes, best first over all. What another transaction holds is skipped, so that two processes that
+ * assign at once share the work. Reads the index `task_queue` from its beginning: the same cost at any backlog.
+ */
+export async function lockHeads(
+  tx: Queryable,
+  lanes: AssignmentScope["lanes"],
+  { perLane, limit }: { readonly perLane: number; readonly limit: number },
+): Promise<readonly QueuedTask[]> {
+  const { rows } = await tx.query<QueuedTask>(sql`
+    select head.tenant_id as "tenantId", head.id as "taskId", head.lane_id as "laneId", head.strategy, head.rank
+    from ${laneRows(lanes)} as asked (tenant_id, lane_id)
+    cross join lateral (
+      select q.tenant_id, q.id, q.lane_id, q.strategy, q.rank
+      from task q
+      where q.tenant_id = asked.tenant_id and q.lane_id = asked.lane_id and q.queue_rank is not null
+      order by q.queue_rank, q.id
+      limit ${perLane}
+      for update skip locked
+    ) head
+    order by head.rank, head.id
+    limit ${limit}`);
+  return rows;
+}
+
+/** How many agents each lane passes over, by reason: those that do not fit, and those that fit and can't take a task now. */
+export async function countPassedOver(tx: Queryable, lanes: AssignmentScope["lanes"]): Promise<readonly PassedOver[]> {
+  const { rows } = await tx.query<PassedOver>(sql`
+    select "tenantId", "laneId", reason, count(*)::int as count
+    from (
+      select la.tenant_id as "tenantId", la.lane_id as "laneId", case
+        when la.misfit is not null then la.misfit
+        when a.admin <> 'active' then 'paused'
+        when s.connection_id is null then 'disconnected'
+        when a.health = 'unreachable' then 'unreachable'
+        when not s.offerable or s.slow or s.in_flight >= s.max_concurrency then 'busy'
+      end as reason
+      from ${laneRows(lanes)} as asked (tenant_id, lane_id)
+      join lane_agent la on la.tenant_id = asked.tenant_id and la.lane_id = asked.lane_id
+      join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
+      join agent a on a.tenant_id = la.tenant_id and a.id = la.agent_id
+    ) one
+    where reason is not null
+    group by "tenantId", "laneId", reason`);
+  return rows;
+}

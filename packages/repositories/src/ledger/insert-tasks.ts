@@ -1,0 +1,102 @@
+import type { NewTask, TaskEventType } from "@devmesh/models";
+import type { Queryable } from "../database/database.ts";
+import { type Sql, sql, unnest } from "../database/sql.ts";
+
+/** Writes new tasks with their bodies, dependencies and first events, in one statement. */
+export async function insertTasks(tx: Queryable, tasks: readonly NewTask[]): Promise<void> {
+  await tx.query(sql`
+    with ledger as (
+      insert into task (tenant_id, id, state, lane_id, rank, queue_rank, strategy, max_attempts, timeout_ms, deadline,
+        wake_at, parent_id, has_output_schema, error, finished_at, event_seq)
+      select tenant_id, id, state, lane_id, rank, case when state = 'queued' then rank end, strategy, max_attempts,
+        timeout_ms, deadline, wake_at, parent_id, has_output_schema, error, case when state = 'failed' then now() end, events
+      from ${ledgerRows(tasks)} as t (tenant_id, id, state, lane_id, rank, strategy, max_attempts, timeout_ms, deadline,
+        wake_at, parent_id, has_output_schema, error, events)
+    ), body as (
+      insert into task_body (tenant_id, task_id, type, title, ref, requirements, priority, not_before, labels,
+        depends_on, input, output_schema, traceparent, created_at)
+      select tenant_id, task_id, type, title, ref, requirements, priority, not_before,
+        array(select jsonb_array_elements_text(labels)), depends_on::uuid[], input, output_schema, traceparent, now()
+      from ${bodyRows(tasks)} as b (tenant_id, task_id, type, title, ref, requirements, priority, not_before, labels,
+        depends_on, input, output_schema, traceparent)
+    ), dependency as (
+      insert into task_dependency (tenant_id, task_id, depends_on_id)
+      select tenant_id, task_id, depends_on_id
+      from ${dependencyRows(tasks)} as d (tenant_id, task_id, depends_on_id)
+    )
+    insert into task_event (tenant_id, task_id, seq, type, data)
+    select tenant_id, task_id, seq, type, data
+    from ${eventRows(tasks)} as e (tenant_id, task_id, seq, type, data)`);
+}
+
+function ledgerRows(tasks: readonly NewTask[]): Sql {
+  return unnest(
+    ["uuid", tasks.map(({ tenantId }) => tenantId)],
+    ["uuid", tasks.map(({ id }) => id)],
+    ["text", tasks.map(({ state }) => state)],
+    ["uuid", tasks.map(({ laneId }) => laneId)],
+    ["bigint", tasks.map(({ rank }) => rank)],
+    ["text", tasks.map(({ strategy }) => strategy)],
+    ["int", tasks.map(({ maxAttempts }) => maxAttempts)],
+    ["int", tasks.map(({ timeoutMs }) => timeoutMs)],
+    ["timestamptz", tasks.map(({ deadline }) => deadline)],
+    ["timestamptz", tasks.map(({ wakeAt }) => wakeAt)],
+    ["uuid", tasks.map(({ parentId }) => parentId)],
+    ["boolean", tasks.map(({ outputSchema }) => outputSchema !== undefined)],
+    ["json", tasks.map(({ error }) => error)],
+    ["int", tasks.map((task) => firstEvents(task).length)],
+  );
+}
+
+function bodyRows(tasks: readonly NewTask[]): Sql {
+  return unnest(
+    ["uuid", tasks.map(({ tenantId }) => tenantId)],
+    ["uuid", tasks.map(({ id }) => id)],
+    ["text", tasks.map(({ type }) => type)],
+    ["text", tasks.map(({ title }) => title)],
+    ["text", tasks.map(({ ref }) => ref)],
+    ["jsonb", tasks.map(({ requirements }) => JSON.stringify(requirements))],
+    ["int", tasks.map(({ priority }) => priority)],
+    ["timestamptz", tasks.map(({ notBefore }) => notBefore)],
+    ["jsonb", tasks.map(({ labels }) => JSON.stringify(labels))],
+    ["text", tasks.map(({ dependsOn }) => `{${dependsOn.join(",")}}`)],
+    ["json", tasks.map(({ input }) => input)],
+    ["json", tasks.map(({ outputSchema }) => outputSchema)],
+    ["text", tasks.map(({ traceparent }) => traceparent)],
+  );
+}
+
+function dependencyRows(tasks: readonly NewTask[]): Sql {
+  const rows = tasks.flatMap(({ tenantId, id, dependsOn }) => dependsOn.map((on) => ({ tenantId, id, on })));
+  return unnest(
+    ["uuid", rows.map(({ tenantId }) => tenantId)],
+    ["uuid", rows.map(({ id }) => id)],
+    ["uuid", rows.map(({ on }) => on)],
+  );
+}
+
+function eventRows(tasks: readonly NewTask[]): Sql {
+  const rows = tasks.flatMap((task) => firstEvents(task).map((event, index) => ({ task, seq: index + 1, ...event })));
+  return unnest(
+    ["uuid", rows.map(({ task }) => task.tenantId)],
+    ["uuid", rows.map(({ task }) => task.id)],
+    ["int", rows.map(({ seq }) => seq)],
+    ["text", rows.map(({ type }) => type)],
+    ["json", rows.map(({ data }) => data)],
+  );
+}
+
+/** `task.created`, then the event of the state it begins in; being blocked is none. */
+function firstEvents(task: NewTask): readonly { readonly type: TaskEventType; readonly data: string }[] {
+  const created = { type: "task.created", data: JSON.stringify({ type: task.type, state: task.state }) } as const;
+  switch (task.state) {
+    case "blocked":
+      return [created];
+    case "queued":
+      return [created, { type: "task.queued", data: "{}" }];
+    case "scheduled":
+      return [created, { type: "task.scheduled", data: JSON.stringify({ until: task.notBefore?.toISOString() }) }];
+    case "failed":
+      return [created, { type: "task.failed", data: `{"error":${task.error ?? "null"}}` }];
+  }
+}

@@ -1,0 +1,81 @@
+import type { NodeId, SlotPick, TakenSlot } from "@devmesh/models";
+import type { Queryable } from "../database/database.ts";
+import { sql, unnest } from "../database/sql.ts";
+
+/**
+ * Takes slots and writes the assignments, with the next fence of each task and the next seq of each agent, in one
+ * statement. Slots are locked in the order of their ids, and looked at again under the lock: a pick whose slot was
+ * taken meanwhile is left out, and its task stays queued. The tasks must be locked by this transaction.
+ */
+export async function takeSlots(
+  tx: Queryable,
+  picks: readonly SlotPick[],
+  { acceptMs, leaseMs }: { readonly acceptMs: number; readonly leaseMs: number },
+): Promise<readonly TakenSlot[]> {
+  const { rows } = await tx.query<Omit<TakenSlot, "nodeId"> & { nodeId: NodeId | null }>(sql`
+    with pick as (
+      select tenant_id, task_id, agent_id, assignment_id, strategy, why, number
+      from ${pickRows(picks)} as p (tenant_id, task_id, agent_id, assignment_id, strategy, why, number)
+    ), slot as materialized (
+      select s.tenant_id, s.agent_id, s.next_seq, s.node_id, s.in_flight, s.max_concurrency,
+        s.connection_id is not null and s.offerable and not s.slow as is_open
+      from agent_slot s
+      where (s.tenant_id, s.agent_id) in (select tenant_id, agent_id from pick)
+      order by s.agent_id
+      for update of s
+    ), fitting as (
+      select ranked.*
+      from (
+        select pick.*, slot.next_seq, slot.node_id, slot.in_flight, slot.max_concurrency,
+          (row_number() over (partition by pick.agent_id order by pick.number))::int as place
+        from pick
+        join slot on slot.tenant_id = pick.tenant_id and slot.agent_id = pick.agent_id
+        where slot.is_open
+      ) ranked
+      where ranked.in_flight + ranked.place <= ranked.max_concurrency
+    ), moved as (
+      update task t
+      set state = 'assigned', fence = t.fence + 1, attempt = t.counted + 1, event_seq = t.event_seq + 1,
+        queue_rank = null, assignment_id = fitting.assignment_id, wake_at = t.deadline, updated_at = now()
+      from fitting
+      where t.tenant_id = fitting.tenant_id and t.id = fitting.task_id and t.state = 'queued'
+      returning t.tenant_id, t.id, t.fence, t.attempt, t.event_seq, t.timeout_ms
+    ), assigned as (
+      insert into assignment (tenant_id, id, task_id, agent_id, fence, seq, state, attempt, strategy, why, lease_ms,
+        accept_until, check_at)
+      select f.tenant_id, f.assignment_id, f.task_id, f.agent_id, moved.fence, f.next_seq + f.place - 1, 'offered',
+        moved.attempt, f.strategy, f.why, ${leaseMs}, now() + ${acceptMs} * interval '1 millisecond',
+        now() + least(${acceptMs}, ${leaseMs}, moved.timeout_ms) * interval '1 millisecond'
+      from fitting f
+      join moved on moved.tenant_id = f.tenant_id and moved.id = f.task_id
+      returning tenant_id, id, task_id, agent_id, fence, seq
+    ), event as (
+      insert into task_event (tenant_id, task_id, seq, type, data)
+      select f.tenant_id, f.task_id, moved.event_seq, 'task.assigned', json_build_object(
+        'assignmentId', f.assignment_id, 'agentId', f.agent_id, 'fence', moved.fence, 'attempt', moved.attempt)
+      from fitting f
+      join moved on moved.tenant_id = f.tenant_id and moved.id = f.task_id
+    ), filled as (
+      update agent_slot s
+      set in_flight = s.in_flight + taken.count, next_seq = s.next_seq + taken.count, last_assigned_at = now()
+      from (select tenant_id, agent_id, count(*)::int as count from assigned group by tenant_id, agent_id) taken
+      where s.tenant_id = taken.tenant_id and s.agent_id = taken.agent_id
+    )
+    select a.tenant_id as "tenantId", a.task_id as "taskId", a.agent_id as "agentId", a.id as "assignmentId", a.seq,
+      slot.node_id as "nodeId"
+    from assigned a
+    join slot on slot.tenant_id = a.tenant_id and slot.agent_id = a.agent_id`);
+  return rows.map((row) => ({ ...row, nodeId: row.nodeId ?? undefined }));
+}
+
+function pickRows(picks: readonly SlotPick[]): ReturnType<typeof unnest> {
+  return unnest(
+    ["uuid", picks.map(({ tenantId }) => tenantId)],
+    ["uuid", picks.map(({ taskId }) => taskId)],
+    ["uuid", picks.map(({ agentId }) => agentId)],
+    ["uuid", picks.map(({ assignmentId }) => assignmentId)],
+    ["text", picks.map(({ strategy }) => strategy)],
+    ["json", picks.map(({ why }) => JSON.stringify(why))],
+    ["int", picks.map((_, index) => index)],
+  );
+}

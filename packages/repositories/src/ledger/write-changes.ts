@@ -1,0 +1,188 @@
+import { AppError, type CancelNotice, isOpen, type LaneId, type LedgerChange, type TaskId } from "@devmesh/models";
+import type { Queryable } from "../database/database.ts";
+import { type Sql, sql, unnest } from "../database/sql.ts";
+
+/** TASK_CANCEL in the wire protocol. */
+const taskCancelType = 0x0207;
+
+/**
+ * Writes changed tasks with their assignments, results, events, slots and notices, in one statement. Slots are locked in
+ * the order of their ids; the tasks have been since they were read.
+ *
+ * @param lanes the lanes of the tasks that change theirs.
+ * @throws AppError `conflict` when a task is not as the change found it.
+ */
+export async function writeChanges(
+  tx: Queryable,
+  changes: readonly LedgerChange[],
+  lanes: ReadonlyMap<TaskId, LaneId>,
+): Promise<void> {
+  const { rows } = await tx.query<{ moved: number }>(sql`
+    with moved as (
+      update task t
+      set state = c.state, attempt = c.attempt, counted = c.counted, uncounted = c.uncounted, lane_id = c.lane_id,
+        rejected_by = c.rejected_by::uuid[], queue_rank = case when c.state = 'queued' then t.rank end,
+        event_seq = t.event_seq + c.events, wake_at = c.wake_at, started_at = c.started_at,
+        finished_at = c.finished_at, error = c.error, progress = c.progress, updated_at = now(),
+        assignment_id = case when c.state in ('blocked', 'scheduled', 'queued') then null else t.assignment_id end
+      from ${taskChanges(changes, lanes)} as c (tenant_id, task_id, from_state, from_fence, state, attempt, counted,
+        uncounted, lane_id, rejected_by, events, wake_at, started_at, finished_at, error, progress)
+      where t.tenant_id = c.tenant_id and t.id = c.task_id and t.state = c.from_state and t.fence = c.from_fence
+      returning t.tenant_id, t.id, t.event_seq - c.events as event_seq
+    ), tried as (
+      update assignment a
+      set state = c.state, is_open = c.is_open, lease_until = c.lease_until, attempt_until = c.attempt_until,
+        check_at = c.check_at, schema_failures = c.schema_failures, end_reason = c.end_reason, usage = c.usage,
+        ended_at = case when not c.is_open then now() end
+      from ${assignmentChanges(changes)} as c (tenant_id, id, from_state, state, is_open, lease_until, attempt_until,
+        check_at, schema_failures, end_reason, usage)
+      where a.tenant_id = c.tenant_id and a.id = c.id and a.state = c.from_state
+    ), result as (
+      insert into task_result (tenant_id, task_id, assignment_id, output, artifacts, usage)
+      select tenant_id, task_id, assignment_id, output, artifacts, usage
+      from ${results(changes)} as r (tenant_id, task_id, assignment_id, output, artifacts, usage)
+    ), event as (
+      insert into task_event (tenant_id, task_id, seq, type, data)
+      select e.tenant_id, e.task_id, moved.event_seq + e.number, e.type, e.data
+      from ${events(changes)} as e (tenant_id, task_id, number, type, data)
+      join moved on moved.tenant_id = e.tenant_id and moved.id = e.task_id
+      order by e.task_id, e.number
+    ), slot as materialized (
+      select s.tenant_id, s.agent_id, s.next_seq, c.freed, c.notices
+      from agent_slot s
+      join ${slotChanges(changes)} as c (tenant_id, agent_id, freed, notices)
+        on c.tenant_id = s.tenant_id and c.agent_id = s.agent_id
+      order by s.agent_id
+      for update of s
+    ), freed as (
+      update agent_slot s
+      set in_flight = s.in_flight - slot.freed, next_seq = s.next_seq + slot.notices
+      from slot
+      where s.tenant_id = slot.tenant_id and s.agent_id = slot.agent_id
+    ), notice as (
+      insert into mailbox (tenant_id, agent_id, seq, type, payload, assignment_id)
+      select slot.tenant_id, slot.agent_id, slot.next_seq + n.number, ${taskCancelType}, n.payload, n.assignment_id
+      from ${notices(changes)} as n (tenant_id, agent_id, number, payload, assignment_id)
+      join slot on slot.tenant_id = n.tenant_id and slot.agent_id = n.agent_id
+    )
+    select count(*)::int as moved from moved`);
+  const moved = rows[0]?.moved ?? 0;
+  if (moved === changes.length) return;
+  throw new AppError("conflict", `${changes.length - moved} of ${changes.length} tasks were changed by another`);
+}
+
+function taskChanges(changes: readonly LedgerChange[], lanes: ReadonlyMap<TaskId, LaneId>): Sql {
+  return unnest(
+    ["uuid", changes.map(({ before }) => before.tenantId)],
+    ["uuid", changes.map(({ before }) => before.taskId)],
+    ["text", changes.map(({ before }) => before.state)],
+    ["int", changes.map(({ before }) => before.fence)],
+    ["text", changes.map(({ after }) => after.state)],
+    ["int", changes.map(({ after }) => after.attempt)],
+    ["int", changes.map(({ after }) => after.counted)],
+    ["int", changes.map(({ after }) => after.uncounted)],
+    ["uuid", changes.map(({ after }) => lanes.get(after.taskId) ?? after.laneId)],
+    ["text", changes.map(({ after }) => `{${after.rejectedBy.join(",")}}`)],
+    ["int", changes.map(({ events: happened }) => happened.length)],
+    ["timestamptz", changes.map(({ after }) => after.wakeAt)],
+    ["timestamptz", changes.map(({ after }) => after.startedAt)],
+    ["timestamptz", changes.map(({ after }) => after.finishedAt)],
+    ["json", changes.map(({ after }) => after.error)],
+    ["json", changes.map(({ after }) => after.progress)],
+  );
+}
+
+function assignmentChanges(changes: readonly LedgerChange[]): Sql {
+  const tried = changes.flatMap(({ before, after }) => {
+    const from = before.assignment;
+    const to = after.assignment;
+    return from === undefined || to === undefined || to === from ? [] : [{ tenantId: before.tenantId, from, to }];
+  });
+  return unnest(
+    ["uuid", tried.map(({ tenantId }) => tenantId)],
+    ["uuid", tried.map(({ to }) => to.id)],
+    ["text", tried.map(({ from }) => from.state)],
+    ["text", tried.map(({ to }) => to.state)],
+    ["boolean", tried.map(({ to }) => isOpen(to.state))],
+    ["timestamptz", tried.map(({ to }) => to.leaseUntil)],
+    ["timestamptz", tried.map(({ to }) => to.attemptUntil)],
+    ["timestamptz", tried.map(({ to }) => to.checkAt)],
+    ["int", tried.map(({ to }) => to.schemaFailures)],
+    ["text", tried.map(({ to }) => to.endReason)],
+    ["json", tried.map(({ to }) => to.usage)],
+  );
+}
+
+function results(changes: readonly LedgerChange[]): Sql {
+  const recorded = changes.flatMap(({ before, result }) => (result === undefined ? [] : [{ ...before, result }]));
+  return unnest(
+    ["uuid", recorded.map(({ tenantId }) => tenantId)],
+    ["uuid", recorded.map(({ taskId }) => taskId)],
+    ["uuid", recorded.map(({ result }) => result.assignmentId)],
+    ["json", recorded.map(({ result }) => result.output)],
+    ["json", recorded.map(({ result }) => result.artifacts)],
+    ["json", recorded.map(({ result }) => result.usage)],
+  );
+}
+
+function events(changes: readonly LedgerChange[]): Sql {
+  const happened = changes.flatMap(({ before, events: list }) =>
+    list.map((event, index) => ({ tenantId: before.tenantId, taskId: before.taskId, number: index + 1, event })),
+  );
+  return unnest(
+    ["uuid", happened.map(({ tenantId }) => tenantId)],
+    ["uuid", happened.map(({ taskId }) => taskId)],
+    ["int", happened.map(({ number }) => number)],
+    ["text", happened.map(({ event }) => event.type)],
+    ["json", happened.map(({ event }) => JSON.stringify(event.data))],
+  );
+}
+
+/** One row an agent: how many of its slots come free, how many frames it is to get. */
+function slotChanges(changes: readonly LedgerChange[]): Sql {
+  const countsByAgent = new Map<string, { tenantId: string; freed: number; notices: number }>();
+  const count = (tenantId: string, agentId: string): { freed: number; notices: number } => {
+    const counts = countsByAgent.get(agentId) ?? { tenantId, freed: 0, notices: 0 };
+    countsByAgent.set(agentId, counts);
+    return counts;
+  };
+  for (const { before, after, notices: sent } of changes) {
+    if (freesSlot(before.assignment, after.assignment)) count(before.tenantId, before.assignment.agentId).freed++;
+    for (const { agentId } of sent) count(before.tenantId, agentId).notices++;
+  }
+  const rows = [...countsByAgent];
+  return unnest(
+    ["uuid", rows.map(([, { tenantId }]) => tenantId)],
+    ["uuid", rows.map(([agentId]) => agentId)],
+    ["int", rows.map(([, { freed }]) => freed)],
+    ["int", rows.map(([, { notices: sent }]) => sent)],
+  );
+}
+
+type Held = LedgerChange["before"]["assignment"];
+
+function freesSlot(before: Held, after: Held): before is NonNullable<Held> {
+  return before !== undefined && isOpen(before.state) && (after === undefined || !isOpen(after.state));
+}
+
+function notices(changes: readonly LedgerChange[]): Sql {
+  const sentByAgent = new Map<string, number>();
+  const rows = changes.flatMap(({ before, notices: sent }) =>
+    sent.map((notice) => {
+      const number = sentByAgent.get(notice.agentId) ?? 0;
+      sentByAgent.set(notice.agentId, number + 1);
+      return { tenantId: before.tenantId, number, notice };
+    }),
+  );
+  return unnest(
+    ["uuid", rows.map(({ tenantId }) => tenantId)],
+    ["uuid", rows.map(({ notice }) => notice.agentId)],
+    ["int", rows.map(({ number }) => number)],
+    ["json", rows.map(({ notice }) => toPayload(notice))],
+    ["uuid", rows.map(({ notice }) => notice.assignmentId)],
+  );
+}
+
+function toPayload({ assignmentId, fence, reason }: CancelNotice): string {
+  return JSON.stringify({ assignmentId, fence, reason });
+}
