@@ -1,0 +1,15 @@
+export type {
+  AgentFilter,
+  AgentStore,
+  AttachResult,
+  ConnectionRef,
+  ConnectionTouch,
+  HeldConnection,
+  Page,
+  SortedHolding,
+} from "./agent-store.ts";
+export { type DiscoveredAgents, discoverAgents } from "./discover-agents.ts";
+export { healthAfter, maxMissedHeartbeats, missedHeartbeats } from "./liveness.ts";
+export type { NodeStore } from "./node-store.ts";
+export { type RegisterContext, registerAgent } from "./register-agent.ts";
+export { updateAgent } from "./update-agent.ts";

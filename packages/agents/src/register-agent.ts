@@ -1,0 +1,39 @@
+import {
+  type Agent,
+  type AgentId,
+  AppError,
+  agentRegistrationSchema,
+  type NewId,
+  parseWith,
+  type TenantId,
+} from "@devmesh/models";
+import type { AgentStore, ConnectionRef } from "./agent-store.ts";
+
+export interface RegisterContext {
+  readonly tenantId: TenantId;
+  /** `pull` for agents that claim their tasks (MCP). */
+  readonly delivery: Agent["delivery"];
+  readonly connection?: ConnectionRef | undefined;
+  /** The one name that may be registered: that of HELLO, or the one that the credential is bound to. Any, when absent. */
+  readonly onlyName?: string | undefined;
+}
+
+/**
+ * Registers an agent, or updates the one of that name. Afterwards the caller asks the engine for tasks for it.
+ *
+ * @param registration unparsed: what AGENT_REGISTER or the body of `POST /agents` carries.
+ * @throws AppError `invalid_argument`; `permission_denied` for a name other than `onlyName`; `conflict`, reason
+ * `replaced`, where a newer connection holds the agent.
+ */
+export async function registerAgent(
+  deps: { readonly store: Pick<AgentStore, "register">; readonly newId: NewId },
+  context: RegisterContext,
+  registration: unknown,
+): Promise<Agent> {
+  const parsed = parseWith(agentRegistrationSchema, registration);
+  const { tenantId, delivery, connection, onlyName } = context;
+  if (onlyName !== undefined && parsed.name !== onlyName) {
+    throw new AppError("permission_denied", `agent ${parsed.name} is another than ${onlyName}`);
+  }
+  return deps.store.register(tenantId, deps.newId() as AgentId, parsed, { delivery, connection });
+}
