@@ -20,4 +20,5 @@ export {
   sql,
   unnest,
 } from "./database/sql.ts";
+export { type Ledger, type LedgerTransaction, ledgerStore } from "./ledger/ledger-store.ts";
 export { migrate, migrationsDir } from "./migrate.ts";

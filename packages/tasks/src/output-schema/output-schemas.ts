@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { AppError, maxJsonDepth } from "@devmesh/models";
 import type { SchemaProblem } from "./validate.ts";
@@ -11,7 +12,7 @@ export interface OutputSchemas extends AsyncDisposable {
 }
 
 export interface OutputSchemasOptions {
-  /** Longest time for one question. */
+  /** Longest time for one question, from when the thread is up. */
   readonly timeoutMs: number;
   /** Questions that may wait for the thread. */
   readonly maxWaiting: number;
@@ -24,6 +25,9 @@ interface Question {
   readonly reject: (error: unknown) => void;
 }
 
+/** A thread loads the validator in 0.3 s; a machine under load may take long. */
+const startTimeoutMs = 30_000;
+
 const threadFile = new URL(
   import.meta.url.endsWith(".ts") ? "./validation-thread.ts" : "./validation-thread.js",
   import.meta.url,
@@ -35,7 +39,7 @@ const threadFile = new URL(
  */
 export function openOutputSchemas(options: OutputSchemasOptions): OutputSchemas {
   const waiting: Question[] = [];
-  let thread: Worker | undefined;
+  let thread: Thread | undefined;
   let isBusy = false;
 
   function ask(schema: unknown, value: string | undefined): Promise<readonly SchemaProblem[]> {
@@ -54,30 +58,27 @@ export function openOutputSchemas(options: OutputSchemasOptions): OutputSchemas 
     if (question === undefined) return;
     isBusy = true;
     thread ??= startThread();
-    answer(thread, question);
+    void answer(thread, question);
   }
 
-  function answer(worker: Worker, question: Question): void {
-    const finish = (problems: readonly SchemaProblem[], isGone: boolean): void => {
-      clearTimeout(timer);
-      worker.removeAllListeners();
-      if (isGone) void dropThread();
-      worker.unref();
-      isBusy = false;
-      question.resolve(problems);
-      next();
-    };
-    const timer = setTimeout(() => finish([tooSlow(options.timeoutMs)], true), options.timeoutMs);
-    worker.ref();
-    worker.once("message", ({ problems }: { problems: readonly SchemaProblem[] }) => finish(problems, false));
-    worker.once("error", (error) => finish([{ path: "", message: `the validator failed: ${error.message}` }], true));
-    worker.postMessage({ id: 0, schema: question.schema, value: question.value });
+  async function answer(asked: Thread, question: Question): Promise<void> {
+    asked.worker.ref();
+    try {
+      await asked.ready;
+      question.resolve(await askThread(asked.worker, question, options.timeoutMs));
+    } catch (error) {
+      await dropThread();
+      question.resolve([{ path: "", message: error instanceof Error ? error.message : String(error) }]);
+    }
+    asked.worker.unref();
+    isBusy = false;
+    next();
   }
 
   async function dropThread(): Promise<void> {
     const old = thread;
     thread = undefined;
-    await old?.terminate();
+    await old?.worker.terminate();
   }
 
   return {
@@ -94,11 +95,32 @@ export function openOutputSchemas(options: OutputSchemasOptions): OutputSchemas 
   };
 }
 
-function startThread(): Worker {
-  // deep JSON needs stack: the depth that every door lets in
-  return new Worker(threadFile, { resourceLimits: { maxOldGenerationSizeMb: 128, stackSizeMb: maxJsonDepth / 64 } });
+/** A thread, and when it has loaded the validator: only then does a question's time begin. */
+interface Thread {
+  readonly worker: Worker;
+  readonly ready: Promise<unknown>;
 }
 
-function tooSlow(timeoutMs: number): SchemaProblem {
-  return { path: "", message: `validation took longer than ${timeoutMs} ms` };
+function startThread(): Thread {
+  // deep JSON needs stack: the depth that every door lets in
+  const worker = new Worker(threadFile, {
+    resourceLimits: { maxOldGenerationSizeMb: 128, stackSizeMb: maxJsonDepth / 64 },
+  });
+  return { worker, ready: once(worker, "message", { signal: AbortSignal.timeout(startTimeoutMs) }) };
+}
+
+async function askThread(
+  worker: Worker,
+  { schema, value }: Question,
+  timeoutMs: number,
+): Promise<readonly SchemaProblem[]> {
+  const answer = once(worker, "message", { signal: AbortSignal.timeout(timeoutMs) });
+  worker.postMessage({ schema, value });
+  try {
+    const [{ problems }] = await answer;
+    return problems;
+  } catch (error) {
+    const isLate = error instanceof Error && error.name === "AbortError";
+    throw isLate ? new Error(`validation took longer than ${timeoutMs} ms`) : error;
+  }
 }
