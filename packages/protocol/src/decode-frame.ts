@@ -5,10 +5,11 @@ import {
   FLAG_GZIP,
   type Frame,
   HEADER_BYTES,
+  MAX_BATCH_FRAMES,
   MAX_MESSAGE_BYTES,
   OFF_THREAD_ABOVE_BYTES,
 } from "./frame.ts";
-import { claimedInflatedBytes, inflateMember, inflateMemberOffThread, payloadTooLarge } from "./gzip.ts";
+import { claimedInflatedBytes, inflateMember, inflateMemberOffThread, overLimit, payloadTooLarge } from "./gzip.ts";
 import { PROTOCOL_VERSION } from "./version.ts";
 
 export interface DecodeLimits {
@@ -106,6 +107,7 @@ function readBatch(bytes: Uint8Array, isCompressed: boolean): RawFrame[] {
   if (bytes.byteLength === 0) throw malformed("empty batch");
   const frames: RawFrame[] = [];
   for (let offset = 0; offset < bytes.byteLength; ) {
+    if (frames.length === MAX_BATCH_FRAMES) throw overLimit("batch", `${MAX_BATCH_FRAMES} frames`);
     const frame = readFrame(bytes, offset);
     if ((frame.flags & FLAG_BATCH) !== 0) throw malformed("batch inside a batch");
     if (frame.type === BATCH_TYPE) throw malformed("type 0 inside a batch");

@@ -7,10 +7,11 @@ import {
   type Frame,
   HEADER_BYTES,
   MAX_BATCH_BYTES,
+  MAX_BATCH_FRAMES,
   MAX_MESSAGE_BYTES,
   OFF_THREAD_ABOVE_BYTES,
 } from "./frame.ts";
-import { compressIfSmaller, compressIfSmallerOffThread, payloadTooLarge } from "./gzip.ts";
+import { compressIfSmaller, compressIfSmallerOffThread, overLimit, payloadTooLarge } from "./gzip.ts";
 import { PROTOCOL_VERSION } from "./version.ts";
 
 /**
@@ -96,6 +97,7 @@ function toPlan(frames: readonly Frame[]): Plan {
 function toBatchPlan(frames: readonly Frame[]): Plan {
   const bytes = frames.reduce((sum, frame) => sum + HEADER_BYTES + frame.payload.byteLength, 0);
   assertFits(HEADER_BYTES + bytes);
+  if (frames.length > MAX_BATCH_FRAMES) throw overLimit(`batch of ${frames.length}`, `${MAX_BATCH_FRAMES} frames`);
   const payload = new Uint8Array(bytes);
   let offset = 0;
   for (const frame of frames) {

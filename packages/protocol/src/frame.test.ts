@@ -13,6 +13,7 @@ import {
   HEADER_BYTES,
   isCostlyToDecode,
   MAX_BATCH_BYTES,
+  MAX_BATCH_FRAMES,
   MAX_MESSAGE_BYTES,
   parseMessage,
 } from "./index.ts";
@@ -160,6 +161,17 @@ describe("gzip", () => {
     expect(decodeMessage(raw(2, 0, concat(half, half)))).toHaveLength(2);
     const more = concat(concat(half, half), raw(1, 6, gzipSync("x")));
     expect(refusal(raw(2, 0, more))).toBe("resource_exhausted payload_too_large");
+  });
+
+  it("bounds the frames of a batch", () => {
+    const empty = { type: 6, payload: new Uint8Array() };
+    const full = encodeBatch(new Array<Frame>(MAX_BATCH_FRAMES).fill(empty));
+    expect(decodeMessage(full)).toHaveLength(MAX_BATCH_FRAMES);
+    const bytes = new Uint8Array((MAX_BATCH_FRAMES + 1) * HEADER_BYTES);
+    const header = raw(0, 6, new Uint8Array());
+    for (let offset = 0; offset < bytes.length; offset += HEADER_BYTES) bytes.set(header, offset);
+    expect(refusal(raw(2, 0, bytes))).toBe("resource_exhausted payload_too_large");
+    expect(() => encodeBatch(new Array<Frame>(MAX_BATCH_FRAMES + 1).fill(empty))).toThrow(/100000 frames/);
   });
 
   it("honours a smaller limit and refuses a message above it", () => {

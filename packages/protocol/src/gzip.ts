@@ -60,9 +60,12 @@ export function claimedInflatedBytes(bytes: Uint8Array): number {
 
 /** The error for what exceeds the limit, in either direction. */
 export function payloadTooLarge(what: string, maxBytes: number): AppError {
-  return new AppError("resource_exhausted", `${what} exceeds the limit of ${maxBytes} bytes`, {
-    reason: "payload_too_large",
-  });
+  return overLimit(what, `${maxBytes} bytes`);
+}
+
+/** {@link payloadTooLarge} for what is not counted in bytes. */
+export function overLimit(what: string, bound: string): AppError {
+  return new AppError("resource_exhausted", `${what} exceeds the limit of ${bound}`, { reason: "payload_too_large" });
 }
 
 /**

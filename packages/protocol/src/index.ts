@@ -9,6 +9,7 @@ export {
   type Frame,
   HEADER_BYTES,
   MAX_BATCH_BYTES,
+  MAX_BATCH_FRAMES,
   MAX_MESSAGE_BYTES,
   OFF_THREAD_ABOVE_BYTES,
 } from "./frame.ts";
