@@ -3,7 +3,7 @@ import { z } from "zod";
 import { isRequestId } from "../payload.ts";
 
 /** The sender's id of a request, and `re`, which repeats it: 1 to 64 code points. */
-export const requestIdSchema = z.custom<string>(isRequestId, "must be a string of 1 to 64 characters");
+const requestIdSchema = z.custom<string>(isRequestId, "must be a string of 1 to 64 characters");
 
 /** W3C trace context. Not checked further: what is no trace context is ignored, not refused. */
 const traceparentSchema = z.string().max(256);
