@@ -80,14 +80,14 @@ describe.skipIf(givenServices().databaseUrl === undefined)("openPostgres, when t
     const database = open({ maxConnections: 2 });
     const other = open();
     const { rows } = await database.query<{ pid: number }>(sql`select pg_backend_pid() as pid`);
-    const sleeping = database.query(sql`select pg_sleep(30)`);
+    const ended = expect(database.query(sql`select pg_sleep(30)`)).rejects.toMatchObject({ code: "unavailable" });
     await waitFor(async () => {
       const { rowCount } = await other.query(sql`
         select pg_terminate_backend(pid) from pg_stat_activity where pid = ${rows[0]?.pid} and wait_event = 'PgSleep'
       `);
       return rowCount === 1;
     });
-    await expect(sleeping).rejects.toMatchObject({ code: "unavailable" });
+    await ended;
     await select(database);
   });
 
