@@ -20,5 +20,7 @@ export {
   sql,
   unnest,
 } from "./database/sql.ts";
+export { type ExclusiveOptions, holdExclusively } from "./exclusive.ts";
 export { type Ledger, type LedgerTransaction, ledgerStore } from "./ledger/ledger-store.ts";
 export { migrate, migrationsDir } from "./migrate.ts";
+export { findQueuedLanes, type QueuedLane } from "./queued-lanes.ts";
