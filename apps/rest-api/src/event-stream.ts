@@ -1,0 +1,101 @@
+import { AppError, isFinal, type TaskEvent, type TaskId, type TenantId } from "@devmesh/models";
+import type { TaskReads, TaskStanding } from "./task-reads.ts";
+import type { TaskWatch } from "./waiters.ts";
+
+export interface EventStreamOptions {
+  readonly reads: Pick<TaskReads, "events" | "states">;
+  readonly watch: TaskWatch;
+  readonly tenantId: TenantId;
+  readonly taskId: TaskId;
+  /** Events up to this `seq` are not sent. */
+  readonly afterSeq: number;
+  /** Ends the stream: the client is gone, or the service stops. */
+  readonly signal: AbortSignal;
+  readonly keepAliveMs: number;
+}
+
+/** Events read at a time: what a client that reads slowly makes us keep. */
+const eventsPerRead = 100;
+
+/**
+ * Writes a task's history as server-sent events, live, until its final state is sent. A comment goes out when nothing
+ * else does, so that proxies keep the connection.
+ *
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
+ */
+export async function* writeEvents(options: EventStreamOptions): AsyncGenerator<string, void> {
+  const { reads, watch, tenantId, taskId, signal, keepAliveMs } = options;
+  let seq = options.afterSeq;
+  while (!signal.aborted) {
+    const events = await reads.events(tenantId, taskId, seq, eventsPerRead);
+    for (const event of events) yield toServerSentEvent(event);
+    seq = events.at(-1)?.seq ?? seq;
+    if (events.length === eventsPerRead) continue;
+    const standing = await findStanding(reads, { tenantId, taskId });
+    if (standing.eventSeq > seq) continue;
+    if (isFinal(standing.state)) return;
+    yield* waitForNews({ watch, seq, signal, keepAliveMs });
+  }
+}
+
+/** Yields comments while there is nothing new. */
+async function* waitForNews({
+  watch,
+  seq,
+  signal,
+  keepAliveMs,
+}: Pick<EventStreamOptions, "watch" | "signal" | "keepAliveMs"> & { readonly seq: number }): AsyncGenerator<
+  string,
+  void
+> {
+  while (!signal.aborted && (watch.standing?.eventSeq ?? 0) <= seq) {
+    const before = performance.now();
+    await watch.changed(keepAliveMs, signal);
+    if (performance.now() - before >= keepAliveMs) yield ": keep-alive\n\n";
+  }
+}
+
+/** @throws AppError `not_found` for a task that the tenant does not have. */
+export async function findStanding(
+  reads: Pick<TaskReads, "states">,
+  ref: { readonly tenantId: TenantId; readonly taskId: TaskId },
+): Promise<TaskStanding> {
+  const standing = (await reads.states([ref])).get(ref.taskId);
+  if (standing === undefined) throw new AppError("not_found", `no task ${ref.taskId}`);
+  return standing;
+}
+
+function toServerSentEvent(event: TaskEvent): string {
+  // JSON holds no line break, which would end the field
+  return `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+/**
+ * Makes a body out of texts that is read only as fast as its client reads, and that ends its source when the client goes
+ * away. The source's failure ends the body: the client comes back with `Last-Event-ID`.
+ */
+export function toBody(source: AsyncGenerator<string, void>, onEnd: (error?: unknown) => void): ReadableStream {
+  const encoder = new TextEncoder();
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const next = await source.next();
+          if (!next.done) {
+            controller.enqueue(encoder.encode(next.value));
+            return;
+          }
+          controller.close();
+          onEnd();
+        } catch (error) {
+          controller.close();
+          onEnd(error);
+        }
+      },
+      cancel() {
+        onEnd();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,90 @@
+import type { Principal, Scope } from "@devmesh/auth";
+import type { ErrorCode } from "@devmesh/models";
+import { z } from "@hono/zod-openapi";
+import type { Answer } from "./envelope.ts";
+import { parseQuery } from "./query.ts";
+import { readJson } from "./read-json.ts";
+
+/** One request, as a route's handler sees it: parsed and allowed. */
+export interface RouteRequest<Query = unknown> {
+  readonly principal: Principal;
+  /** By name, percent-decoded, otherwise as given. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Query;
+  /** Parsed JSON, unchecked: users' JSON must survive. Undefined where there is none. */
+  readonly body: unknown;
+  readonly headers: Headers;
+  readonly requestId: string;
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+export interface RouteBody {
+  /** For the document; the handler parses. */
+  readonly schema: z.ZodType;
+  readonly example: unknown;
+  readonly maxBytes: number;
+  readonly isOptional?: boolean;
+}
+
+export interface RouteSuccess {
+  readonly status: 200 | 201;
+  readonly description: string;
+  /** Of `data`; the envelope is added. With another media type, of the whole body. */
+  readonly data: z.ZodType;
+  readonly isPaged?: boolean;
+  readonly example?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly mediaType?: string;
+}
+
+export interface RouteSpec<Query extends z.ZodObject> {
+  readonly method: "get" | "post" | "patch" | "delete";
+  /** Below the base path, with parameters in braces. */
+  readonly path: string;
+  readonly operationId: string;
+  readonly tag: "Tasks" | "Agents";
+  readonly summary: string;
+  readonly description?: string;
+  readonly scope: Scope;
+  /** For the document: what each parameter of the path is. */
+  readonly params?: z.ZodObject;
+  readonly query?: Query;
+  /** For the document: headers that the handler reads. */
+  readonly headers?: z.ZodObject;
+  readonly body?: RouteBody;
+  readonly success: RouteSuccess;
+  /** Beside those that every route may answer. */
+  readonly errors?: readonly ErrorCode[];
+  readonly handle: (request: RouteRequest<z.output<Query>>) => Promise<Answer | Response>;
+}
+
+/** A route whose query's type is sealed in. */
+export interface Route extends Omit<RouteSpec<z.ZodObject>, "handle" | "query"> {
+  readonly query: z.ZodObject;
+  readonly run: (request: Request, context: RouteContext) => Promise<Answer | Response>;
+}
+
+export type RouteContext = Pick<RouteRequest, "principal" | "params" | "requestId">;
+
+const noQuery = z.object({});
+
+/** Seals a route: reads query and body by its own description, and hands both to its handler. */
+export function defineRoute<Query extends z.ZodObject = typeof noQuery>(spec: RouteSpec<Query>): Route {
+  const { handle, query, ...rest } = spec;
+  const schema = query ?? noQuery;
+  return {
+    ...rest,
+    query: schema,
+    async run(request, context) {
+      const { body } = spec;
+      // the schema is the one whose output `handle` takes, or the empty one for a handler that takes none
+      const parsed = parseQuery(schema, request.url) as z.output<Query>;
+      const json =
+        body === undefined
+          ? undefined
+          : await readJson(request, { maxBytes: body.maxBytes, isOptional: body.isOptional === true });
+      return handle({ ...context, query: parsed, body: json, headers: request.headers, signal: request.signal });
+    },
+  };
+}

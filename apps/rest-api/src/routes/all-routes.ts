@@ -1,0 +1,48 @@
+import type { Route } from "../http/route.ts";
+import { deregisterAgent } from "./agents/deregister-agent.ts";
+import { drainAgent } from "./agents/drain-agent.ts";
+import { getAgent } from "./agents/get-agent.ts";
+import { getAgentMetrics } from "./agents/get-agent-metrics.ts";
+import { listAgentTasks } from "./agents/list-agent-tasks.ts";
+import { listAgents } from "./agents/list-agents.ts";
+import { pauseAgent } from "./agents/pause-agent.ts";
+import { registerAgent } from "./agents/register-agent.ts";
+import { resumeAgent } from "./agents/resume-agent.ts";
+import { revokeAgent } from "./agents/revoke-agent.ts";
+import { updateAgent } from "./agents/update-agent.ts";
+import type { RouteDeps } from "./route-deps.ts";
+import { cancelTask } from "./tasks/cancel-task.ts";
+import { getTask } from "./tasks/get-task.ts";
+import { listTaskEvents } from "./tasks/list-task-events.ts";
+import { listTasks } from "./tasks/list-tasks.ts";
+import { retryTask } from "./tasks/retry-task.ts";
+import { streamTaskEvents } from "./tasks/stream-task-events.ts";
+import { submitBatch } from "./tasks/submit-batch.ts";
+import { submitTask } from "./tasks/submit-task.ts";
+import { waitForTask } from "./tasks/wait-for-task.ts";
+
+/** Every route of the API, in the order of its document. */
+export function allRoutes(deps: RouteDeps): readonly Route[] {
+  return [
+    submitTask(deps),
+    submitBatch(deps),
+    listTasks(deps),
+    getTask(deps),
+    listTaskEvents(deps),
+    streamTaskEvents(deps),
+    waitForTask(deps),
+    cancelTask(deps),
+    retryTask(deps),
+    listAgents(deps),
+    registerAgent(deps),
+    getAgent(deps),
+    updateAgent(deps),
+    deregisterAgent(deps),
+    pauseAgent(deps),
+    resumeAgent(deps),
+    drainAgent(deps),
+    revokeAgent(deps),
+    listAgentTasks(deps),
+    getAgentMetrics(deps),
+  ];
+}

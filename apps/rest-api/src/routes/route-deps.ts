@@ -1,0 +1,29 @@
+import type { AgentStore, ConnectionRef } from "@devmesh/agents";
+import type { AgentId, NewId, TenantId } from "@devmesh/models";
+import type { Logger } from "@devmesh/observability";
+import type { TaskEngine } from "@devmesh/tasks";
+import type { AgentMetrics, TaskReads } from "../task-reads.ts";
+import type { TaskWaiters } from "../waiters.ts";
+
+/** The part of the registry that this API uses. */
+export type AgentRegistry = Pick<AgentStore, "register" | "update" | "setAdmin" | "deregister" | "find" | "list">;
+
+/** What the routes stand on; each names the part that it uses. */
+export interface RouteDeps {
+  readonly engine: Pick<TaskEngine, "submit" | "submitBatch" | "cancel" | "redrive" | "release" | "requestAssignment">;
+  readonly reads: TaskReads;
+  readonly agents: AgentRegistry;
+  readonly agentMetrics: AgentMetrics;
+  /** The connection that an agent has now, if any. */
+  readonly findConnection: (tenantId: TenantId, agentId: AgentId) => Promise<ConnectionRef | undefined>;
+  /** Asks the node that holds a connection to close it. A hint: the node finds out by itself, too. */
+  readonly closeConnection: (connection: ConnectionRef, code: number, reason: string) => void;
+  /** Tells the relay that the outbox has something. */
+  readonly nudgeOutbox: () => void;
+  readonly waiters: TaskWaiters;
+  readonly newId: NewId;
+  /** Aborts when the service stops: what waits ends. */
+  readonly stopping: AbortSignal;
+  readonly keepAliveMs: number;
+  readonly logger: Logger;
+}

@@ -1,0 +1,141 @@
+import { AppError, type TaskId, type TenantId } from "@devmesh/models";
+import type { Logger } from "@devmesh/observability";
+import { createNudge, type Nudge, sleep } from "@devmesh/runtime";
+import type { TaskReads, TaskStanding } from "./task-reads.ts";
+
+interface TaskRef {
+  readonly tenantId: TenantId;
+  readonly taskId: TaskId;
+}
+
+/** One request that waits for a task to change. Dispose it when it waits no more. */
+export interface TaskWatch extends Disposable {
+  /** What was last heard of the task; undefined until the first word. */
+  readonly standing: TaskStanding | undefined;
+  /** Resolves when there is news (at once, if it came since the last call), after the time, or when `signal` aborts. */
+  changed(timeoutMs: number, signal: AbortSignal): Promise<void>;
+}
+
+/** All that wait for tasks in this process, over one subscription. */
+export interface TaskWaiters extends AsyncDisposable {
+  /** @throws AppError `resource_exhausted` when too many wait already. */
+  watch(ref: TaskRef): TaskWatch;
+  /** Tells that tasks have changed. Those that nobody waits for cost nothing. */
+  onChanged(refs: readonly TaskRef[]): void;
+  readonly size: number;
+}
+
+export interface TaskWaitersOptions {
+  readonly reads: Pick<TaskReads, "states">;
+  readonly logger: Logger;
+  readonly maxWatches: number;
+  /** How often everything is looked at without a hint, because hints may be lost. */
+  readonly recheckMs: number;
+}
+
+/** Tasks looked at with one statement. */
+const maxTasksPerLook = 1_000;
+
+interface Watched {
+  readonly ref: TaskRef;
+  readonly nudges: Set<Nudge>;
+  standing: TaskStanding | undefined;
+}
+
+/**
+ * Makes the waiters of a process. However many wait: the hints of one turn of the event loop become one look at the
+ * table, and so does the slow re-check.
+ */
+export function createTaskWaiters(options: TaskWaitersOptions): TaskWaiters {
+  const { reads, logger, maxWatches, recheckMs } = options;
+  const watchedById = new Map<TaskId, Watched>();
+  const dirty = new Set<TaskId>();
+  const stopping = new AbortController();
+  let size = 0;
+  let looking: Promise<void> | undefined;
+
+  async function look(): Promise<void> {
+    // hints of one turn come together
+    await new Promise((resolve) => setImmediate(resolve));
+    while (dirty.size > 0 && !stopping.signal.aborted) {
+      const ids = [...dirty].slice(0, maxTasksPerLook);
+      for (const id of ids) dirty.delete(id);
+      await lookAt(ids.flatMap((id) => watchedById.get(id) ?? []));
+    }
+  }
+
+  async function lookAt(watched: readonly Watched[]): Promise<void> {
+    if (watched.length === 0) return;
+    try {
+      const standings = await reads.states(watched.map(({ ref }) => ref));
+      for (const one of watched) tell(one, standings.get(one.ref.taskId));
+    } catch (err) {
+      logger.debug({ err, tasks: watched.length }, "looking at awaited tasks failed");
+    }
+  }
+
+  function lookSoon(): void {
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+  }
+
+  async function recheck(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await sleep(recheckMs, stopping.signal);
+      for (const id of watchedById.keys()) dirty.add(id);
+      if (dirty.size > 0) lookSoon();
+    }
+  }
+  const rechecking = recheck();
+
+  return {
+    get size() {
+      return size;
+    },
+    watch(ref) {
+      if (size >= maxWatches) {
+        const message = `${size} requests wait for tasks, the limit is ${maxWatches}`;
+        throw new AppError("resource_exhausted", message, { reason: "too_many_waiters", retryAfterMs: 1_000 });
+      }
+      const watched = watchedById.get(ref.taskId) ?? { ref, nudges: new Set<Nudge>(), standing: undefined };
+      watchedById.set(ref.taskId, watched);
+      size += 1;
+      return createWatch(watched, () => {
+        size -= 1;
+        if (watched.nudges.size === 0) watchedById.delete(ref.taskId);
+      });
+    },
+    onChanged(refs) {
+      for (const { taskId } of refs) if (watchedById.has(taskId)) dirty.add(taskId);
+      if (dirty.size > 0) lookSoon();
+    },
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await rechecking;
+      await looking;
+    },
+  };
+}
+
+function tell(watched: Watched, standing: TaskStanding | undefined): void {
+  if (standing === undefined || standing.eventSeq === watched.standing?.eventSeq) return;
+  watched.standing = standing;
+  for (const nudge of watched.nudges) nudge.nudge();
+}
+
+function createWatch(watched: Watched, onDispose: () => void): TaskWatch {
+  const nudge = createNudge();
+  watched.nudges.add(nudge);
+  return {
+    get standing() {
+      return watched.standing;
+    },
+    changed: async (timeoutMs, signal) => {
+      await nudge.wait(timeoutMs, signal);
+    },
+    [Symbol.dispose]() {
+      if (watched.nudges.delete(nudge)) onDispose();
+    },
+  };
+}
