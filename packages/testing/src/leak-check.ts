@@ -8,26 +8,28 @@ const settleMs = 2_000;
 
 /** Call it at the top of a test file: the file fails if a socket, server, process or timer that it opened stays open. */
 export function checkLeaks(): void {
-  let before = new Map<string, number>();
+  let findLeaks: () => readonly string[] = () => [];
   beforeAll(() => {
-    before = countResources();
+    findLeaks = watchLeaks();
   });
   afterAll(async () => {
-    try {
-      await waitFor(() => findLeaks(before).length === 0, { timeoutMs: settleMs });
-    } catch {
-      throw new Error(`still open after the last test: ${findLeaks(before).join(", ")}`);
-    }
+    await waitFor(() => findLeaks().length === 0, { timeoutMs: settleMs }).catch(() => {
+      throw new Error(`still open after the last test: ${findLeaks().join(", ")}`);
+    });
   });
 }
 
-function findLeaks(before: ReadonlyMap<string, number>): readonly string[] {
-  const leaks: string[] = [];
-  for (const [resource, count] of countResources()) {
-    const more = count - (before.get(resource) ?? 0);
-    if (more > 0) leaks.push(`${more} ${resource}`);
-  }
-  return leaks;
+/** Gives a function that says what has been opened since and is open still, such as `1 TCPServerWrap`. */
+export function watchLeaks(): () => readonly string[] {
+  const before = countResources();
+  return () => {
+    const leaks: string[] = [];
+    for (const [resource, count] of countResources()) {
+      const more = count - (before.get(resource) ?? 0);
+      if (more > 0) leaks.push(`${more} ${resource}`);
+    }
+    return leaks;
+  };
 }
 
 /** A timer that doesn't keep the process alive isn't counted by Node, and is none of ours. */
