@@ -1,5 +1,9 @@
 -- The whole first schema: tenants and keys, the registry, the task ledger, mailboxes and the outbox.
 -- Locks nothing that is in use: every table is new. Shapes and their reasons: docs/data-model.md.
+--
+-- Keys begin with the id, which is unique by itself, and no index that a look-up by id could use instead begins with
+-- tenant_id: a plan that was made while a table was empty, and is kept, must still be right when it has grown. Between
+-- indexes that look equal the planner takes the youngest: where there are several, the primary key is added last.
 
 do $$ begin
   if not exists (select from pg_roles where rolname = 'devmesh_app') then create role devmesh_app nologin; end if;
@@ -91,11 +95,11 @@ create table agent (
   delivery text not null default 'push' check (delivery in ('push', 'pull')),
   registered_at timestamptz(3) not null default now(),
   updated_at timestamptz(3) not null default now(),
-  deregistered_at timestamptz(3),
-  primary key (tenant_id, id)
+  deregistered_at timestamptz(3)
 );
 create unique index agent_name on agent (tenant_id, name) where deregistered_at is null;
 create index agent_listed on agent (tenant_id, registered_at desc, id desc) where deregistered_at is null;
+alter table agent add primary key (id, tenant_id);
 
 -- The narrow row that assigning and every seq go through. No index on what changes: its updates stay in the page.
 create table agent_slot (
@@ -113,7 +117,7 @@ create table agent_slot (
   slow boolean not null default false,
   last_assigned_at timestamptz(3),
   last_seen_at timestamptz(3) not null default now(),
-  primary key (tenant_id, agent_id),
+  primary key (agent_id, tenant_id),
   foreign key (tenant_id, agent_id) references agent (tenant_id, id) on delete cascade
 ) with (fillfactor = 50);
 
@@ -124,9 +128,9 @@ create table lane (
   key bytea not null,
   requirements jsonb not null,
   last_used_at timestamptz(3) not null default now(),
-  primary key (tenant_id, id),
   unique (tenant_id, key)
 );
+alter table lane add primary key (id, tenant_id);
 
 -- Each lane against each agent, computed once per change of either, under the lock of the tenant's row.
 create table lane_agent (
@@ -136,12 +140,12 @@ create table lane_agent (
   misfit text,
   level_gap int not null default 0,
   cost_micro_usd bigint,
-  primary key (tenant_id, lane_id, agent_id),
+  primary key (lane_id, agent_id, tenant_id),
   foreign key (tenant_id, lane_id) references lane (tenant_id, id) on delete cascade,
   foreign key (tenant_id, agent_id) references agent (tenant_id, id) on delete cascade
 );
-create index lane_agent_fit on lane_agent (tenant_id, agent_id, lane_id) where misfit is null;
-create index lane_agent_agent on lane_agent (tenant_id, agent_id);
+create index lane_agent_agent on lane_agent (agent_id);
+create index lane_agent_fit on lane_agent (agent_id, lane_id) where misfit is null;
 
 -- The part of a task that changes. `state` stands in no index, so that accepting changes none.
 create table task (
@@ -176,13 +180,13 @@ create table task (
   created_at timestamptz(3) not null default now(),
   updated_at timestamptz(3) not null default now(),
   started_at timestamptz(3),
-  finished_at timestamptz(3),
-  primary key (tenant_id, id)
+  finished_at timestamptz(3)
 ) with (fillfactor = 70);
-create index task_queue on task (tenant_id, lane_id, queue_rank, id) where queue_rank is not null;
+create index task_queue on task (lane_id, queue_rank, id) where queue_rank is not null;
 create index task_wake on task (wake_at) where wake_at is not null;
 create index task_unfinished on task (tenant_id, created_at desc, id desc) where finished_at is null;
-create index task_children on task (tenant_id, parent_id) where parent_id is not null;
+create index task_children on task (parent_id) where parent_id is not null;
+alter table task add primary key (id, tenant_id);
 
 -- The part of a task that never changes.
 create table task_body (
@@ -199,20 +203,20 @@ create table task_body (
   input json,
   output_schema json,
   traceparent text,
-  created_at timestamptz(3) not null,
-  primary key (tenant_id, task_id)
+  created_at timestamptz(3) not null
 );
 create index task_body_listed on task_body (tenant_id, created_at desc, task_id desc);
 create index task_body_type on task_body (tenant_id, type, created_at desc, task_id desc);
 create index task_body_label on task_body using gin (labels) where labels <> '{}';
+alter table task_body add primary key (task_id, tenant_id);
 
 create table task_dependency (
   tenant_id uuid not null,
   task_id uuid not null,
   depends_on_id uuid not null,
-  primary key (tenant_id, task_id, depends_on_id)
+  primary key (task_id, depends_on_id, tenant_id)
 );
-create index task_dependent on task_dependency (tenant_id, depends_on_id);
+create index task_dependent on task_dependency (depends_on_id);
 
 -- One try of a task by one agent. `state` stands in no index: `is_open` says whether it holds a slot.
 create table assignment (
@@ -238,12 +242,12 @@ create table assignment (
   created_at timestamptz(3) not null default now(),
   ended_at timestamptz(3),
   end_reason text,
-  usage json,
-  primary key (tenant_id, id)
+  usage json
 ) with (fillfactor = 70);
-create unique index assignment_fence on assignment (tenant_id, task_id, fence);
-create index assignment_open on assignment (tenant_id, agent_id, seq) where is_open;
+create unique index assignment_fence on assignment (task_id, fence);
+create index assignment_open on assignment (agent_id, seq) where is_open;
 create index assignment_check on assignment (check_at) where is_open;
+alter table assignment add primary key (id, tenant_id);
 
 -- The one recorded result: its key is what makes a second one impossible.
 create table task_result (
@@ -254,7 +258,7 @@ create table task_result (
   artifacts json,
   usage json,
   recorded_at timestamptz(3) not null default now(),
-  primary key (tenant_id, task_id)
+  primary key (task_id, tenant_id)
 );
 
 -- History of each task, and the outbox: the relay numbers events per tenant after their commit.
@@ -266,11 +270,11 @@ create table task_event (
   at timestamptz(3) not null default now(),
   data json not null,
   recorded bigint generated always as identity,
-  position bigint,
-  primary key (tenant_id, task_id, seq)
+  position bigint
 );
 create index task_event_unnumbered on task_event (recorded) where position is null;
 create unique index task_event_position on task_event (tenant_id, position) where position is not null;
+alter table task_event add primary key (task_id, seq, tenant_id);
 
 -- The last position given out per tenant; written by the relay alone.
 create table event_cursor (
@@ -288,7 +292,7 @@ create table mailbox (
   assignment_id uuid,
   created_at timestamptz(3) not null default now(),
   expires_at timestamptz(3),
-  primary key (tenant_id, agent_id, seq)
+  primary key (agent_id, seq, tenant_id)
 );
 
 create table idempotency_key (
