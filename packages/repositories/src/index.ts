@@ -1,3 +1,4 @@
+export { type AgentMetricsRepository, agentMetricsRepository, type EndedCounts } from "./agent-metrics.ts";
 export type {
   Database,
   OwnerSession,
