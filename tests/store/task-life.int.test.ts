@@ -1,4 +1,5 @@
 import type { TaskId } from "@devmesh/models";
+import { waitFor } from "@devmesh/testing";
 import { expect, test } from "vitest";
 import { describeEachDriver } from "../kit/each-driver.ts";
 import { openMesh } from "../kit/mesh.ts";
@@ -248,8 +249,9 @@ describeEachDriver("the life of a task", (database) => {
     await using mesh = await openMesh(database());
     const agents = await Promise.all(["a", "b", "c"].map((name) => mesh.addAgent(name, { maxConcurrency: 3 })));
     await Promise.all(Array.from({ length: 40 }, () => mesh.submit({ type: "work" })));
+    const loads = (): Promise<readonly number[]> => Promise.all(agents.map((agent) => mesh.inFlight(agent)));
+    await waitFor(async () => (await loads()).every((load) => load >= 3), { timeoutMs: 5_000 });
     for (let round = 0; round < 5; round++) await mesh.engine.sweep();
-    const loads = await Promise.all(agents.map((agent) => mesh.inFlight(agent)));
-    expect(loads).toEqual([3, 3, 3]);
+    expect(await loads()).toEqual([3, 3, 3]);
   });
 });
