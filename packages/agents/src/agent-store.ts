@@ -4,7 +4,6 @@ import type {
   AgentId,
   AgentRegistration,
   AgentUpdate,
-  AssignmentId,
   Availability,
   ConnectionId,
   Health,
@@ -104,10 +103,12 @@ export interface AgentStore {
   touch(touches: readonly ConnectionTouch[]): Promise<void>;
   /** Keeps new assignments from a connection that reads too slowly, or lets them come again. */
   setSlow(tenantId: TenantId, agentId: AgentId, connectionId: ConnectionId, slow: boolean): Promise<void>;
+  /** Where the agent is connected now: for telling its node to close the connection. */
+  connectionOf(tenantId: TenantId, agentId: AgentId): Promise<ConnectionRef | undefined>;
   /** `assignmentIds` come from a client: what is no id is to be dropped. */
   sortHolding(
     tenantId: TenantId,
     agentId: AgentId,
-    assignmentIds: readonly (AssignmentId | string)[],
+    assignmentIds: readonly string[],
   ): Promise<SortedHolding>;
 }

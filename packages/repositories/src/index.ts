@@ -1,4 +1,11 @@
+export type {
+  AttachResult,
+  ConnectionRef,
+  ConnectionTouch,
+  HeldConnection,
+} from "./agent-connections.ts";
 export { type AgentMetricsRepository, agentMetricsRepository, type EndedCounts } from "./agent-metrics.ts";
+export { type AgentRepository, agentRepository, type PageAsked } from "./agent-repository.ts";
 export type {
   Database,
   OwnerSession,
@@ -21,7 +28,19 @@ export {
   sql,
   unnest,
 } from "./database/sql.ts";
+export {
+  type DeliveryAsked,
+  type DeliveryFrame,
+  type DeliveryRepository,
+  deliveryRepository,
+} from "./delivery-repository.ts";
 export { type ExclusiveOptions, holdExclusively } from "./exclusive.ts";
+export { type KeyRecord, type KeyRepository, keyRepository, type NewKey } from "./key-repository.ts";
+export type { Standing } from "./lane-standings.ts";
 export { type Ledger, type LedgerTransaction, ledgerStore } from "./ledger/ledger-store.ts";
 export { migrate, migrationsDir } from "./migrate.ts";
+export { type NodeRepository, nodeRepository } from "./node-repository.ts";
+export { type NotifyFanOut, notifyFanOut } from "./notify-fan-out.ts";
+export { type Numbered, type OutboxRepository, outboxRepository } from "./outbox-repository.ts";
 export { findQueuedLanes, type QueuedLane } from "./queued-lanes.ts";
+export { type TaskFilter, type TaskReads, taskReads } from "./task-reads.ts";

@@ -1,0 +1,82 @@
+import type { ApiKeyId, TenantId } from "@devmesh/models";
+import type { Database, QueryResult } from "./database/database.ts";
+import { type Sql, sql } from "./database/sql.ts";
+
+/** An API key as sign-in reads it. */
+export interface KeyRecord {
+  readonly tenantId: TenantId;
+  readonly id: ApiKeyId;
+  readonly kind: "pat" | "agt" | "svc";
+  readonly scopes: readonly string[];
+  readonly agentName?: string;
+  readonly expiresAt?: Date;
+  readonly revokedAt?: Date;
+}
+
+/** A key to be written: of its text only the hash and what may be shown of it. */
+export interface NewKey {
+  readonly tenantId: TenantId;
+  readonly id: ApiKeyId;
+  readonly kind: "pat" | "agt" | "svc";
+  readonly name: string;
+  readonly hash: Buffer;
+  readonly display: string;
+  readonly scopes: readonly string[];
+  readonly agentName?: string | undefined;
+  readonly expiresAt?: Date | undefined;
+}
+
+/** Tenants and their API keys. Works as the engine: who signs in has no tenant yet. */
+export interface KeyRepository {
+  /** A key of any tenant, revoked and expired ones included. By the unique index on `hash`. */
+  findByHash(hash: Buffer): Promise<KeyRecord | undefined>;
+  /** @throws AppError `conflict` for a key that is there already. */
+  create(key: NewKey): Promise<void>;
+  /** @throws AppError `conflict` for a name that is taken. */
+  createTenant(tenant: { readonly id: TenantId; readonly name: string }): Promise<void>;
+  findTenantByName(name: string): Promise<{ readonly id: TenantId; readonly name: string } | undefined>;
+}
+
+interface KeyRow extends Omit<KeyRecord, "agentName" | "expiresAt" | "revokedAt"> {
+  readonly agentName: string | null;
+  readonly expiresAt: Date | null;
+  readonly revokedAt: Date | null;
+}
+
+export function keyRepository(database: Database): KeyRepository {
+  const query = <Row>(statement: Sql): Promise<QueryResult<Row>> =>
+    database.transaction({ role: "devmesh_engine" }, (tx) => tx.query<Row>(statement));
+  return {
+    findByHash: async (hash) => {
+      const { rows } = await query<KeyRow>(sql`
+        select tenant_id as "tenantId", id, kind, scopes, agent_name as "agentName", expires_at as "expiresAt",
+          revoked_at as "revokedAt"
+        from api_key
+        where hash = decode(${hash.toString("hex")}, 'hex')`);
+      return rows.map(toKeyRecord)[0];
+    },
+    create: async ({ tenantId, id, kind, name, hash, display, scopes, agentName, expiresAt }) => {
+      await query(sql`
+        insert into api_key (tenant_id, id, kind, name, hash, display, scopes, agent_name, expires_at)
+        values (${tenantId}, ${id}, ${kind}, ${name}, decode(${hash.toString("hex")}, 'hex'), ${display}, ${scopes},
+          ${agentName}, ${expiresAt})`);
+    },
+    createTenant: async ({ id, name }) => {
+      await query(sql`insert into tenant (id, name) values (${id}, ${name})`);
+    },
+    findTenantByName: async (name) => {
+      const { rows } = await query<{ id: TenantId; name: string }>(sql`
+        select id, name from tenant where name = ${name}`);
+      return rows[0];
+    },
+  };
+}
+
+function toKeyRecord({ agentName, expiresAt, revokedAt, ...key }: KeyRow): KeyRecord {
+  return {
+    ...key,
+    ...(agentName !== null && { agentName }),
+    ...(expiresAt !== null && { expiresAt }),
+    ...(revokedAt !== null && { revokedAt }),
+  };
+}

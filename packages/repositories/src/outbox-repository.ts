@@ -1,0 +1,86 @@
+import type { TaskId, TenantId } from "@devmesh/models";
+import type { Database } from "./database/database.ts";
+import { sql } from "./database/sql.ts";
+import type { TaskRef } from "./ledger/refs.ts";
+import { prune } from "./prune.ts";
+
+/** What a relay has numbered, and the tasks that should go to the queue. */
+export interface Numbered {
+  readonly numbered: number;
+  readonly toDispatch: readonly TaskRef[];
+}
+
+/** The outbox: events get their place among all of their tenant, after their commit. Works as the engine. */
+export interface OutboxRepository {
+  /**
+   * Numbers up to `limit` events, in the order in which they were recorded, without gaps for each tenant. Tells those
+   * tasks that were queued by one of them, still are, and stand among the first ten of their lane. Two relays at once do
+   * no harm, but work for nothing.
+   */
+  numberEvents(limit: number): Promise<Numbered>;
+  /** Removes some of what nobody needs any more, and tells how many rows; to be called again while there were some. */
+  prune(): Promise<number>;
+}
+
+/** Further back in a backlog a task is found by the agents that come free. */
+const dispatchedPerLane = 10;
+
+export function outboxRepository(database: Database): OutboxRepository {
+  return {
+    numberEvents: (limit) => numberEvents(database, limit),
+    prune: () => prune(database),
+  };
+}
+
+/**
+ * One statement. The events are locked before their tenants' cursors move: of two relays at once the second finds the
+ * events of the first numbered, and leaves them out. Reads `task_event_unnumbered` and the beginning of `task_queue`.
+ */
+async function numberEvents(database: Database, limit: number): Promise<Numbered> {
+  const { rows } = await database.transaction({ role: "devmesh_engine" }, (tx) =>
+    tx.query<{ numbered: number; tenantId: TenantId | null; taskId: TaskId | null }>(sql`
+      with unnumbered as materialized (
+        select tenant_id, task_id, seq, type, recorded
+        from task_event
+        where position is null
+        order by recorded
+        limit ${limit}
+        for no key update
+      ), moved as (
+        insert into event_cursor as c (tenant_id, position)
+        select tenant_id, count(*) from unnumbered group by tenant_id order by tenant_id
+        on conflict (tenant_id) do update set position = c.position + excluded.position
+        returning c.tenant_id, c.position
+      ), numbered as (
+        update task_event e set position = placed.position
+        from (
+          select u.tenant_id, u.task_id, u.seq,
+            moved.position + 1 - row_number() over (partition by u.tenant_id order by u.recorded desc) as position
+          from unnumbered u
+          join moved on moved.tenant_id = u.tenant_id
+        ) placed
+        where e.tenant_id = placed.tenant_id and e.task_id = placed.task_id and e.seq = placed.seq
+      ), queued as (
+        select distinct t.tenant_id, t.id
+        from unnumbered u
+        join task t on t.tenant_id = u.tenant_id and t.id = u.task_id
+        where u.type = 'task.queued' and t.queue_rank is not null and (
+          select count(*) from (
+            select from task q
+            where q.tenant_id = t.tenant_id and q.lane_id = t.lane_id and q.queue_rank is not null
+              and (q.queue_rank, q.id) < (t.queue_rank, t.id)
+            limit ${dispatchedPerLane}
+          ) before
+        ) < ${dispatchedPerLane}
+      )
+      select (select count(*)::int from unnumbered) as numbered, queued.tenant_id as "tenantId", queued.id as "taskId"
+      from (values (1)) as always (one)
+      left join queued on true`),
+  );
+  return {
+    numbered: rows[0]?.numbered ?? 0,
+    toDispatch: rows.flatMap(({ tenantId, taskId }) =>
+      tenantId === null || taskId === null ? [] : [{ tenantId, taskId }],
+    ),
+  };
+}

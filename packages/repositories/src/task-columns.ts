@@ -1,0 +1,158 @@
+import type {
+  AgentId,
+  Artifact,
+  AssignmentId,
+  AssignmentStrategy,
+  AssignmentWhy,
+  Requirements,
+  Task,
+  TaskId,
+  TaskProgress,
+  TaskState,
+  Usage,
+} from "@devmesh/models";
+import { type Sql, sql } from "./database/sql.ts";
+
+/**
+ * What a task is read from: `t` and `b`, its rows of task and task_body; `x` and `a`, the assignment that it names and
+ * that one's agent; `r`, its result. The last three may be missing.
+ */
+export const taskColumns: Sql = sql`
+  t.id, t.parent_id as "parentId", b.ref, b.type, b.title, t.state, b.requirements, t.strategy, b.priority, t.deadline,
+  b.not_before as "notBefore", t.max_attempts as "maxAttempts", t.timeout_ms as "timeoutMs",
+  b.depends_on as "dependsOn", t.has_output_schema as "hasOutputSchema", b.output_schema as "outputSchema", b.labels,
+  t.attempt, t.error, t.progress, t.created_at as "createdAt", t.updated_at as "updatedAt",
+  t.started_at as "startedAt", t.finished_at as "finishedAt",
+  x.id as "assignmentId", x.fence, x.strategy as "assignedBy", x.lease_until as "leaseUntil", a.id as "agentId",
+  a.name as "agentName", r.artifacts, coalesce(r.usage, x.usage) as usage`;
+
+/** What lists leave out. JSON's null is a value here, SQL's is none. */
+export const heavyTaskColumns: Sql = sql`
+  b.input is not null as "hasInput", b.input, r.output is not null as "hasOutput", r.output, x.why`;
+
+/** The rows that {@link taskColumns} names, beside `t`. */
+export const taskJoins: Sql = sql`
+  join task_body b on b.tenant_id = t.tenant_id and b.task_id = t.id
+  left join assignment x on x.tenant_id = t.tenant_id and x.id = t.assignment_id
+  left join agent a on a.tenant_id = x.tenant_id and a.id = x.agent_id
+  left join task_result r on r.tenant_id = t.tenant_id and r.task_id = t.id`;
+
+export interface TaskRow {
+  readonly id: TaskId;
+  readonly parentId: TaskId | null;
+  readonly ref: string | null;
+  readonly type: string;
+  readonly title: string | null;
+  readonly state: TaskState;
+  readonly requirements: Requirements;
+  readonly strategy: AssignmentStrategy;
+  readonly priority: number;
+  readonly deadline: Date | null;
+  readonly notBefore: Date | null;
+  readonly maxAttempts: number;
+  readonly timeoutMs: number;
+  readonly dependsOn: readonly TaskId[];
+  readonly hasOutputSchema: boolean;
+  readonly outputSchema: unknown;
+  readonly labels: readonly string[];
+  readonly attempt: number;
+  readonly error: { readonly class: string; readonly message: string } | null;
+  readonly progress: TaskProgress | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly startedAt: Date | null;
+  readonly finishedAt: Date | null;
+  readonly assignmentId: AssignmentId | null;
+  readonly fence: number | null;
+  readonly assignedBy: AssignmentStrategy | null;
+  readonly leaseUntil: Date | null;
+  readonly agentId: AgentId | null;
+  readonly agentName: string | null;
+  readonly artifacts: readonly Artifact[] | null;
+  readonly usage: Usage | null;
+}
+
+/** A row that was read with {@link heavyTaskColumns}. */
+export interface WholeTaskRow extends TaskRow {
+  readonly hasInput: boolean;
+  readonly input: unknown;
+  readonly hasOutput: boolean;
+  readonly output: unknown;
+  readonly why: AssignmentWhy | null;
+}
+
+/** The task as lists show it. */
+export function toListedTask(row: TaskRow): Task {
+  return toTask(row, {});
+}
+
+/** The task with all that belongs to it. */
+export function toWholeTask(row: WholeTaskRow): Task {
+  return toTask(row, {
+    ...(row.hasInput && { input: row.input }),
+    ...(row.hasOutput && { output: row.output }),
+    ...(row.why !== null && { why: row.why }),
+  });
+}
+
+/** The task as TASK_ASSIGN carries it: with its input, without the reasons of the assignment. */
+export function toAssignedTask(row: Omit<WholeTaskRow, "hasOutput" | "output" | "why">): Task {
+  return toTask(row, row.hasInput ? { input: row.input } : {});
+}
+
+function toTask(
+  row: TaskRow,
+  { why, ...heavy }: { readonly input?: unknown; readonly output?: unknown; readonly why?: AssignmentWhy },
+): Task {
+  const { capabilities, minLevel, tags, agent } = row.requirements;
+  return {
+    id: row.id,
+    ...(row.parentId !== null && { parentId: row.parentId }),
+    ...(row.ref !== null && { ref: row.ref }),
+    type: row.type,
+    ...(row.title !== null && { title: row.title }),
+    state: row.state,
+    ...heavy,
+    requirements: { capabilities, minLevel, tags, ...(agent !== undefined && { agent }) },
+    strategy: row.strategy,
+    priority: row.priority,
+    ...(row.deadline !== null && { deadline: row.deadline.toISOString() }),
+    ...(row.notBefore !== null && { notBefore: row.notBefore.toISOString() }),
+    maxAttempts: row.maxAttempts,
+    timeoutMs: row.timeoutMs,
+    dependsOn: row.dependsOn,
+    ...(row.hasOutputSchema && { outputSchema: row.outputSchema }),
+    labels: row.labels,
+    attempt: row.attempt,
+    ...toOutcome(row),
+    ...toAssignment(row, why),
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+    ...(row.startedAt !== null && { startedAt: row.startedAt.toISOString() }),
+    ...(row.finishedAt !== null && { finishedAt: row.finishedAt.toISOString() }),
+  };
+}
+
+function toOutcome({ artifacts, error, progress, usage }: TaskRow): Partial<Task> {
+  return {
+    ...(artifacts !== null && { artifacts }),
+    ...(error !== null && { error }),
+    ...(progress !== null && { progress }),
+    ...(usage !== null && { usage }),
+  };
+}
+
+function toAssignment(row: TaskRow, why: AssignmentWhy | undefined): Partial<Task> {
+  const { assignmentId, fence, assignedBy, leaseUntil, agentId, agentName } = row;
+  if (assignmentId === null || fence === null || assignedBy === null) return {};
+  return {
+    ...(agentId !== null && agentName !== null && { assignedAgent: { id: agentId, name: agentName } }),
+    assignment: {
+      id: assignmentId,
+      fence,
+      strategy: assignedBy,
+      ...(leaseUntil !== null && { leaseUntil: leaseUntil.toISOString() }),
+      ...(why !== undefined && { why }),
+    },
+  };
+}
