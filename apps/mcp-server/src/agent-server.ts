@@ -1,0 +1,263 @@
+import type { AgentStore, NodeStore } from "@devmesh/agents";
+import type { Authenticator } from "@devmesh/auth";
+import type { AssignmentId, ConnectionId, NewId, NodeId } from "@devmesh/models";
+import type { Logger, Metrics } from "@devmesh/observability";
+import { closeCodes } from "@devmesh/protocol";
+import type { LedgerStore, TaskEngine } from "@devmesh/tasks";
+import { closeByMesh } from "./close-by-mesh.ts";
+import { Connection, type ConnectionEvents } from "./connection.ts";
+import { type Connections, createConnections } from "./connections.ts";
+import { runCredentialCheck } from "./credential-check.ts";
+import { createDelivery, type Delivery } from "./delivery.ts";
+import { dispatch } from "./dispatch.ts";
+import { drain } from "./drain.ts";
+import { startHeartbeat } from "./heartbeat.ts";
+import { nodeLeaseMs } from "./limits.ts";
+import { runNodeLease } from "./node-lease.ts";
+import type { Outbound } from "./outbound.ts";
+import type { ServerContext } from "./server-context.ts";
+import type { AssignFrame, DeliveryStore, TaskReads } from "./stores.ts";
+import { createTouch, type Touch } from "./touch.ts";
+import { createTraffic } from "./traffic.ts";
+import { createTurnCounter, gatherTurn } from "./turn.ts";
+import { createUpgrader, type OpenedSocket, type Upgrader } from "./upgrade.ts";
+
+export interface AgentServerDeps {
+  readonly nodeId: NodeId;
+  readonly heartbeatMs: number;
+  readonly connections: { readonly max: number; readonly maxPerTenant: number };
+  readonly agents: AgentStore;
+  readonly nodes: NodeStore;
+  readonly deliveries: DeliveryStore;
+  readonly taskReads: TaskReads;
+  readonly ledger: Pick<LedgerStore, "transaction">;
+  readonly engine: ServerContext["engine"] & Pick<TaskEngine, "perform">;
+  readonly authenticator: Authenticator;
+  /** One that remembers nothing, for credentials of open connections. */
+  readonly freshAuthenticator: Authenticator;
+  /** Closes a connection that another node holds. */
+  readonly closeElsewhere: ServerContext["closeConnection"];
+  readonly newId: NewId;
+  readonly random: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** The sockets of one node and all that goes on over them. */
+export interface AgentServer {
+  readonly connections: Connections;
+  readonly upgrader: Upgrader;
+  /** Something waits for these agents, if they are connected here. */
+  deliver(agents: readonly { readonly agentId: Parameters<Connections["findByAgent"]>[0] }[]): void;
+  /** Closes a connection of this node. */
+  close(connectionId: ConnectionId, code: number, reason: string): void;
+  /** Ends everything gracefully: no upgrade from now on, then all connections, then what is left to be written. */
+  stop(windows: { readonly workMs: number; readonly closeMs: number }): Promise<void>;
+}
+
+/** Begins the node's presence, and all that runs beside the sockets. The caller hands it upgrades. */
+export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServer> {
+  const { logger, nodeId } = deps;
+  const connections = createConnections();
+  const all = (): readonly Connection[] => connections.all();
+  const touch = createTouch({ store: deps.agents, connections: all, logger });
+  const delivery = createDelivery({
+    store: deps.deliveries,
+    connections: all,
+    onUndeliverable: (connection, frame) => void refuseUndeliverable(deps, connection, frame),
+    logger,
+  });
+  const context: ServerContext = {
+    ...deps,
+    connections,
+    delivery,
+    turn: createTurnCounter(),
+    closeConnection(owner, connectionId, code, reason) {
+      const own = connections.find(connectionId);
+      if (own !== undefined) closeByMesh(own, code, reason);
+      else if (owner !== nodeId) deps.closeElsewhere(owner, connectionId, code, reason);
+    },
+  };
+  const traffic = createTraffic({
+    logger,
+    metrics: deps.metrics,
+    countConnections: () => connections.size,
+    countInFlight: () => connections.inFlight,
+  });
+  const events: ConnectionEvents = { ...createEvents(deps, context, touch), traffic };
+  const stopping = new AbortController();
+  const upgrader = createUpgrader({
+    authenticator: deps.authenticator,
+    maxConnections: deps.connections.max,
+    maxTenantConnections: deps.connections.maxPerTenant,
+    countConnections: () => connections.size,
+    countOfTenant: (tenantId) => connections.countOf(tenantId),
+    isDraining: () => stopping.signal.aborted,
+    onSocket: (opened) => openConnection(opened, { deps, connections, events }),
+    traffic,
+  });
+
+  await deps.nodes.renew(nodeId, nodeLeaseMs);
+  const heartbeat = startHeartbeat({
+    heartbeatMs: deps.heartbeatMs,
+    connections: all,
+    onHealth: (connection, health) => touch.health(connection, health),
+    now: deps.now,
+  });
+  const background = runBackground({ deps, delivery, touch, connections, context }, stopping.signal);
+
+  return {
+    connections,
+    upgrader,
+    deliver(agents) {
+      for (const { agentId } of agents) {
+        const connection = connections.findByAgent(agentId);
+        if (connection !== undefined) delivery.wake(connection);
+      }
+    },
+    close(connectionId, code, reason) {
+      const connection = connections.find(connectionId);
+      if (connection !== undefined) closeByMesh(connection, code, reason);
+    },
+    async stop(windows) {
+      stopping.abort();
+      await drain({
+        ...windows,
+        connections: all,
+        countSockets: () => upgrader.openSockets.size,
+        terminateSockets: () => {
+          for (const socket of upgrader.openSockets) socket.terminate();
+        },
+        random: deps.random,
+        now: deps.now,
+      });
+      heartbeat[Symbol.dispose]();
+      upgrader[Symbol.dispose]();
+      await background;
+      await leaveMesh(deps, touch);
+    },
+  };
+}
+
+function createEvents(
+  { agents, logger }: AgentServerDeps,
+  context: ServerContext,
+  touch: Touch,
+): Omit<ConnectionEvents, "traffic"> {
+  return {
+    onFrame: (connection, frame) => dispatch(context, connection, frame),
+    onOver: (connection, code) => {
+      context.connections.remove(connection);
+      touch.leave(connection, code === closeCodes.dead);
+    },
+    onSlow(connection, isSlow) {
+      const { state, tenantId, id } = connection;
+      if (state.kind !== "registered") return;
+      const { agentId } = state;
+      agents
+        .setSlow(tenantId, agentId, id, isSlow)
+        .then(() => {
+          if (!isSlow) context.engine.requestAssignment({ lanes: [], agents: [{ tenantId, agentId }] });
+        })
+        .catch((err: unknown) => logger.warn({ ...connection.fields, err }, "a slow reader could not be noted"));
+      if (!isSlow) context.delivery.wake(connection);
+    },
+    requestFlush: gatherTurn<Outbound>((outbounds) => {
+      for (const outbound of outbounds) outbound.flush();
+    }),
+  };
+}
+
+function openConnection(
+  { socket, stream, principal, credential }: OpenedSocket,
+  {
+    deps,
+    connections,
+    events,
+  }: { readonly deps: AgentServerDeps; readonly connections: Connections; readonly events: ConnectionEvents },
+): void {
+  const connection = new Connection({
+    id: deps.newId() as ConnectionId,
+    principal,
+    credential,
+    socket,
+    stream,
+    openedAt: deps.now(),
+    events,
+  });
+  connections.add(connection);
+  events.traffic.opened(connection.fields);
+  socket.onTransportFault = (code) => connection.faultOfTransport(code);
+  socket.on("message", (data: Buffer, isBinary: boolean) => connection.receive(data, isBinary));
+  socket.on("close", (code) => connection.gone(code));
+  // `close` follows, and says all there is to say
+  socket.on("error", () => undefined);
+}
+
+interface Background {
+  readonly deps: AgentServerDeps;
+  readonly delivery: Delivery;
+  readonly touch: Touch;
+  readonly connections: Connections;
+  readonly context: ServerContext;
+}
+
+async function runBackground(
+  { deps, delivery, touch, connections, context }: Background,
+  signal: AbortSignal,
+): Promise<void> {
+  const { nodes: store, nodeId, logger, now } = deps;
+  const all = (): readonly Connection[] => connections.all();
+  await Promise.all([
+    delivery.run(signal),
+    touch.run(signal),
+    runCredentialCheck({ authenticator: deps.freshAuthenticator, connections: all, logger }, signal),
+    runNodeLease(
+      {
+        store,
+        nodeId,
+        leaseMs: nodeLeaseMs,
+        connections: all,
+        onKept(connection) {
+          const { state, tenantId } = connection;
+          if (state.kind !== "registered") return;
+          delivery.wake(connection);
+          context.engine.requestAssignment({ lanes: [], agents: [{ tenantId, agentId: state.agentId }] });
+        },
+        onLost: (connection) => closeByMesh(connection, closeCodes.replaced, "replaced"),
+        logger,
+        now,
+      },
+      signal,
+    ),
+  ]);
+}
+
+/** A task that fits into no message can't be worked on by any agent of this protocol: it fails for good. */
+async function refuseUndeliverable(
+  { engine, logger }: AgentServerDeps,
+  { tenantId }: Connection,
+  { agentId, assignmentId, fence }: AssignFrame,
+): Promise<void> {
+  const about = { tenantId, agentId, assignmentId: assignmentId as AssignmentId, fence };
+  const message = "the task, with what its dependencies resulted in, is larger than a message may be (10485760 bytes)";
+  try {
+    await Promise.all([
+      engine.perform({ ...about, word: { kind: "accept" } }),
+      engine.perform({ ...about, word: { kind: "fail", class: "permanent", message, usage: undefined } }),
+    ]);
+  } catch (err) {
+    logger.warn({ assignmentId, agentId, err }, "a task that is too large could not be failed");
+  }
+}
+
+async function leaveMesh({ nodes, nodeId, logger }: AgentServerDeps, touch: Touch): Promise<void> {
+  try {
+    await touch.flush();
+    await nodes.leave(nodeId);
+  } catch (err) {
+    logger.warn({ nodeId, err }, "the node could not leave, its lease ends by itself");
+  }
+}

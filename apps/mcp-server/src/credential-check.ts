@@ -1,0 +1,50 @@
+import { type Authenticator, hasScope, type Principal } from "@devmesh/auth";
+import { AppError } from "@devmesh/models";
+import type { Logger } from "@devmesh/observability";
+import { closeCodes } from "@devmesh/protocol";
+import { runLoop, sleep } from "@devmesh/runtime";
+import type { Connection } from "./connection.ts";
+import { credentialCheckMs } from "./limits.ts";
+
+export interface CredentialCheckOptions {
+  /** One that remembers nothing: a revoked key must be noticed. */
+  readonly authenticator: Authenticator;
+  readonly connections: () => Iterable<Connection>;
+  readonly logger: Logger;
+}
+
+/** Checks the credentials of open connections every 30 s; those of one that has ended are closed with 4401. */
+export function runCredentialCheck(options: CredentialCheckOptions, signal: AbortSignal): Promise<void> {
+  return runLoop({
+    name: "credential check",
+    signal,
+    logger: options.logger,
+    work: async () => {
+      await sleep(credentialCheckMs, signal);
+      if (!signal.aborted) await checkCredentials(options);
+    },
+  });
+}
+
+/** One round: each credential once, however many connections it has. */
+export async function checkCredentials({ authenticator, connections }: CredentialCheckOptions): Promise<void> {
+  const byCredential = Map.groupBy(connections(), ({ credential }) => credential);
+  for (const [credential, group] of byCredential) {
+    const principal = await findPrincipal(authenticator, credential);
+    for (const connection of group) {
+      if (principal !== undefined) connection.principal = principal;
+      else connection.close(closeCodes.credentialEnded, "the credential has ended");
+    }
+  }
+}
+
+/** Undefined for a credential that is none any more. */
+async function findPrincipal(authenticator: Authenticator, credential: string): Promise<Principal | undefined> {
+  try {
+    const principal = await authenticator.authenticate(credential);
+    return hasScope(principal, "agents:connect") ? principal : undefined;
+  } catch (error) {
+    if (error instanceof AppError && error.code === "unauthenticated") return undefined;
+    throw error;
+  }
+}

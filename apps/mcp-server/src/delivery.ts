@@ -1,0 +1,119 @@
+import type { Logger } from "@devmesh/observability";
+import { createNudge, runLoop, sleep } from "@devmesh/runtime";
+import type { Connection } from "./connection.ts";
+import { mailboxSweepMs } from "./limits.ts";
+import { sendDelivery } from "./send-delivery.ts";
+import type { AssignFrame, DeliveryAsked, DeliveryFrame, DeliveryStore } from "./stores.ts";
+import { gatherTurn } from "./turn.ts";
+
+export interface DeliveryOptions {
+  readonly store: DeliveryStore;
+  readonly connections: () => Iterable<Connection>;
+  /** A task is too large for one message, and so for this protocol. */
+  readonly onUndeliverable: (connection: Connection, frame: AssignFrame) => void;
+  readonly logger: Logger;
+}
+
+/** Brings to agents what waits for them in the store, in order of `seq`, each once a connection. */
+export interface Delivery {
+  /** Something waits for this agent, perhaps. Never waits itself. */
+  wake(connection: Connection): void;
+  /** Looks for everybody, now and then and after a failure, until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Agents of one read, reads at a time, and frames an agent in one read: what is read is held in memory. Judgement. */
+const maxAgents = 64;
+const maxReads = 2;
+const maxFrames = 64;
+/** Until the next look after one that failed. Judgement. */
+const retryMs = 1_000;
+
+/** Makes the delivery of a node. Agents that are woken in one turn of the event loop are read together. */
+export function createDelivery(options: DeliveryOptions): Delivery {
+  const { store, connections, logger } = options;
+  const waiting = new Set<Connection>();
+  const nudge = createNudge();
+  let reads = 0;
+
+  function work(): void {
+    while (reads < maxReads) {
+      const batch = takeReady(waiting);
+      if (batch.length === 0) return;
+      reads++;
+      void read(batch).finally(() => {
+        reads--;
+        work();
+      });
+    }
+  }
+
+  async function read(batch: readonly Connection[]): Promise<void> {
+    for (const connection of batch) connection.isReading = true;
+    try {
+      const frames = await store.findFrames(batch.flatMap(toAsked), maxFrames);
+      for (const connection of sendAll(batch, frames, options)) waiting.add(connection);
+    } catch (err) {
+      logger.warn({ err, agents: batch.length }, "mailboxes could not be read");
+      nudge.nudge();
+    } finally {
+      for (const connection of batch) connection.isReading = false;
+    }
+  }
+
+  const wakeSoon = gatherTurn<Connection>((woken) => {
+    for (const connection of woken) waiting.add(connection);
+    work();
+  });
+
+  return {
+    wake: wakeSoon,
+    run: (signal) =>
+      runLoop({
+        name: "delivery",
+        signal,
+        logger,
+        work: async () => {
+          const isBehind = await nudge.wait(mailboxSweepMs, signal);
+          if (isBehind) await sleep(retryMs, signal);
+          for (const connection of connections()) wakeSoon(connection);
+        },
+      }),
+  };
+}
+
+/** Takes those that can be read now; those under way stay, those that read too slowly go: they are woken again. */
+function takeReady(waiting: Set<Connection>): readonly Connection[] {
+  const batch: Connection[] = [];
+  for (const connection of waiting) {
+    if (batch.length === maxAgents) break;
+    if (connection.isReading) continue;
+    waiting.delete(connection);
+    if (connection.state.kind === "registered" && !connection.isSlow) batch.push(connection);
+  }
+  return batch;
+}
+
+function toAsked({ state, tenantId, sentSeq }: Connection): readonly DeliveryAsked[] {
+  if (state.kind !== "registered") return [];
+  return [{ tenantId, agentId: state.agentId, afterSeq: sentSeq, resume: true }];
+}
+
+/** Gives the connections for which there is more. */
+function sendAll(
+  batch: readonly Connection[],
+  frames: readonly DeliveryFrame[],
+  options: DeliveryOptions,
+): readonly Connection[] {
+  const framesByAgent = Map.groupBy(frames, ({ agentId }) => agentId);
+  return batch.filter((connection) => {
+    if (connection.state.kind !== "registered") return false;
+    const own = framesByAgent.get(connection.state.agentId) ?? [];
+    for (const frame of own) {
+      if (frame.seq <= connection.sentSeq) continue;
+      sendDelivery(connection, frame, options);
+      connection.sentSeq = frame.seq;
+    }
+    return own.length >= maxFrames;
+  });
+}

@@ -1,0 +1,45 @@
+import { AppError } from "@devmesh/models";
+import type { Logger } from "@devmesh/observability";
+import { encodeMessage, type Frame } from "@devmesh/protocol";
+import type { Connection } from "./connection.ts";
+import type { AssignFrame, DeliveryFrame } from "./stores.ts";
+
+const utf8 = new TextEncoder();
+
+/** Sends one frame that carries `seq`. One that is too large for a message is told of, and left out. */
+export function sendDelivery(
+  connection: Connection,
+  frame: DeliveryFrame,
+  {
+    onUndeliverable,
+    logger,
+  }: {
+    readonly onUndeliverable: (connection: Connection, frame: AssignFrame) => void;
+    readonly logger: Logger;
+  },
+): void {
+  try {
+    connection.sendFrame(toFrame(frame));
+  } catch (error) {
+    if (!(error instanceof AppError) || error.reason !== "payload_too_large") throw error;
+    logger.warn({ ...connection.fields, seq: frame.seq, kind: frame.kind }, "frame is too large to be delivered");
+    if (frame.kind === "assign") onUndeliverable(connection, frame);
+  }
+}
+
+function toFrame(frame: DeliveryFrame): Frame {
+  const { seq } = frame;
+  // a mailbox keeps frames of any message type, with their payload as it goes out
+  if (frame.kind === "mail")
+    return { type: frame.type, payload: utf8.encode(JSON.stringify({ ...frame.payload, seq })) };
+  const { assignmentId, fence, leaseMs, acceptMs, task, traceparent } = frame;
+  return encodeMessage("TASK_ASSIGN", {
+    seq,
+    assignmentId,
+    fence,
+    leaseMs,
+    acceptMs,
+    task,
+    ...(traceparent !== undefined && { traceparent }),
+  });
+}

@@ -1,0 +1,26 @@
+import type { AgentStore } from "@devmesh/agents";
+import type { NewId, NodeId } from "@devmesh/models";
+import type { Logger } from "@devmesh/observability";
+import type { LedgerStore, TaskEngine } from "@devmesh/tasks";
+import type { Connection } from "./connection.ts";
+import type { Connections } from "./connections.ts";
+import type { Delivery } from "./delivery.ts";
+import type { TaskReads } from "./stores.ts";
+
+/** What handlers work with. */
+export interface ServerContext {
+  readonly nodeId: NodeId;
+  readonly heartbeatMs: number;
+  readonly agents: AgentStore;
+  readonly engine: Pick<TaskEngine, "submit" | "perform" | "release" | "requestAssignment">;
+  readonly ledger: Pick<LedgerStore, "transaction">;
+  readonly taskReads: TaskReads;
+  readonly connections: Connections;
+  readonly delivery: Delivery;
+  /** Closes a connection of any node, this one included. Never waits. */
+  readonly closeConnection: (nodeId: NodeId, connectionId: Connection["id"], code: number, reason: string) => void;
+  /** The turn of the event loop. */
+  readonly turn: () => number;
+  readonly newId: NewId;
+  readonly logger: Logger;
+}

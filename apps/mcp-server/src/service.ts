@@ -1,0 +1,146 @@
+import { once } from "node:events";
+import { createHints, type FanOut } from "@devmesh/adapters";
+import { assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
+import { AppError, type NodeId } from "@devmesh/models";
+import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
+import {
+  agentRepository,
+  type Database,
+  deliveryRepository,
+  keyRepository,
+  ledgerStore,
+  nodeRepository,
+  sql,
+  taskReads,
+} from "@devmesh/repositories";
+import {
+  createHealth,
+  createUuidV7,
+  errorResponse,
+  type Health,
+  requestIdOf,
+  serveHttp,
+  systemClock,
+} from "@devmesh/runtime";
+import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
+import { type AgentServer, startAgentServer } from "./agent-server.ts";
+import type { McpConfig } from "./config.ts";
+
+/** What the MCP server works on. Its caller opened it, may share it, and closes it. */
+export interface McpResources {
+  readonly database: Database;
+  readonly fanOut: FanOut;
+  readonly logger: Logger;
+  readonly metrics?: Metrics | undefined;
+  /** Told the address when agents may connect. */
+  readonly onReady?: ((address: { readonly port: number; readonly nodeId: NodeId }) => void) | undefined;
+}
+
+/** How long before the deadline of a shutdown all must be closed. */
+const reserveMs = 5_000;
+
+/**
+ * Runs one node of the MCP server until `signal` aborts: agents connect to it over the binary WebSocket. Resolves when
+ * every connection has been told goodbye and what was in hand is finished.
+ */
+export async function runService(config: McpConfig, signal: AbortSignal, open: McpResources): Promise<void> {
+  const { database, logger } = open;
+  const metrics = open.metrics ?? createMetrics("mcp-server");
+  const newId = createUuidV7();
+  const nodeId = newId() as NodeId;
+  const ledger = ledgerStore(database, newId);
+  const authOptions = {
+    findKeyByHash: (hash: Buffer) => keyRepository(database).findByHash(hash),
+    pepper: config.pepper.reveal(),
+    now: systemClock,
+  };
+  const authenticator = createAuthenticator(authOptions);
+  await using hints = createHints(open.fanOut);
+  await using outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 });
+  await using engine = createTaskEngine({
+    store: ledger,
+    hints: hints.engineHints,
+    outputSchemas,
+    newId,
+    random: Math.random,
+    now: systemClock,
+    ...config.tasks,
+    onError: (err) => logger.warn({ err }, "assignment round failed"),
+  });
+  const server = await startAgentServer({
+    nodeId,
+    heartbeatMs: config.heartbeatMs,
+    connections: config.connections,
+    agents: agentRepository(database),
+    nodes: nodeRepository(database),
+    deliveries: deliveryRepository(database),
+    taskReads: taskReads(database),
+    ledger,
+    engine,
+    authenticator,
+    freshAuthenticator: createAuthenticator({ ...authOptions, cacheMs: 0, negativeCacheMs: 0 }),
+    closeElsewhere: (...close) => hints.closeConnection(...close),
+    newId,
+    random: Math.random,
+    now: () => performance.now(),
+    logger,
+    metrics,
+  });
+  await hints.onNode(nodeId, (hint) => {
+    if ("deliver" in hint) server.deliver(hint.deliver);
+    else server.close(hint.close.connectionId, hint.close.code, hint.close.reason);
+  });
+
+  const health = createMcpHealth({ database, logger, metrics, authenticator });
+  await using http = await serveHttp({
+    fetch: health.app.fetch,
+    hostname: config.http.host,
+    port: config.http.port,
+    portVariable: "DEVMESH_MCP_PORT",
+    graceMs: 2_000,
+  });
+  http.server.on("upgrade", (request, stream, head) => server.upgrader.handle(request, stream, head));
+
+  open.onReady?.({ port: http.port, nodeId });
+  logger.info({ port: http.port, nodeId }, "mcp server is ready");
+  if (!signal.aborted) await once(signal, "abort");
+  health.setDraining();
+  await stopServer(server, config.shutdownMs);
+}
+
+async function stopServer(server: AgentServer, shutdownMs: number): Promise<void> {
+  const availableMs = Math.max(500, shutdownMs - reserveMs);
+  await server.stop({ workMs: availableMs * 0.6, closeMs: availableMs * 0.4 });
+}
+
+interface HealthDeps {
+  readonly database: Database;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly authenticator: ReturnType<typeof createAuthenticator>;
+}
+
+function createMcpHealth({ database, logger, metrics, authenticator }: HealthDeps): Health {
+  const health = createHealth({
+    service: "mcp-server",
+    probes: {
+      database: {
+        needed: true,
+        check: async () => {
+          await database.query(sql`select 1`);
+        },
+      },
+    },
+    metrics,
+    authorizeMetrics: async (headers) =>
+      assertScope(await authenticator.authenticate(readBearer(headers)), "metrics:read"),
+    logger,
+  });
+  health.app.get("/ws", (c) =>
+    errorResponse(
+      new AppError("invalid_argument", "this address takes WebSocket upgrades only"),
+      requestIdOf(c.req.header("x-request-id")),
+    ),
+  );
+  return health;
+}

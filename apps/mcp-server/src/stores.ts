@@ -1,0 +1,49 @@
+import type { AgentId, AssignmentId, Requirements, Task, TaskId, TenantId, UnassignedReason } from "@devmesh/models";
+
+/** What has to be sent to an agent: a task that it was given, or a frame of its mailbox. */
+export type DeliveryFrame = {
+  readonly tenantId: TenantId;
+  readonly agentId: AgentId;
+  readonly seq: number;
+} & (
+  | {
+      readonly kind: "assign";
+      readonly assignmentId: AssignmentId;
+      readonly fence: number;
+      readonly leaseMs: number;
+      readonly acceptMs: number;
+      /** The whole task, with the outputs of its dependencies. */
+      readonly task: Task;
+      readonly traceparent?: string | undefined;
+    }
+  | { readonly kind: "mail"; readonly type: number; readonly payload: Readonly<Record<string, unknown>> }
+);
+
+export type AssignFrame = Extract<DeliveryFrame, { readonly kind: "assign" }>;
+
+/** From where on an agent's frames are asked for. */
+export interface DeliveryAsked {
+  readonly tenantId: TenantId;
+  readonly agentId: AgentId;
+  /** Exclusive. */
+  readonly afterSeq: number;
+  /** Leaves out the TASK_CANCEL of an assignment whose TASK_ASSIGN lies behind `afterSeq` too and has ended. */
+  readonly resume: boolean;
+}
+
+export interface DeliveryStore {
+  /** In order of `seq` for each agent, at most `limit` frames an agent. */
+  findFrames(agents: readonly DeliveryAsked[], limit: number): Promise<readonly DeliveryFrame[]>;
+}
+
+/** How the agents of a tenant stand to the requirements of a queued task. */
+export interface Standing {
+  readonly requirements: Requirements;
+  readonly agents: number;
+  readonly byReason: Readonly<Partial<Record<UnassignedReason, number>>>;
+}
+
+export interface TaskReads {
+  get(tenantId: TenantId, taskIds: readonly TaskId[], detail: "whole" | "listed"): Promise<readonly Task[]>;
+  laneStandings(tenantId: TenantId, taskIds: readonly TaskId[]): Promise<ReadonlyMap<TaskId, Standing>>;
+}
