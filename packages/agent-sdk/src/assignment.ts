@@ -1,0 +1,62 @@
+import { AppError, type Task } from "@devmesh/models";
+import type { PayloadOf } from "@devmesh/protocol";
+import type { Lease } from "./lease-watchdog.ts";
+import { ProgressBuffer } from "./progress-buffer.ts";
+
+/**
+ * One task that was offered to this agent.
+ *
+ * | state     | meaning                                             | a slot | held across reconnects |
+ * |-----------|-----------------------------------------------------|--------|------------------------|
+ * | offered   | waits for a free slot, or for handlers              | no     | no                     |
+ * | accepting | ACCEPT is not answered                              | yes    | no                     |
+ * | running   | the handler works                                   | yes    | yes                    |
+ * | ending    | COMPLETE or FAIL is not answered                    | no     | yes                    |
+ * | over      | its end is recorded, or it is not this agent's more | –      | no                     |
+ */
+export type AssignmentPhase = "offered" | "accepting" | "running" | "ending" | "over";
+
+export interface Assignment {
+  readonly id: string;
+  readonly fence: number;
+  readonly seq: number;
+  readonly task: Task;
+  readonly traceparent: string | undefined;
+  readonly leaseMs: number;
+  /** Past this the offer has lapsed, in monotonic milliseconds. */
+  readonly acceptUntilMs: number;
+  readonly controller: AbortController;
+  readonly progress: ProgressBuffer;
+  phase: AssignmentPhase;
+  /** From the recorded ACCEPT on. */
+  lease: Lease | undefined;
+  /** The request that must not be sent again once the end is known from elsewhere. */
+  requestId: string | undefined;
+}
+
+export function createAssignment(offer: PayloadOf<"TASK_ASSIGN">, nowMs: number): Assignment {
+  return {
+    id: offer.assignmentId,
+    fence: offer.fence,
+    seq: offer.seq,
+    task: offer.task as Task,
+    traceparent: offer.traceparent,
+    leaseMs: offer.leaseMs,
+    acceptUntilMs: nowMs + offer.acceptMs,
+    controller: new AbortController(),
+    progress: new ProgressBuffer(),
+    phase: "offered",
+    lease: undefined,
+    requestId: undefined,
+  };
+}
+
+/** The assignment is not this agent's any more. */
+export function isStale(error: unknown): error is AppError {
+  if (!(error instanceof AppError)) return false;
+  return error.code === "conflict" || error.code === "not_found" || error.code === "failed_precondition";
+}
+
+export function staleAssignment(message: string): AppError {
+  return new AppError("conflict", message, { reason: "stale_assignment" });
+}

@@ -1,0 +1,318 @@
+import { AppError, type Task } from "@devmesh/models";
+import type { PayloadOf } from "@devmesh/protocol";
+import type { AgentEvent } from "./agent-event.ts";
+import { type Assignment, createAssignment, isStale, staleAssignment } from "./assignment.ts";
+import type { Clock } from "./clock.ts";
+import type { TaskContext, TaskHandler, TaskHandlers } from "./handler.ts";
+import { hasCertainlyEnded, noteRenewalLost, noteRenewed, startLease } from "./lease-watchdog.ts";
+import type { ProgressSender } from "./progress-sender.ts";
+import type { ReceivedSeqs } from "./received-seqs.ts";
+import type { ReplyTo, RequestBody, Requests } from "./requests.ts";
+import { type AttemptEnd, isRefusedOutput, runHandler, toRefusedOutput } from "./run-handler.ts";
+
+type RecordName = "TASK_ACCEPT" | "TASK_REJECT" | "TASK_COMPLETE" | "TASK_FAIL";
+type RecordFields<Name extends RecordName> = Omit<RequestBody<Name>, "assignmentId" | "fence">;
+
+export interface AssignmentsOptions {
+  readonly clock: Clock;
+  readonly requests: Requests;
+  readonly seqs: ReceivedSeqs;
+  readonly progress: ProgressSender;
+  readonly maxConcurrency: number;
+  /** Called when something begins that {@link Assignments.tick} looks after. */
+  readonly wake: () => void;
+  readonly report: (event: AgentEvent) => void;
+}
+
+/** All that was assigned to this agent and has not ended, and the handlers at work. */
+export class Assignments {
+  readonly #options: AssignmentsOptions;
+  readonly #byId = new Map<string, Assignment>();
+  /** Offers that wait for a slot, oldest first. */
+  readonly #line = new Set<Assignment>();
+  #handlers: ReadonlyMap<string, TaskHandler> | undefined;
+  #maxConcurrency: number;
+  /** Handlers at work, and offers being accepted. A handler that ignores its signal keeps its slot. */
+  #busySlots = 0;
+  #isStopped = false;
+  #idle: (() => void) | undefined;
+
+  constructor(options: AssignmentsOptions) {
+    this.#options = options;
+    this.#maxConcurrency = options.maxConcurrency;
+  }
+
+  /** Begins to accept. What was offered before has waited. */
+  start(handlers: TaskHandlers): void {
+    this.#handlers = new Map(Object.entries(handlers));
+    this.#acceptFromLine();
+  }
+
+  setMaxConcurrency(maxConcurrency: number): void {
+    this.#maxConcurrency = maxConcurrency;
+    this.#acceptFromLine();
+  }
+
+  /** TASK_ASSIGN. */
+  offer(offer: PayloadOf<"TASK_ASSIGN">): void {
+    const assignment = createAssignment(offer, this.#options.clock.nowMs());
+    if (this.#isStopped) return;
+    this.#byId.set(assignment.id, assignment);
+    this.#line.add(assignment);
+    this.#options.wake();
+    this.#acceptFromLine();
+  }
+
+  /** TASK_CANCEL. */
+  cancel({ assignmentId, seq, reason }: PayloadOf<"TASK_CANCEL">): void {
+    const assignment = this.#byId.get(assignmentId);
+    if (assignment !== undefined) this.#drop(assignment, new AppError("cancelled", `cancelled: ${reason}`, { reason }));
+    this.#options.seqs.process(seq);
+  }
+
+  /** ERROR without `re`, to a TASK_PROGRESS without `id`: `details` names the assignment. */
+  refuseProgress(assignmentId: string, error: AppError): void {
+    const assignment = this.#byId.get(assignmentId);
+    if (assignment !== undefined && isStale(error)) this.#drop(assignment, error);
+  }
+
+  /** What HELLO says that the agent still works on. */
+  get holding(): string[] {
+    return [...this.#byId.values()].filter(isHeld).map(({ id }) => id);
+  }
+
+  /** What WELCOME said of {@link holding}. What it does not mention is kept. */
+  resume({ recorded, drop }: Pick<PayloadOf<"WELCOME">, "recorded" | "drop">): void {
+    for (const id of recorded) {
+      const assignment = this.#byId.get(id);
+      if (assignment !== undefined)
+        this.#drop(assignment, new AppError("conflict", "its end is recorded already", { reason: "recorded" }));
+    }
+    for (const id of drop) {
+      const assignment = this.#byId.get(id);
+      if (assignment !== undefined)
+        this.#drop(assignment, staleAssignment("the assignment was lost while disconnected"));
+    }
+    const nowMs = this.#options.clock.nowMs();
+    for (const { phase, lease } of this.#byId.values()) {
+      if (phase === "running" && lease !== undefined) noteRenewalLost(lease, nowMs);
+    }
+    this.#options.wake();
+  }
+
+  /** The watchdog: lapsed offers go, leases are renewed, handlers without a lease are aborted. False when there is none. */
+  tick(nowMs: number): boolean {
+    for (const assignment of this.#byId.values()) {
+      if (assignment.phase === "offered" && nowMs > assignment.acceptUntilMs) {
+        this.#drop(assignment, staleAssignment("no slot came free within the accept window"));
+      }
+      const { lease, phase } = assignment;
+      if (phase === "running" && lease !== undefined && hasCertainlyEnded(lease, nowMs)) {
+        const message = `the lease of ${assignment.leaseMs} ms ran out before it could be renewed`;
+        this.#drop(assignment, new AppError("deadline_exceeded", message, { reason: "lease_lost" }));
+      }
+    }
+    this.#renewDue(nowMs);
+    return this.#byId.size > 0;
+  }
+
+  /** Accepts nothing more; resolves when no handler works and every end is recorded. */
+  stop(): Promise<void> {
+    this.#isStopped = true;
+    for (const assignment of this.#line) this.#byId.delete(assignment.id);
+    this.#line.clear();
+    return new Promise((resolve) => {
+      this.#idle = resolve;
+      this.#checkIdle();
+    });
+  }
+
+  /** Aborts the handlers and gives their tasks back; as `rate_limited`, since such a try is not counted. */
+  giveBack(reason: AppError): void {
+    for (const assignment of this.#byId.values()) {
+      if (assignment.phase !== "running") continue;
+      assignment.controller.abort(reason);
+      void this.#end(assignment, { name: "TASK_FAIL", fields: { class: "rate_limited", message: reason.message } });
+    }
+  }
+
+  /** Aborts whatever is left; nothing is sent any more. */
+  close(reason: AppError): void {
+    this.#isStopped = true;
+    for (const assignment of this.#byId.values()) this.#drop(assignment, reason);
+  }
+
+  #acceptFromLine(): void {
+    const handlers = this.#handlers;
+    if (handlers === undefined || this.#isStopped) return;
+    for (const assignment of this.#line) {
+      const handler = findHandler(handlers, assignment.task);
+      if (handler !== undefined && this.#busySlots >= this.#maxConcurrency) return;
+      this.#line.delete(assignment);
+      assignment.phase = "accepting";
+      if (handler === undefined) {
+        void this.#reject(assignment);
+        continue;
+      }
+      this.#busySlots += 1;
+      void this.#serve(assignment, handler);
+    }
+  }
+
+  async #reject(assignment: Assignment): Promise<void> {
+    const reason = `no handler for ${assignment.task.type}`;
+    try {
+      await this.#record(assignment, "TASK_REJECT", { reason });
+      this.#drop(assignment, new AppError("failed_precondition", reason, { reason: "no_handler" }));
+    } catch (error) {
+      this.#drop(assignment, toDropReason(error));
+    }
+  }
+
+  async #serve(assignment: Assignment, handler: TaskHandler): Promise<void> {
+    const end = (await this.#accept(assignment))
+      ? await runHandler(handler, assignment.task, this.#createContext(assignment))
+      : undefined;
+    this.#busySlots -= 1;
+    this.#acceptFromLine();
+    // aborted meanwhile: the result is nobody's
+    if (end !== undefined && assignment.phase === "running") await this.#end(assignment, end);
+  }
+
+  /** False if the assignment is over before it began. */
+  async #accept(assignment: Assignment): Promise<boolean> {
+    try {
+      const { taskState } = await this.#record(assignment, "TASK_ACCEPT", {});
+      // cancelled while the answer was under way
+      if (assignment.phase !== "accepting") return false;
+      this.#options.seqs.process(assignment.seq);
+      // an ACCEPT of before a restart counts as recorded even if the assignment has ended since
+      if (taskState !== "running" && taskState !== "waiting") throw staleAssignment(`the task is ${taskState}`);
+    } catch (error) {
+      this.#drop(assignment, toDropReason(error));
+      return false;
+    }
+    assignment.phase = "running";
+    assignment.lease = startLease(assignment.leaseMs, this.#options.clock.nowMs());
+    return true;
+  }
+
+  async #end(assignment: Assignment, end: AttemptEnd): Promise<void> {
+    assignment.phase = "ending";
+    this.#options.progress.sendRest(assignment);
+    try {
+      const reply = await this.#recordEnd(assignment, end);
+      this.#settle(assignment, { taskId: assignment.task.id, taskState: reply.taskState });
+    } catch (error) {
+      if (end.name === "TASK_COMPLETE" && assignment.phase === "ending" && isRefusedOutput(error)) {
+        await this.#end(assignment, toRefusedOutput(error));
+        return;
+      }
+      this.#drop(assignment, toDropReason(error));
+    }
+  }
+
+  #recordEnd(assignment: Assignment, end: AttemptEnd): Promise<ReplyTo<"TASK_COMPLETE">> {
+    return end.name === "TASK_COMPLETE"
+      ? this.#record(assignment, end.name, end.fields)
+      : this.#record(assignment, end.name, end.fields);
+  }
+
+  #record<Name extends RecordName>(
+    assignment: Assignment,
+    name: Name,
+    fields: RecordFields<Name>,
+  ): Promise<ReplyTo<Name>> {
+    const body = { assignmentId: assignment.id, fence: assignment.fence, ...fields };
+    return this.#options.requests.send(name, body as unknown as RequestBody<Name>, {
+      kind: "record",
+      onId: (id) => {
+        assignment.requestId = id;
+      },
+    });
+  }
+
+  #settle(assignment: Assignment, recorded: Omit<Extract<AgentEvent, { type: "recorded" }>, "type">): void {
+    if (assignment.phase === "over") return;
+    assignment.phase = "over";
+    this.#forget(assignment);
+    this.#options.report({ type: "recorded", ...recorded });
+  }
+
+  /** The assignment ends without more being sent. Safe to call again. */
+  #drop(assignment: Assignment, reason: AppError): void {
+    if (assignment.phase === "over") return;
+    const wasEnding = assignment.phase === "ending";
+    assignment.phase = "over";
+    assignment.controller.abort(reason);
+    this.#forget(assignment);
+    this.#options.seqs.process(assignment.seq);
+    if (assignment.requestId !== undefined) this.#options.requests.withdraw(assignment.requestId, reason);
+    const taskId = assignment.task.id;
+    if (wasEnding && reason.reason === "recorded") this.#options.report({ type: "recorded", taskId });
+    else this.#options.report({ type: "dropped", taskId, error: reason });
+  }
+
+  #forget(assignment: Assignment): void {
+    this.#line.delete(assignment);
+    this.#byId.delete(assignment.id);
+    this.#options.progress.forget(assignment);
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.#byId.size === 0) this.#idle?.();
+  }
+
+  #renewDue(nowMs: number): void {
+    if (!this.#options.requests.isOpen) return;
+    for (const assignment of this.#byId.values()) {
+      if (assignment.phase !== "running") continue;
+      this.#options.progress.renewIfDue(assignment, nowMs, (error) => this.#drop(assignment, error));
+    }
+  }
+
+  #createContext(assignment: Assignment): TaskContext {
+    const { progress, clock } = this.#options;
+    return {
+      taskId: assignment.task.id,
+      assignmentId: assignment.id as TaskContext["assignmentId"],
+      fence: assignment.fence,
+      attempt: assignment.task.attempt,
+      traceparent: assignment.traceparent,
+      signal: assignment.controller.signal,
+      progress: (update) => progress.update(assignment, update),
+      log: (line, level = "info") => progress.log(assignment, { at: clock.time(), level, line }),
+      extend: (leaseMs) => this.#extend(assignment, leaseMs),
+    };
+  }
+
+  async #extend(assignment: Assignment, leaseMs: number): Promise<void> {
+    assignment.controller.signal.throwIfAborted();
+    const body = { assignmentId: assignment.id, fence: assignment.fence, leaseMs };
+    try {
+      await this.#options.requests.send("TASK_EXTEND", body, { kind: "once" });
+    } catch (error) {
+      if (isStale(error)) this.#drop(assignment, error);
+      throw error;
+    }
+    // one hour is the most that the mesh grants
+    const grantedMs = Math.min(leaseMs, 3_600_000);
+    if (assignment.lease !== undefined) noteRenewed(assignment.lease, this.#options.clock.nowMs(), grantedMs);
+  }
+}
+
+function isHeld({ phase }: Assignment): boolean {
+  return phase === "running" || phase === "ending";
+}
+
+/** By the task's type, else by the first capability it requires that has a handler. */
+function findHandler(handlers: ReadonlyMap<string, TaskHandler>, task: Task): TaskHandler | undefined {
+  const names = [task.type, ...(task.requirements?.capabilities ?? [])];
+  const name = names.find((candidate) => handlers.has(candidate));
+  return name === undefined ? undefined : handlers.get(name);
+}
+
+function toDropReason(error: unknown): AppError {
+  return error instanceof AppError ? error : new AppError("internal", "the assignment failed", { cause: error });
+}

@@ -1,0 +1,88 @@
+import type { Artifact, AssignmentId, FailureClass, Task, TaskId, Usage } from "@devmesh/models";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+export interface ProgressUpdate {
+  /** 0 to 100. */
+  readonly percent?: number;
+  readonly note?: string;
+}
+
+/** What a handler knows of the assignment it works on, and what it may do meanwhile. */
+export interface TaskContext {
+  readonly taskId: TaskId;
+  readonly assignmentId: AssignmentId;
+  /** Rises with every assignment of the task: hand it to whatever the handler writes to, to fence off older tries. */
+  readonly fence: number;
+  /** 1 for the first counted try. */
+  readonly attempt: number;
+  /** W3C trace context of the task, to be passed on. */
+  readonly traceparent: string | undefined;
+  /**
+   * Aborts when the result is no longer wanted: the task was cancelled or timed out, the lease was lost, or the agent
+   * shuts down. `signal.reason` is an `AppError`. What the handler returns after that is not sent.
+   */
+  readonly signal: AbortSignal;
+  /** Reports progress. Only the newest of one turn is sent, so it may be called in a tight loop. */
+  progress(update: ProgressUpdate): void;
+  /** Adds a line to the task's log: cut at 4 KiB, at most 10,000 lines an attempt; the rest is dropped and counted. */
+  log(line: string, level?: LogLevel): void;
+  /**
+   * Asks for a lease of `leaseMs` from now, at most one hour; for work that holds the event loop longer than a lease.
+   *
+   * @throws AppError `conflict` if the assignment is not this agent's any more; `unavailable` while disconnected.
+   */
+  extend(leaseMs: number): Promise<void>;
+}
+
+/** Does one task and gives its output: any JSON of at most 1 MiB, or {@link completed} to say more. */
+export type TaskHandler = (task: Task, ctx: TaskContext) => unknown;
+
+/** Handlers by task type, or by a capability that the task requires. */
+export type TaskHandlers = Readonly<Record<string, TaskHandler>>;
+
+export interface Completion {
+  readonly output: unknown;
+  readonly artifacts?: readonly Artifact[];
+  readonly usage?: Usage;
+}
+
+const completions = new WeakSet<object>();
+
+/** An output with its artifacts and what it cost: `return completed({output, usage})`. */
+export function completed(completion: Completion): Completion {
+  const marked = { ...completion };
+  completions.add(marked);
+  return marked;
+}
+
+/** What a handler returned, as a completion: what {@link completed} did not make is the output itself. */
+export function toCompletion(returned: unknown): Completion {
+  const isMarked = typeof returned === "object" && returned !== null && completions.has(returned);
+  // `undefined` is no JSON
+  return isMarked ? (returned as Completion) : { output: returned === undefined ? null : returned };
+}
+
+export interface TaskFailureOptions {
+  readonly retryAfterMs?: number;
+  readonly usage?: Usage;
+  readonly cause?: unknown;
+}
+
+/**
+ * What a handler throws to say how it failed: `permanent` is never tried again, `rate_limited` is tried later and not
+ * counted, `retryable` is tried again as the task allows. Any other error counts as `retryable`.
+ */
+export class TaskFailure extends Error {
+  override readonly name = "TaskFailure";
+  readonly class: FailureClass;
+  readonly retryAfterMs: number | undefined;
+  readonly usage: Usage | undefined;
+
+  constructor(failureClass: FailureClass, message: string, options: TaskFailureOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.class = failureClass;
+    this.retryAfterMs = options.retryAfterMs;
+    this.usage = options.usage;
+  }
+}

@@ -1,0 +1,305 @@
+import { AppError } from "@devmesh/models";
+import {
+  encodeMessage,
+  type Frame,
+  MAX_MESSAGE_BYTES,
+  type Message,
+  type PayloadInput,
+  type PayloadOf,
+} from "@devmesh/protocol";
+import type { Clock } from "./clock.ts";
+import type { Outbox } from "./outbox.ts";
+import { isTransient, reconnectDelayMs } from "./reconnect.ts";
+
+/** Which message answers which request. */
+interface ReplyNames {
+  readonly HELLO: "WELCOME";
+  readonly AGENT_REGISTER: "AGENT_REGISTERED";
+  readonly AGENT_UPDATE: "AGENT_REGISTERED";
+  readonly AGENT_DISCOVER: "AGENT_LIST";
+  readonly AGENT_DEREGISTER: "GOODBYE";
+  readonly TASK_ACCEPT: "TASK_RECORDED";
+  readonly TASK_REJECT: "TASK_RECORDED";
+  readonly TASK_PROGRESS: "TASK_RECORDED";
+  readonly TASK_COMPLETE: "TASK_RECORDED";
+  readonly TASK_FAIL: "TASK_RECORDED";
+  readonly TASK_EXTEND: "TASK_RECORDED";
+  readonly TASK_SUBMIT: "TASK_STATUS";
+  readonly TASK_GET: "TASK_STATUS";
+}
+
+export type RequestName = keyof ReplyNames;
+export type ReplyTo<Name extends RequestName> = PayloadOf<ReplyNames[Name]>;
+export type RequestBody<Name extends RequestName> = Omit<PayloadInput<Name>, "id">;
+
+/**
+ * - `call`: the user's. Waits its turn, is sent again after a reconnect, and fails with `deadline_exceeded` in the end.
+ * - `record`: of an assignment. Goes first, is sent again after a reconnect and on transient errors until it is answered
+ *   for good; the caller bounds how many there are.
+ * - `once`: goes first and fails with the connection.
+ */
+export type RequestKind = "call" | "record" | "once";
+
+/** `reason` of the error with which a `once` request ends when its connection drops. */
+export const connectionLost = "connection_lost";
+
+const maxWaitingCalls = 10_000;
+const maxWaitingCallBytes = 64 * 1_048_576;
+/** Room that the envelope of a BATCH may take. */
+const maxFrameBytes = MAX_MESSAGE_BYTES - 64;
+
+interface Entry {
+  readonly id: string;
+  readonly name: RequestName;
+  readonly kind: RequestKind;
+  readonly frame: Frame;
+  readonly deadlineMs: number | undefined;
+  readonly resolve: (reply: Message) => void;
+  readonly reject: (error: AppError) => void;
+  /** Its caller has an answer; it is kept while the server still owes one, since it counts as in flight. */
+  isSettled: boolean;
+  tries: number;
+  retryAtMs: number;
+}
+
+export interface RequestsOptions {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly requestTimeoutMs: number;
+  /** Called when something begins that {@link Requests.tick} looks after. */
+  readonly wake: () => void;
+}
+
+/** Every request that waits for its reply, across reconnects. */
+export class Requests {
+  readonly #options: RequestsOptions;
+  #lastId = 0;
+  #outbox: Outbox | undefined;
+  #maxInFlight = 0;
+  /** Sent on the present connection, by id, in the order of sending. */
+  readonly #sent = new Map<string, Entry>();
+  #waitingFirst = new Map<string, Entry>();
+  #waitingCalls = new Map<string, Entry>();
+  #waitingCallBytes = 0;
+  /** Refused for the moment, to be sent again at `retryAtMs`. */
+  readonly #parked = new Map<string, Entry>();
+  #closedWith: AppError | undefined;
+
+  constructor(options: RequestsOptions) {
+    this.#options = options;
+  }
+
+  get isOpen(): boolean {
+    return this.#outbox !== undefined;
+  }
+
+  /**
+   * Sends a request and gives its reply. `onId` tells the id, for {@link withdraw}.
+   *
+   * @throws AppError what ERROR said; `invalid_argument` for what has no JSON form; `resource_exhausted` past 10,000
+   * waiting calls or 64 MiB of them, or for a payload over 10 MiB; `deadline_exceeded` after the timeout of a call.
+   */
+  send<Name extends RequestName>(
+    name: Name,
+    body: RequestBody<Name>,
+    { kind, onId }: { readonly kind: RequestKind; readonly onId?: (id: string) => void },
+  ): Promise<ReplyTo<Name>> {
+    return new Promise((resolve, reject) => {
+      const entry = this.#createEntry({ name, body, kind }, { resolve: resolve as (reply: unknown) => void, reject });
+      onId?.(entry.id);
+      this.#enqueue(entry);
+      this.pump();
+    });
+  }
+
+  /** Sends on a connection that is not open for others yet, or no more: HELLO, AGENT_REGISTER, AGENT_DEREGISTER. */
+  sendNow<Name extends RequestName>(outbox: Outbox, name: Name, body: RequestBody<Name>): Promise<ReplyTo<Name>> {
+    return new Promise((resolve, reject) => {
+      const settle = { resolve: resolve as (reply: unknown) => void, reject };
+      const entry = this.#createEntry({ name, body, kind: "once" }, settle);
+      this.#sent.set(entry.id, entry);
+      outbox.send(entry.frame);
+    });
+  }
+
+  /** A registered connection: what waits is sent, at most `maxInFlight` unanswered at a time. */
+  open(outbox: Outbox, maxInFlight: number): void {
+    this.#outbox = outbox;
+    this.#maxInFlight = maxInFlight;
+    this.pump();
+  }
+
+  /** The connection is gone: what was sent and not answered waits for the next, before what came later. */
+  suspend(): void {
+    this.#outbox = undefined;
+    const first = new Map<string, Entry>();
+    const calls = new Map<string, Entry>();
+    for (const entry of [...this.#sent.values(), ...this.#parked.values(), ...this.#waitingFirst.values()]) {
+      if (entry.isSettled) continue;
+      if (entry.kind === "once") entry.reject(lost());
+      else (entry.kind === "record" ? first : calls).set(entry.id, entry);
+    }
+    this.#sent.clear();
+    this.#parked.clear();
+    for (const entry of calls.values()) this.#waitingCallBytes += entry.frame.payload.byteLength;
+    this.#waitingFirst = first;
+    this.#waitingCalls = new Map([...calls, ...this.#waitingCalls]);
+  }
+
+  /** Hands over what waits while there is room. */
+  pump(): void {
+    const outbox = this.#outbox;
+    if (outbox === undefined) return;
+    while (this.#sent.size < this.#maxInFlight) {
+      const entry = peek(this.#waitingFirst) ?? peek(this.#waitingCalls);
+      if (entry === undefined || !outbox.canWrite()) return;
+      this.#takeFromWaiting(entry);
+      this.#sent.set(entry.id, entry);
+      outbox.send(entry.frame);
+    }
+  }
+
+  /** A message with `re`, ERROR or not. What answers nothing that is known is ignored: it came too late. */
+  settle(re: string, message: Message): void {
+    const entry = this.#sent.get(re);
+    if (entry === undefined) return;
+    this.#sent.delete(re);
+    if (!entry.isSettled) this.#answer(entry, message);
+    this.pump();
+  }
+
+  /** The answer is known from elsewhere, or not wanted: the request ends with `error` and is not sent any more. */
+  withdraw(id: string, error: AppError): void {
+    const entry =
+      this.#sent.get(id) ?? this.#waitingFirst.get(id) ?? this.#waitingCalls.get(id) ?? this.#parked.get(id);
+    if (entry === undefined || entry.isSettled) return;
+    entry.isSettled = true;
+    this.#takeFromWaiting(entry);
+    this.#parked.delete(id);
+    entry.reject(error);
+  }
+
+  /** Ends calls past their deadline and sends again what was refused for the moment. False when nothing is left. */
+  tick(nowMs: number): boolean {
+    let isBusy = this.#parked.size > 0;
+    for (const entries of [this.#sent, this.#waitingCalls]) {
+      for (const entry of entries.values()) {
+        if (entry.deadlineMs === undefined || entry.isSettled) continue;
+        isBusy = true;
+        if (nowMs >= entry.deadlineMs) this.withdraw(entry.id, this.#timedOut(entry));
+      }
+    }
+    for (const entry of this.#parked.values()) {
+      if (nowMs < entry.retryAtMs) continue;
+      this.#parked.delete(entry.id);
+      this.#waitingFirst.set(entry.id, entry);
+    }
+    this.pump();
+    return isBusy;
+  }
+
+  /** Ends everything with `error`, and whatever is sent from now on. */
+  close(error: AppError): void {
+    this.#closedWith = error;
+    this.#outbox = undefined;
+    for (const entries of [this.#sent, this.#waitingFirst, this.#waitingCalls, this.#parked]) {
+      for (const entry of entries.values()) if (!entry.isSettled) entry.reject(error);
+      entries.clear();
+    }
+  }
+
+  #createEntry(
+    request: { readonly name: RequestName; readonly body: object; readonly kind: RequestKind },
+    settle: { readonly resolve: (reply: unknown) => void; readonly reject: (error: AppError) => void },
+  ): Entry {
+    if (this.#closedWith !== undefined) throw this.#closedWith;
+    const { name, body, kind } = request;
+    this.#lastId += 1;
+    const id = this.#lastId.toString(36);
+    const frame = encodeMessage(name, { id, ...body } as PayloadInput<RequestName>);
+    if (frame.payload.byteLength > maxFrameBytes) {
+      throw new AppError(
+        "resource_exhausted",
+        `${name} of ${frame.payload.byteLength} bytes exceeds the limit of ${maxFrameBytes}`,
+        { reason: "payload_too_large" },
+      );
+    }
+    const deadlineMs = kind === "call" ? this.#options.clock.nowMs() + this.#options.requestTimeoutMs : undefined;
+    if (deadlineMs !== undefined) this.#options.wake();
+    const resolve = (reply: Message): void => settle.resolve(reply.payload);
+    return {
+      id,
+      name,
+      kind,
+      frame,
+      deadlineMs,
+      resolve,
+      reject: settle.reject,
+      isSettled: false,
+      tries: 0,
+      retryAtMs: 0,
+    };
+  }
+
+  #enqueue(entry: Entry): void {
+    if (entry.kind === "once" && this.#outbox === undefined) throw lost();
+    if (entry.kind !== "call") {
+      this.#waitingFirst.set(entry.id, entry);
+      return;
+    }
+    const bytes = this.#waitingCallBytes + entry.frame.payload.byteLength;
+    if (this.#waitingCalls.size >= maxWaitingCalls || bytes > maxWaitingCallBytes) {
+      throw new AppError(
+        "resource_exhausted",
+        `${this.#waitingCalls.size} requests wait already, at most ${maxWaitingCalls} of ${maxWaitingCallBytes} bytes may`,
+      );
+    }
+    this.#waitingCallBytes = bytes;
+    this.#waitingCalls.set(entry.id, entry);
+  }
+
+  #takeFromWaiting(entry: Entry): void {
+    this.#waitingFirst.delete(entry.id);
+    if (this.#waitingCalls.delete(entry.id)) this.#waitingCallBytes -= entry.frame.payload.byteLength;
+  }
+
+  #answer(entry: Entry, message: Message): void {
+    if (message.name !== "ERROR") {
+      entry.resolve(message);
+      return;
+    }
+    const error = toReceivedError(message.payload);
+    if (entry.kind !== "record" || !isTransient(error)) {
+      entry.reject(error);
+      return;
+    }
+    const delayMs = Math.max(error.retryAfterMs ?? 0, reconnectDelayMs(Math.min(entry.tries, 4), this.#options.random));
+    entry.tries += 1;
+    entry.retryAtMs = this.#options.clock.nowMs() + delayMs;
+    this.#parked.set(entry.id, entry);
+    this.#options.wake();
+  }
+
+  #timedOut(entry: Entry): AppError {
+    const message = `${entry.name} had no reply within ${this.#options.requestTimeoutMs} ms`;
+    return new AppError("deadline_exceeded", message);
+  }
+}
+
+/** ERROR as the error it stands for. */
+export function toReceivedError(payload: PayloadOf<"ERROR">): AppError {
+  return new AppError(payload.code, payload.message, {
+    reason: payload.reason,
+    details: payload.details,
+    retryAfterMs: payload.retryAfterMs,
+  });
+}
+
+function lost(): AppError {
+  return new AppError("unavailable", "the connection was lost", { reason: connectionLost });
+}
+
+function peek(entries: ReadonlyMap<string, Entry>): Entry | undefined {
+  for (const entry of entries.values()) return entry;
+  return undefined;
+}
