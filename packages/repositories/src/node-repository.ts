@@ -38,16 +38,15 @@ export function nodeRepository(database: Database): NodeRepository {
   };
 }
 
+/** Two statements: `dropDead` of another process comes before both or after both. */
 async function renew(tx: Queryable, nodeId: NodeId, leaseMs: number): Promise<{ readonly lapsed: boolean }> {
-  const { rows } = await tx.query<{ lapsed: boolean }>(sql`
-    with before as materialized (
-      select lease_until from node where id = ${nodeId} for update
-    )
+  const { rows } = await tx.query<{ isValid: boolean }>(sql`
+    select lease_until >= now() as "isValid" from node where id = ${nodeId} for update`);
+  await tx.query(sql`
     insert into node (id, lease_until)
     values (${nodeId}, now() + ${leaseMs} * interval '1 millisecond')
-    on conflict (id) do update set lease_until = excluded.lease_until
-    returning not exists (select from before where lease_until >= now()) as lapsed`);
-  return { lapsed: rows[0]?.lapsed ?? true };
+    on conflict (id) do update set lease_until = excluded.lease_until`);
+  return { lapsed: rows[0]?.isValid !== true };
 }
 
 /**

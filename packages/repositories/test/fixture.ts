@@ -1,0 +1,147 @@
+import { randomUUID } from "node:crypto";
+import {
+  type Agent,
+  type AgentId,
+  type AgentRegistration,
+  type AssignmentId,
+  type ConnectionId,
+  type LaneId,
+  type NewTask,
+  type NodeId,
+  type TaskId,
+  type TenantId,
+  toRequirements,
+} from "@devmesh/models";
+import { createTestDatabase, givenServices } from "@devmesh/testing";
+import { describe } from "vitest";
+import { agentRepository } from "../src/agent-repository.ts";
+import type { Database } from "../src/database/database.ts";
+import { openPglite } from "../src/database/drivers/pglite.ts";
+import { openPostgres } from "../src/database/drivers/postgres.ts";
+import { keyRepository } from "../src/key-repository.ts";
+import { ledgerStore } from "../src/ledger/ledger-store.ts";
+import { migrate, migrationsDir } from "../src/migrate.ts";
+import { nodeRepository } from "../src/node-repository.ts";
+
+export type OpenDatabase = (stack: AsyncDisposableStack) => Promise<Database>;
+
+const { databaseUrl } = givenServices();
+
+export async function openTestPostgres(stack: AsyncDisposableStack): Promise<Database> {
+  const copy = await createTestDatabase({
+    url: databaseUrl ?? "",
+    migrationsDir,
+    migrate: async (url) => {
+      await using database = openPostgres({ url });
+      await migrate(database);
+    },
+  });
+  stack.use(copy);
+  return stack.use(openPostgres({ url: copy.url, maxConnections: 8 }));
+}
+
+export async function openTestPglite(stack: AsyncDisposableStack): Promise<Database> {
+  const database = stack.use(await openPglite());
+  await migrate(database);
+  return database;
+}
+
+export function describeOnPostgres(tests: (open: OpenDatabase) => void): void {
+  describe.skipIf(databaseUrl === undefined)("on postgres", () => tests(openTestPostgres));
+}
+
+export function describeOnBoth(tests: (open: OpenDatabase) => void): void {
+  describeOnPostgres(tests);
+  describe("on pglite", () => tests(openTestPglite));
+}
+
+export function newUuid<Id extends string>(): Id {
+  return randomUUID() as string as Id;
+}
+
+export async function givenTenant(database: Database): Promise<TenantId> {
+  const id = newUuid<TenantId>();
+  await keyRepository(database).createTenant({ id, name: id });
+  return id;
+}
+
+export async function givenNode(database: Database, leaseMs = 60_000): Promise<NodeId> {
+  const nodeId = newUuid<NodeId>();
+  await nodeRepository(database).renew(nodeId, leaseMs);
+  return nodeId;
+}
+
+/** Registers a connected agent with one capability, `work`. */
+export async function givenAgent(
+  database: Database,
+  tenantId: TenantId,
+  { nodeId, ...given }: Partial<AgentRegistration> & { readonly nodeId?: NodeId },
+): Promise<{ readonly agent: Agent; readonly connectionId: ConnectionId }> {
+  const connectionId = newUuid<ConnectionId>();
+  const agent = await agentRepository(database).register(
+    tenantId,
+    newUuid<AgentId>(),
+    { name: newUuid(), kind: "worker", capabilities: [{ name: "work", level: 1 }], maxConcurrency: 5, ...given },
+    { delivery: "push", connection: nodeId === undefined ? undefined : { connectionId, nodeId } },
+  );
+  return { agent, connectionId };
+}
+
+/** Writes a queued task that asks for `work`, in the lane of those. */
+export async function givenTask(
+  database: Database,
+  tenantId: TenantId,
+  given: Partial<NewTask> = {},
+): Promise<NewTask> {
+  const requirements = given.requirements ?? toRequirements("work", undefined);
+  return ledgerStore(database, () => newUuid()).transaction([tenantId], async (tx) => {
+    const [laneId] = await tx.ensureLanes([{ tenantId, requirements }]);
+    const task: NewTask = {
+      tenantId,
+      id: newUuid<TaskId>(),
+      type: "work",
+      title: undefined,
+      ref: undefined,
+      state: "queued",
+      laneId: laneId as LaneId,
+      requirements,
+      rank: Date.now(),
+      priority: 5,
+      strategy: "capability_match",
+      maxAttempts: 3,
+      timeoutMs: 60_000,
+      deadline: undefined,
+      notBefore: undefined,
+      wakeAt: undefined,
+      labels: [],
+      dependsOn: [],
+      parentId: undefined,
+      traceparent: undefined,
+      input: undefined,
+      outputSchema: undefined,
+      error: undefined,
+      ...given,
+    };
+    await tx.insertTasks([task]);
+    return task;
+  });
+}
+
+/** Assigns a queued task to an agent with a free slot; gives the assignment. */
+export async function givenAssignment(
+  database: Database,
+  { tenantId, id: taskId }: NewTask,
+  agentId: AgentId,
+): Promise<{ readonly assignmentId: AssignmentId; readonly seq: number }> {
+  const why = { strategy: "capability_match", candidates: [], passedOver: {} } as const;
+  const [taken] = await ledgerStore(database, () => newUuid()).transaction([tenantId], async (tx) => {
+    await tx.lockByTask([{ tenantId, taskId }]);
+    const assignmentId = newUuid<AssignmentId>();
+    return tx.take([{ tenantId, taskId, agentId, assignmentId, strategy: "capability_match", why }], {
+      acceptMs: 10_000,
+      leaseMs: 30_000,
+    });
+  });
+  if (taken === undefined) throw new Error("the slot was not taken");
+  return taken;
+}
