@@ -1,0 +1,29 @@
+// usage: pnpm bench [trips|pickup|codec|sockets|idle]…      all of them without an argument
+import { cpus, totalmem } from "node:os";
+import { benchCodec } from "./codec.ts";
+import { benchIdle } from "./idle.ts";
+import { benchPickup } from "./pickup.ts";
+import { benchSockets } from "./sockets.ts";
+import { benchTrips } from "./trips.ts";
+
+const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
+  codec: benchCodec,
+  sockets: benchSockets,
+  trips: benchTrips,
+  pickup: benchPickup,
+  idle: benchIdle,
+};
+
+const asked = process.argv.slice(2);
+const unknown = asked.find((name) => !(name in benchmarks));
+if (unknown === undefined) await runAll(asked.length === 0 ? Object.keys(benchmarks) : asked);
+else {
+  console.error(`no benchmark ${JSON.stringify(unknown)}: there are ${Object.keys(benchmarks).join(", ")}`);
+  process.exitCode = 2;
+}
+
+async function runAll(names: readonly string[]): Promise<void> {
+  const gibibytes = Math.round(totalmem() / 2 ** 30);
+  console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, ${gibibytes} GiB`);
+  for (const name of names) await benchmarks[name]?.();
+}
