@@ -91,7 +91,7 @@ async function settle<Item, Result>(
   run: BatchWriterOptions<Item, Result>["run"],
 ): Promise<void> {
   try {
-    const results = await run(batch.map(({ item }) => item));
+    const results = await retryLostRaces(() => run(batch.map(({ item }) => item)));
     assert(results.length === batch.length, `${results.length} results for ${batch.length} writes`);
     for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
   } catch (error) {
@@ -100,6 +100,21 @@ async function settle<Item, Result>(
       return;
     }
     for (const one of batch) await settle([one], run);
+  }
+}
+
+/** How often a transaction that Postgres ended for another's sake is done again at once. */
+const maxRaces = 3;
+
+/** A deadlock, or a plan that a migration made stale: the same again succeeds. */
+async function retryLostRaces<T>(run: () => Promise<T>): Promise<T> {
+  for (let lost = 0; ; lost++) {
+    try {
+      return await run();
+    } catch (error) {
+      const isLostRace = error instanceof AppError && error.reason === "serialization";
+      if (!isLostRace || lost === maxRaces) throw error;
+    }
   }
 }
 
