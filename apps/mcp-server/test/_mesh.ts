@@ -1,0 +1,134 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { type FanOut, memoryFanOut } from "@devmesh/adapters";
+import { createApiKey, displayOf, hashApiKey, type Scope } from "@devmesh/auth";
+import type { ApiKeyId, TenantId } from "@devmesh/models";
+import { createLogger } from "@devmesh/observability";
+import {
+  type Database,
+  keyRepository,
+  migrate,
+  migrationsDir,
+  openPglite,
+  openPostgres,
+  sql,
+} from "@devmesh/repositories";
+import { createUuidV7, Secret } from "@devmesh/runtime";
+import { createTestDatabase, givenServices } from "@devmesh/testing";
+import type { McpConfig } from "../src/config.ts";
+import { runService } from "../src/service.ts";
+
+const pepper = "a pepper of the tests";
+const newId = createUuidV7();
+
+const baseConfig: McpConfig = {
+  http: { host: "127.0.0.1", port: 0 },
+  logLevel: "silent",
+  pepper: new Secret(pepper),
+  heartbeatMs: 15_000,
+  tasks: { leaseMs: 30_000, acceptMs: 10_000 },
+  shutdownMs: 8_000,
+  connections: { max: 1_000, maxPerTenant: 500 },
+  stores: undefined,
+};
+
+export interface Node extends AsyncDisposable {
+  readonly port: number;
+  /** Ends it gracefully. */
+  stop(): Promise<void>;
+}
+
+export interface KeyOptions {
+  readonly scopes?: readonly Scope[];
+  readonly agentName?: string;
+}
+
+/** A database with a tenant, and nodes of the MCP server over it. */
+export interface Mesh extends AsyncDisposable {
+  readonly database: Database;
+  readonly tenantId: TenantId;
+  /** Of the tenant, with what an agent may do. */
+  readonly key: string;
+  createKey(options?: KeyOptions): Promise<{ readonly text: string; readonly id: ApiKeyId }>;
+  revokeKey(id: ApiKeyId): Promise<void>;
+  startNode(config?: Partial<McpConfig>): Promise<Node>;
+}
+
+/** Opens a database of its own, native where there is one, else embedded. */
+export async function openMesh(): Promise<Mesh> {
+  const stack = new AsyncDisposableStack();
+  const database = await openDatabase(stack);
+  const fanOut: FanOut = stack.use(memoryFanOut());
+  const keys = keyRepository(database);
+  const tenantId = newId() as TenantId;
+  await keys.createTenant({ id: tenantId, name: `tenant-${randomUUID()}` });
+
+  async function createKey({ scopes, agentName }: KeyOptions = {}): Promise<{ text: string; id: ApiKeyId }> {
+    const text = createApiKey("agt", randomBytes);
+    const id = newId() as ApiKeyId;
+    await keys.create({
+      tenantId,
+      id,
+      kind: "agt",
+      name: "test",
+      hash: hashApiKey(text, pepper),
+      display: displayOf(text),
+      scopes: scopes ?? ["agents:connect", "tasks:read", "tasks:write"],
+      agentName,
+    });
+    return { text, id };
+  }
+
+  return {
+    database,
+    tenantId,
+    key: (await createKey()).text,
+    createKey,
+    revokeKey: async (id) => {
+      await database.query(sql`update api_key set revoked_at = now() where id = ${id}`);
+    },
+    async startNode(config = {}) {
+      const node = await startNode({ ...baseConfig, ...config }, database, fanOut);
+      stack.use(node);
+      return node;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function openDatabase(stack: AsyncDisposableStack): Promise<Database> {
+  const { databaseUrl } = givenServices();
+  if (databaseUrl === undefined) {
+    const embedded = stack.use(await openPglite());
+    await migrate(embedded);
+    return embedded;
+  }
+  const given = stack.use(
+    await createTestDatabase({
+      url: databaseUrl,
+      migrationsDir,
+      migrate: async (url) => {
+        await using database = openPostgres({ url });
+        await migrate(database);
+      },
+    }),
+  );
+  return stack.use(openPostgres({ url: given.url }));
+}
+
+async function startNode(config: McpConfig, database: Database, fanOut: FanOut): Promise<Node> {
+  const stopping = new AbortController();
+  const ready = Promise.withResolvers<number>();
+  const ended = runService(config, stopping.signal, {
+    database,
+    fanOut,
+    logger: createLogger({ level: config.logLevel, service: "mcp-server" }),
+    onReady: ({ port }) => ready.resolve(port),
+  });
+  ended.catch(ready.reject);
+  const port = await ready.promise;
+  const stop = (): Promise<void> => {
+    stopping.abort();
+    return ended;
+  };
+  return { port, stop, [Symbol.asyncDispose]: stop };
+}
