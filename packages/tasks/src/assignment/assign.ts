@@ -33,9 +33,8 @@ export function assign(store: LedgerStore, scope: AssignmentScope, options: Assi
     if (candidates.length === 0) return nothing;
     const lanes = lanesOf(candidates);
     const limit = Math.min(countFree(candidates), maxTasks);
-    const tasks = await tx.lockHeads(lanes, limit, limit);
+    const [tasks, passedOver] = await Promise.all([tx.lockHeads(lanes, limit, limit), tx.countPassedOver(lanes)]);
     if (tasks.length === 0) return nothing;
-    const passedOver = await tx.countPassedOver(lanesOf(tasks));
     const plan = planAssignments({ tasks, candidates, passedOver, now: tx.now, newId: options.newId });
     const taken = plan.picks.length === 0 ? [] : await tx.take(plan.picks, options);
     return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === limit }) };

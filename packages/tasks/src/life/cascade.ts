@@ -1,9 +1,9 @@
-import { assert, type LedgerChange } from "@devmesh/models";
+import { assert, isFinal, type LedgerChange } from "@devmesh/models";
 import type { MeshOperation } from "../operation.ts";
 import type { LedgerTx, TaskRef } from "../store.ts";
 import { movedTo } from "./changes.ts";
 import { createDraft } from "./draft.ts";
-import { writeChanges } from "./write-changes.ts";
+import { findLanes } from "./find-lanes.ts";
 
 /** Longer than any chain of dependencies or delegations that a limit allows to grow; past it something loops. */
 const maxRounds = 10_000;
@@ -38,7 +38,7 @@ async function carryOut(
   const draft = createDraft(await tx.lockByTask(words), { now: tx.now, random: 0 }, random);
   for (const word of words) draft.apply(word);
   const changes = draft.changes();
-  await writeChanges(tx, changes);
+  if (changes.length > 0) await tx.write(changes, await findLanes(tx, changes));
   return changes;
 }
 
@@ -46,7 +46,9 @@ async function whatFollows(tx: LedgerTx, changes: readonly LedgerChange[]): Prom
   const completed = movedTo(changes, "completed");
   const lost = movedTo(changes, "failed", "cancelled");
   const cancelled = movedTo(changes, "cancelled");
-  const redriven = changes.filter(({ before }) => before.state === "failed").map(({ after }) => after);
+  const redriven = changes
+    .filter(({ before, after }) => before.state === "failed" && !isFinal(after.state))
+    .map(({ after }) => after);
   const [dependents, children, failed] = await Promise.all([
     completed.length + lost.length === 0 ? [] : tx.findDependents([...completed, ...lost]),
     cancelled.length === 0 ? [] : tx.findOpenChildren(cancelled),

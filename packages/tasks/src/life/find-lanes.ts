@@ -1,12 +1,8 @@
 import { assert, type LaneId, type LedgerChange, type TaskId } from "@devmesh/models";
 import type { LedgerTx } from "../store.ts";
 
-/** Writes changes, after finding the lanes of those whose circle of possible agents has changed. */
-export async function writeChanges(tx: LedgerTx, changes: readonly LedgerChange[]): Promise<void> {
-  if (changes.length > 0) await tx.write(changes, await findLanes(tx, changes));
-}
-
-async function findLanes(tx: LedgerTx, changes: readonly LedgerChange[]): Promise<ReadonlyMap<TaskId, LaneId>> {
+/** Finds, or makes, the lanes of the tasks whose circle of possible agents a change has changed. */
+export async function findLanes(tx: LedgerTx, changes: readonly LedgerChange[]): Promise<ReadonlyMap<TaskId, LaneId>> {
   const moving = changes
     .filter(({ excluded }) => excluded !== undefined)
     .map(({ after, excluded = [] }) => ({ ...after, excluded }));
