@@ -1,0 +1,124 @@
+import { randomUUID } from "node:crypto";
+import type { AgentId, ConnectionId, NodeId, TaskId, TenantId } from "@devmesh/models";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { FanOut } from "../redis/fan-out.ts";
+import { memoryFanOut } from "../redis/memory-fan-out.ts";
+import { joinItems } from "./gather-messages.ts";
+import { createHints, type Hints, type NodeHint, type TaskHint } from "./hints.ts";
+
+const uuid = <Id extends string>(): Id => randomUUID() as string as Id;
+const tenantId = uuid<TenantId>();
+const nodeId = uuid<NodeId>();
+
+let fanOut: FanOut & { readonly sent: (readonly [string, string])[] };
+let hints: Hints;
+beforeEach(() => {
+  const memory = memoryFanOut();
+  const sent: (readonly [string, string])[] = [];
+  fanOut = {
+    ...memory,
+    sent,
+    isReady: true,
+    publish: (channel, message) => {
+      sent.push([channel, message]);
+      return memory.publish(channel, message);
+    },
+  };
+  hints = createHints(fanOut);
+});
+afterEach(() => hints[Symbol.asyncDispose]());
+
+/** Gathering takes one turn, the fan-out in memory another. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("hints of one turn go to each node as one message, equal ones once", async () => {
+  const heard: NodeHint[] = [];
+  await hints.onNode(nodeId, (hint) => heard.push(hint));
+  const slots = [1, 2].map(() => ({ tenantId, agentId: uuid<AgentId>(), nodeId }));
+  hints.engineHints.assigned(slots);
+  hints.engineHints.assigned([...slots, { tenantId, agentId: uuid<AgentId>(), nodeId: undefined }]);
+  hints.engineHints.assigned([{ tenantId, agentId: uuid<AgentId>(), nodeId: uuid<NodeId>() }]);
+  const connectionId = uuid<ConnectionId>();
+  hints.closeConnection(nodeId, connectionId, 4403, "revoked");
+  await turns();
+  expect(heard).toEqual([
+    { deliver: slots.map(({ agentId }) => ({ tenantId, agentId })) },
+    { close: { connectionId, code: 4403, reason: "revoked" } },
+  ]);
+  expect(fanOut.sent.map(([channel]) => channel).filter((channel) => channel.endsWith(nodeId))).toHaveLength(1);
+});
+
+test("mail is told to every node", async () => {
+  const heard: NodeHint[] = [];
+  await hints.onNode(uuid<NodeId>(), (hint) => heard.push(hint));
+  await hints.onNode(uuid<NodeId>(), (hint) => heard.push(hint));
+  const agent = { tenantId, agentId: uuid<AgentId>() };
+  hints.engineHints.mailed([agent]);
+  await turns();
+  expect(heard).toEqual([{ deliver: [agent] }, { deliver: [agent] }]);
+});
+
+test("changes, the earliest time and a nudge arrive, until the hearing ends", async () => {
+  const heard: (TaskHint | Date | string)[] = [];
+  const end = await hints.onTaskChanges((tasks) => heard.push(...tasks));
+  await hints.onDue((at) => heard.push(at));
+  await hints.onOutbox(() => heard.push("outbox"));
+  const task = { tenantId, taskId: uuid<TaskId>() };
+  hints.engineHints.changed([task]);
+  hints.engineHints.due(new Date(2_000));
+  hints.engineHints.due(new Date(1_000));
+  hints.nudgeOutbox();
+  await turns();
+  expect(heard).toEqual([task, new Date(1_000), "outbox"]);
+  await end();
+  hints.engineHints.changed([task]);
+  await turns();
+  expect(heard).toHaveLength(3);
+});
+
+test("malformed messages harm nobody", async () => {
+  const heard: unknown[] = [];
+  await hints.onNode(nodeId, (hint) => heard.push(hint));
+  await hints.onTaskChanges((tasks) => heard.push(tasks));
+  await hints.onDue((at) => heard.push(at));
+  const malformed = [
+    "",
+    "{",
+    "null",
+    "{}",
+    "[null]",
+    "[[]]",
+    '[["a","b"]]',
+    "[1]",
+    '["never"]',
+    '[{"connectionId":1}]',
+  ];
+  for (const message of malformed) {
+    for (const channel of [`devmesh:node:${nodeId}`, "devmesh:mail", "devmesh:tasks", "devmesh:due"]) {
+      await fanOut.publish(channel, message);
+    }
+  }
+  await turns();
+  expect(heard).toEqual([]);
+});
+
+test("a turn's hints are split at 7 kB, and nothing is lost", () => {
+  const items = Array.from({ length: 500 }, () => JSON.stringify([randomUUID(), randomUUID()]));
+  const messages = joinItems([...items, JSON.stringify("x".repeat(8_000))]);
+  expect(messages.length).toBeGreaterThan(1);
+  expect(Math.max(...messages.map((message) => Buffer.byteLength(message)))).toBeLessThanOrEqual(7_000);
+  expect(messages.flatMap((message) => JSON.parse(message).map((item: unknown) => JSON.stringify(item)))).toEqual(
+    items,
+  );
+});
+
+test("a fan-out that fails is not noticed", async () => {
+  const failing = { ...fanOut, publish: () => Promise.reject(new Error("away")) };
+  const lost = createHints(failing);
+  lost.nudgeOutbox();
+  await turns();
+  lost.engineHints.due(new Date());
+  await lost[Symbol.asyncDispose]();
+});

@@ -1,0 +1,128 @@
+import type { AgentId, ConnectionId, NodeId, TakenSlot, TaskId, TenantId } from "@devmesh/models";
+import type { FanOut } from "../redis/fan-out.ts";
+import { gatherMessages } from "./gather-messages.ts";
+import { parseAgent, parseClose, parseItems, parseTask, parseTime } from "./parse-items.ts";
+
+export interface AgentHint {
+  readonly tenantId: TenantId;
+  readonly agentId: AgentId;
+}
+
+export interface TaskHint {
+  readonly tenantId: TenantId;
+  readonly taskId: TaskId;
+}
+
+/** What a node hears: something waits for agents that it may hold, or it is to close a connection. */
+export type NodeHint =
+  | { readonly deliver: readonly AgentHint[] }
+  | { readonly close: { readonly connectionId: ConnectionId; readonly code: number; readonly reason: string } };
+
+/** What the task engine tells after its commits. */
+export interface HintSender {
+  /** A slot whose node is unknown is told nobody: the agent finds its task when it connects. */
+  assigned(slots: readonly Pick<TakenSlot, "tenantId" | "agentId" | "nodeId">[]): void;
+  mailed(agents: readonly AgentHint[]): void;
+  changed(tasks: readonly TaskHint[]): void;
+  due(at: Date): void;
+}
+
+/** Ends a subscription. */
+export type EndHearing = () => Promise<void>;
+
+/**
+ * Hints between the processes of a mesh: whoever hears one looks into the database. They may come late, twice or never.
+ * Those who send neither wait nor learn of failures. Whoever hears gets what was gathered in one turn of the sender's
+ * event loop together; each `on…` resolves when the hearing has begun. Disposing sends what is gathered and ends all
+ * hearing; the fan-out stays open.
+ */
+export interface Hints extends AsyncDisposable {
+  readonly engineHints: HintSender;
+  /** `reason` is cut to 123 characters: a close frame carries no more. */
+  closeConnection(nodeId: NodeId, connectionId: ConnectionId, code: number, reason: string): void;
+  nudgeOutbox(): void;
+  onNode(nodeId: NodeId, handler: (hint: NodeHint) => void): Promise<EndHearing>;
+  onTaskChanges(handler: (tasks: readonly TaskHint[]) => void): Promise<EndHearing>;
+  onDue(handler: (at: Date) => void): Promise<EndHearing>;
+  onOutbox(handler: () => void): Promise<EndHearing>;
+}
+
+/**
+ * | channel | items |
+ * |---|---|
+ * | devmesh:node:<id> | `[tenantId, agentId]` to deliver to, `{connectionId, code, reason}` to close |
+ * | devmesh:mail | `[tenantId, agentId]`, heard by every node |
+ * | devmesh:tasks | `[tenantId, taskId]` |
+ * | devmesh:due | a time |
+ * | devmesh:outbox | 1 |
+ */
+const channels = {
+  node: (nodeId: NodeId): string => `devmesh:node:${nodeId}`,
+  mail: "devmesh:mail",
+  tasks: "devmesh:tasks",
+  due: "devmesh:due",
+  outbox: "devmesh:outbox",
+} as const;
+
+export function createHints(fanOut: FanOut): Hints {
+  const gatherer = gatherMessages(fanOut);
+  const ends = new Set<EndHearing>();
+
+  async function hear(channel: string, handler: (items: readonly unknown[]) => void): Promise<EndHearing> {
+    const end = await fanOut.subscribe(channel, (message) => handler(parseItems(message)));
+    ends.add(end);
+    return async () => {
+      if (ends.delete(end)) await end();
+    };
+  }
+
+  return {
+    engineHints: {
+      assigned(slots) {
+        for (const { tenantId, agentId, nodeId } of slots) {
+          if (nodeId !== undefined) gatherer.add(channels.node(nodeId), [tenantId, agentId]);
+        }
+      },
+      mailed(agents) {
+        for (const { tenantId, agentId } of agents) gatherer.add(channels.mail, [tenantId, agentId]);
+      },
+      changed(tasks) {
+        for (const { tenantId, taskId } of tasks) gatherer.add(channels.tasks, [tenantId, taskId]);
+      },
+      due: (at) => gatherer.add(channels.due, at.toISOString()),
+    },
+    closeConnection: (nodeId, connectionId, code, reason) =>
+      gatherer.add(channels.node(nodeId), { connectionId, code, reason: reason.slice(0, 123) }),
+    nudgeOutbox: () => gatherer.add(channels.outbox, 1),
+    onNode: async (nodeId, handler) => {
+      const tell = (items: readonly unknown[]): void => tellNode(items, handler);
+      const both = await Promise.all([hear(channels.node(nodeId), tell), hear(channels.mail, tell)]);
+      return async () => {
+        await Promise.all(both.map((end) => end()));
+      };
+    },
+    onTaskChanges: (handler) =>
+      hear(channels.tasks, (items) => {
+        const tasks = items.flatMap((item) => parseTask(item) ?? []);
+        if (tasks.length > 0) handler(tasks);
+      }),
+    onDue: (handler) =>
+      hear(channels.due, (items) => {
+        const times = items.flatMap((item) => parseTime(item)?.getTime() ?? []);
+        if (times.length > 0) handler(new Date(Math.min(...times)));
+      }),
+    onOutbox: (handler) => hear(channels.outbox, () => handler()),
+    [Symbol.asyncDispose]: async () => {
+      await gatherer[Symbol.asyncDispose]();
+      const running = [...ends];
+      ends.clear();
+      await Promise.allSettled(running.map((end) => end()));
+    },
+  };
+}
+
+function tellNode(items: readonly unknown[], handler: (hint: NodeHint) => void): void {
+  const deliver = items.flatMap((item) => parseAgent(item) ?? []);
+  if (deliver.length > 0) handler({ deliver });
+  for (const close of items.flatMap((item) => parseClose(item) ?? [])) handler({ close });
+}

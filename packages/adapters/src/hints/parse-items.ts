@@ -1,0 +1,48 @@
+import { type AgentId, type ConnectionId, isUuid, type TaskId, type TenantId } from "@devmesh/models";
+
+/** What items a message carries: none where it is no JSON array. */
+export function parseItems(message: string): readonly unknown[] {
+  try {
+    const items: unknown = JSON.parse(message);
+    return Array.isArray(items) ? items : [];
+  } catch {
+    return []; // not ours, or garbled: a hint that is lost harms nobody
+  }
+}
+
+/** `[tenantId, agentId]`; undefined where it is none, as below. */
+export function parseAgent(item: unknown): { readonly tenantId: TenantId; readonly agentId: AgentId } | undefined {
+  const [tenantId, agentId] = parseIds(item) ?? [];
+  if (tenantId === undefined || agentId === undefined) return undefined;
+  return { tenantId: tenantId as TenantId, agentId: agentId as AgentId };
+}
+
+/** `[tenantId, taskId]` */
+export function parseTask(item: unknown): { readonly tenantId: TenantId; readonly taskId: TaskId } | undefined {
+  const [tenantId, taskId] = parseIds(item) ?? [];
+  if (tenantId === undefined || taskId === undefined) return undefined;
+  return { tenantId: tenantId as TenantId, taskId: taskId as TaskId };
+}
+
+/** `{connectionId, code, reason}` */
+export function parseClose(
+  item: unknown,
+): { readonly connectionId: ConnectionId; readonly code: number; readonly reason: string } | undefined {
+  if (typeof item !== "object" || item === null) return undefined;
+  const { connectionId, code, reason } = item as Readonly<Record<string, unknown>>;
+  if (typeof connectionId !== "string" || !isUuid(connectionId)) return undefined;
+  if (typeof code !== "number" || !Number.isInteger(code) || typeof reason !== "string") return undefined;
+  return { connectionId: connectionId as ConnectionId, code, reason };
+}
+
+/** RFC 3339. */
+export function parseTime(item: unknown): Date | undefined {
+  if (typeof item !== "string") return undefined;
+  const ms = Date.parse(item);
+  return Number.isNaN(ms) ? undefined : new Date(ms);
+}
+
+function parseIds(item: unknown): readonly string[] | undefined {
+  if (!Array.isArray(item) || item.length !== 2) return undefined;
+  return item.every((id): id is string => typeof id === "string" && isUuid(id)) ? item : undefined;
+}
