@@ -1,0 +1,170 @@
+import type { LedgerChange, LedgerEntry, NewTask, Requirements } from "@devmesh/models";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeOnPostgres, newUuid, type OpenDatabase } from "../test/fixture.ts";
+import { agentMetricsRepository } from "./agent-metrics.ts";
+import { agentRepository } from "./agent-repository.ts";
+import type { Database, Queryable } from "./database/database.ts";
+import type { Sql } from "./database/sql.ts";
+import { deliveryRepository } from "./delivery-repository.ts";
+import { keyRepository } from "./key-repository.ts";
+import { ledgerStore } from "./ledger/ledger-store.ts";
+import { nodeRepository } from "./node-repository.ts";
+import { outboxRepository } from "./outbox-repository.ts";
+import { findQueuedLanes } from "./queued-lanes.ts";
+import { taskReads } from "./task-reads.ts";
+
+/** Answers every statement with one row that has what the code between statements looks at; keeps the statements. */
+function recordStatements(): Database & { readonly texts: ReadonlySet<string> } {
+  const texts = new Set<string>();
+  const now = new Date();
+  const row = { id: newUuid(), agentId: newUuid(), tenantId: newUuid(), connectionId: null, nodeId: null, nextSeq: 9 };
+  const times = { registeredAt: now, lastSeenAt: now, createdAt: now, updatedAt: now, at: now };
+  const frame = { ...row, ...times, mailType: null, dependsOn: [newUuid()], requirements: {}, key: "", moved: 1 };
+  const tx: Queryable & { readonly now: Date } = {
+    now,
+    query: async <Row>(statement: Sql) => {
+      texts.add(statement.text);
+      return { rows: [frame as Row], rowCount: 1 };
+    },
+  };
+  return {
+    kind: "postgres",
+    texts,
+    query: tx.query,
+    transaction: (_scope, work) => work(tx),
+    ownerSession: () => Promise.reject(new Error("no statement of a repository is the owner's")),
+    listen: () => Promise.resolve(),
+    notify: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+/** What a method makes of the made-up row is not looked at: only what it asked. */
+async function runAll(calls: readonly (() => Promise<unknown>)[]): Promise<void> {
+  for (const call of calls) await call().catch(() => undefined);
+}
+
+const tenantId = newUuid<never>();
+const id = newUuid<never>();
+const held = { tenantId, agentId: id, connectionId: id };
+const ref = { tenantId, taskId: id };
+const page = { limit: 1, after: { at: new Date().toISOString(), id } };
+const connection = { connectionId: id, nodeId: id };
+const registration = { name: "a", kind: "worker", capabilities: [], maxConcurrency: 1 } as const;
+const requirements: Requirements = { capabilities: [], minLevel: 1, tags: {}, type: "t", excludedAgentIds: [] };
+
+function callRegistry(database: Database): readonly (() => Promise<unknown>)[] {
+  const agents = agentRepository(database);
+  const nodes = nodeRepository(database);
+  const keys = keyRepository(database);
+  return [
+    () => agents.register(tenantId, id, registration, { delivery: "push", connection }),
+    () => agents.update(tenantId, id, { capabilities: [], load: {}, metadata: {} }),
+    () => agents.setAdmin(tenantId, id, "paused"),
+    () => agents.deregister(tenantId, id),
+    () => agents.find(tenantId, id),
+    () => agents.find(tenantId, "name"),
+    () => agents.list(tenantId, { capabilities: ["a"], availability: "busy" }, page),
+    () => agents.attach(tenantId, "a", connection, 1),
+    () => agents.detach([{ ...held, unreachable: true }]),
+    () => agents.touch([held]),
+    () => agents.touch([{ ...held, ackedSeq: 1, health: "healthy" }]),
+    () => agents.setSlow(tenantId, id, id, true),
+    () => agents.connectionOf(tenantId, id),
+    () => agents.sortHolding(tenantId, id, [id]),
+    () => agentMetricsRepository(database).read(tenantId, id),
+    () => nodes.renew(id, 1),
+    () => nodes.leave(id),
+    () => nodes.dropDead(),
+    () => nodes.reattach(id, [held]),
+    () => keys.findByHash(Buffer.from("a")),
+    () => keys.create({ ...held, id, kind: "agt", name: "a", hash: Buffer.from("a"), display: "a", scopes: [] }),
+    () => keys.createTenant({ id, name: "a" }),
+    () => keys.findTenantByName("a"),
+  ];
+}
+
+function callReads(database: Database): readonly (() => Promise<unknown>)[] {
+  const reads = taskReads(database);
+  const outbox = outboxRepository(database);
+  const filter = { type: "a", agent: id, label: "a", parent: id, createdAfter: page.after.at };
+  return [
+    () => reads.get(tenantId, [id], "whole"),
+    () => reads.get(tenantId, [id], "listed"),
+    () => reads.list(tenantId, { ...filter, state: "queued" }, page),
+    () => reads.list(tenantId, { ...filter, state: "failed" }, page),
+    () => reads.events(tenantId, id, 1, 1),
+    () => reads.states([ref]),
+    () => reads.laneStandings(tenantId, [id]),
+    () => deliveryRepository(database).findFrames([{ tenantId, agentId: id, afterSeq: 0, resume: true }], 1),
+    () => outbox.numberEvents(1),
+    () => outbox.prune(),
+    () => findQueuedLanes(database, [ref]),
+  ];
+}
+
+function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
+  const ledger = ledgerStore(database, () => id);
+  const claim = { tenantId, principalId: id, operation: "o", key: "k", bodyHash: "", response: "{}" };
+  const slot = { tenantId, agentId: id };
+  const lane = { tenantId, laneId: id };
+  const scope = { lanes: [lane], agents: [slot] };
+  const why = { strategy: "round_robin", candidates: [], passedOver: {} } as const;
+  const pick = { tenantId, taskId: id, agentId: id, assignmentId: id, strategy: "round_robin", why } as const;
+  const task = { tenantId, id, state: "queued", requirements, labels: [], dependsOn: [] } as unknown as NewTask;
+  const entry = { tenantId, taskId: id, state: "queued", rejectedBy: [] } as unknown as LedgerEntry;
+  const change = { before: entry, after: entry, events: [], notices: [] } as unknown as LedgerChange;
+  const within = (work: Parameters<typeof ledger.transaction<unknown>>[1]) => () =>
+    ledger.transaction<unknown>([tenantId], work);
+  return [
+    within((tx) => tx.ensureLanes([{ tenantId, requirements }])),
+    within((tx) => tx.claimKeys([claim])),
+    within((tx) => tx.findKeys([claim])),
+    within((tx) => tx.lockDependencies([ref])),
+    within((tx) => tx.insertTasks([task])),
+    within((tx) => tx.lockByAssignment([{ tenantId, assignmentId: id }])),
+    within((tx) => tx.lockByTask([ref])),
+    within((tx) => tx.requirementsOf([ref])),
+    within((tx) => tx.write([change], new Map())),
+    within((tx) => tx.findDependents([ref])),
+    within((tx) => tx.findFailedDependents([ref])),
+    within((tx) => tx.hasOpenDependencies(ref)),
+    within((tx) => tx.findOpenChildren([ref])),
+    within((tx) => tx.findHeld(slot, 1)),
+    within((tx) => tx.findCandidates(scope, 1)),
+    within((tx) => tx.lockHeads([lane], 1, 1)),
+    within((tx) => tx.countPassedOver([lane])),
+    within((tx) => tx.take([pick], { acceptMs: 1, leaseMs: 1 })),
+    () => ledger.findDue(1),
+    () => ledger.findOutputSchemas([ref]),
+  ];
+}
+
+describeOnPostgres(describeStatements);
+
+function describeStatements(open: OpenDatabase): void {
+  let database: Database;
+  const stack = new AsyncDisposableStack();
+  beforeAll(async () => {
+    database = await open(stack);
+  });
+  afterAll(() => stack.disposeAsync());
+
+  test("every statement of every repository can be prepared on the freshly migrated schema", async () => {
+    const recorded = recordStatements();
+    const calls = [...callRegistry(recorded), ...callReads(recorded), ...callLedger(recorded)];
+    await runAll(calls);
+    expect(recorded.texts.size).toBeGreaterThanOrEqual(calls.length);
+    const refused = await database.ownerSession(async (session) => {
+      const problems: string[] = [];
+      for (const text of recorded.texts) {
+        await session.runScript(`prepare one as ${text}`).then(
+          () => session.runScript("deallocate one"),
+          (error: unknown) => problems.push(`${String(error)}\n${text}`),
+        );
+      }
+      return problems;
+    });
+    expect(refused).toEqual([]);
+  });
+}
