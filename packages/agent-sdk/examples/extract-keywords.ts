@@ -11,7 +11,7 @@ const maxPhraseWords = 4;
 
 /**
  * Finds the terms of a text by RAKE: phrases are runs of content words between stop words and punctuation, a word scores
- * its degree ÷ its frequency, a phrase the sum of its words', here times the root of how often it occurs. Best first.
+ * its degree ÷ its frequency, a phrase the sum of its words', here times how often it occurs. Best first.
  *
  * @see Rose et al., "Automatic keyword extraction from individual documents", 2010
  */
@@ -32,7 +32,7 @@ export function extractKeywords(text: string, limit: number): Keyword[] {
   }
   const keywords = [...counts].map(([phrase, { words, count }]) => {
     const sum = words.reduce((total, word) => total + (degree.get(word) ?? 0) / (frequency.get(word) ?? 1), 0);
-    return { phrase, count, score: Math.round(sum * Math.sqrt(count) * 100) / 100 };
+    return { phrase, count, score: Math.round(sum * count * 100) / 100 };
   });
   return keywords.sort((a, b) => b.score - a.score || a.phrase.localeCompare(b.phrase)).slice(0, limit);
 }

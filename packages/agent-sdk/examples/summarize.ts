@@ -29,15 +29,19 @@ export function summarize(text: string, maxSentences: number): Summary {
 /** Sentences of prose; an empty line, a heading and a list item end one too. */
 function splitSentences(text: string): string[] {
   const segmenter = new Intl.Segmenter("en", { granularity: "sentence" });
-  return text
-    .replaceAll("\r\n", "\n")
-    .split(/\n\s*\n|\n(?=\s*(?:[-*#>|]|\d+\.)\s)/)
-    .flatMap((block) => [...segmenter.segment(block)])
-    .map(({ segment }) =>
-      segment
-        .replace(/^\s*(?:[-*>]|#+|\d+\.)\s+/, "")
-        .replace(/\s+/g, " ")
-        .trim(),
-    )
-    .filter((sentence) => toWords(sentence).length > 2);
+  return (
+    text
+      .replaceAll("\r\n", "\n")
+      // tables and fenced code are no prose
+      .replace(/^```[\s\S]*?^```|^\|.*$/gm, "\n\n")
+      .split(/\n\s*\n|\n(?=\s*(?:[-*#>]|\d+\.)\s)/)
+      .flatMap((block) => [...segmenter.segment(block)])
+      .map(({ segment }) =>
+        segment
+          .replace(/^\s*(?:[-*>]|#+|\d+\.)\s+/, "")
+          .replace(/\s+/g, " ")
+          .trim(),
+      )
+      .filter((sentence) => toWords(sentence).length > 2)
+  );
 }

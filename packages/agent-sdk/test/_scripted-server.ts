@@ -94,7 +94,7 @@ export class Peer {
   readonly messages: MessageName[][] = [];
   hello: PayloadOf<"HELLO"> | undefined;
   readonly #received: Message[] = [];
-  #changed: (() => void) | undefined;
+  #changed: (() => void)[] = [];
 
   constructor(socket: WebSocket) {
     this.socket = socket;
@@ -103,7 +103,7 @@ export class Peer {
       const parsed = decodeMessage(data as Buffer).map((frame) => parseMessageFrom("client", frame));
       this.messages.push(parsed.map(({ name }) => name));
       this.#received.push(...parsed);
-      this.#changed?.();
+      for (const wake of this.#changed.splice(0)) wake();
     });
   }
 
@@ -113,9 +113,7 @@ export class Peer {
       const index = this.#received.findIndex((message) => message.name === name);
       const [found] = index < 0 ? [] : this.#received.splice(index, 1);
       if (found !== undefined) return found.payload as PayloadOf<Name>;
-      await new Promise<void>((resolve) => {
-        this.#changed = resolve;
-      });
+      await new Promise<void>((resolve) => this.#changed.push(resolve));
     }
   }
 
