@@ -1,0 +1,81 @@
+import type { Hints, SqsQueue } from "@devmesh/adapters";
+import type { Logger, Metrics } from "@devmesh/observability";
+import { type Database, holdExclusively, nodeRepository, outboxRepository } from "@devmesh/repositories";
+import { createNudge, runLoop, systemClock } from "@devmesh/runtime";
+import type { TaskEngine } from "@devmesh/tasks";
+import { keepHouse } from "./housekeeping.ts";
+import { relayEvents } from "./relay.ts";
+import { createSweepAlarm, sweepTasks } from "./sweep.ts";
+
+export interface BackgroundDeps {
+  readonly database: Database;
+  readonly hints: Pick<Hints, "onOutbox" | "onTaskChanges" | "onDue">;
+  readonly engine: TaskEngine;
+  readonly queue: SqsQueue;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** Runs what one worker at a time does, until `signal` aborts: the relay, and the sweep with its housekeeping. */
+export async function runBackground(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
+  await Promise.all([runRelay(deps, signal), runSweep(deps, signal)]);
+}
+
+async function runRelay(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
+  const { database, hints, queue, metrics, logger } = deps;
+  const nudge = createNudge();
+  await hints.onOutbox(() => nudge.nudge());
+  await hints.onTaskChanges(() => nudge.nudge());
+  const relay = {
+    outbox: outboxRepository(database),
+    queue,
+    nudge,
+    logger,
+    numbered: metrics.counter({ name: "devmesh_relay_events_total", help: "events that were numbered" }),
+    sent: metrics.counter({
+      name: "devmesh_relay_messages_total",
+      help: "messages about queued tasks, by whether SQS took them",
+      labels: ["outcome"] as const,
+    }),
+  };
+  await runAlone("relay", deps, signal, (held) => relayEvents(relay, held));
+}
+
+async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
+  const { database, hints, engine, metrics, logger } = deps;
+  const alarm = createSweepAlarm(createNudge(), systemClock);
+  await hints.onDue((at) => alarm.ring(at));
+  const done = metrics.counter({
+    name: "devmesh_sweep_done_total",
+    help: "due tasks and assignments that were handled",
+  });
+  const outbox = outboxRepository(database);
+  const house = { nodes: nodeRepository(database), prune: () => outbox.prune(), logger };
+  await runAlone("sweep", deps, signal, async (held) => {
+    const sweep = runLoop({
+      name: "sweep tasks",
+      signal: held,
+      logger,
+      maxBackoffMs: 5_000,
+      work: () => sweepTasks({ engine, alarm, done }, held),
+    });
+    await Promise.all([sweep, keepHouse(house, held)]);
+  });
+}
+
+/** Holds a name, and takes it again whenever it is lost. */
+function runAlone(
+  name: string,
+  { database, logger }: BackgroundDeps,
+  signal: AbortSignal,
+  work: (held: AbortSignal) => Promise<void>,
+): Promise<void> {
+  // Back within 5 s of the database: what is due has waited long enough.
+  return runLoop({
+    name,
+    signal,
+    logger,
+    maxBackoffMs: 5_000,
+    work: () => holdExclusively(database, { name, signal }, work),
+  });
+}

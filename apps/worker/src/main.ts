@@ -1,0 +1,34 @@
+import { fallbackFanOut, openRedisFanOut } from "@devmesh/adapters";
+import { createLogger, type Logger } from "@devmesh/observability";
+import { notifyFanOut, openPostgres } from "@devmesh/repositories";
+import { shutdownSignal } from "@devmesh/runtime";
+import { assertStores, readEnv, toConfig, type WorkerConfig } from "./config.ts";
+import { openTasksQueue } from "./open-tasks-queue.ts";
+import { runService } from "./service.ts";
+
+/** Opens the distributed drivers and runs the worker on them. */
+async function run(config: WorkerConfig, logger: Logger): Promise<void> {
+  const { databaseUrl, databaseConnections, redisUrl, tasksQueue: queueConfig } = assertStores(config);
+  const signal = shutdownSignal({ deadlineMs: config.shutdownMs });
+  await using database = openPostgres({
+    url: databaseUrl.reveal(),
+    maxConnections: databaseConnections,
+    applicationName: "devmesh-worker",
+    onConnectionError: (err) => logger.debug({ err }, "idle database connection broke"),
+  });
+  const notify = notifyFanOut(database);
+  await using fanOut =
+    redisUrl === undefined ? notify : fallbackFanOut(openRedisFanOut({ url: redisUrl.reveal(), logger }), notify);
+  using tasksQueue = openTasksQueue(queueConfig);
+  await runService(config, signal, { database, fanOut, tasksQueue, logger });
+}
+
+let logger = createLogger({ level: "info", service: "worker" });
+try {
+  const config = toConfig(readEnv(process.env));
+  logger = createLogger({ level: config.logLevel, service: "worker" });
+  await run(config, logger);
+} catch (err) {
+  logger.fatal({ err }, "worker failed");
+  process.exitCode = 1;
+}

@@ -1,0 +1,64 @@
+import type { OutgoingMessage } from "@devmesh/adapters";
+import { AppError, type TaskId, type TenantId } from "@devmesh/models";
+import { createLogger, createMetrics } from "@devmesh/observability";
+import { createNudge } from "@devmesh/runtime";
+import type { TaskRef } from "@devmesh/tasks";
+import { describe, expect, it } from "vitest";
+import { type RelayDeps, relayEvents, takeTurns } from "./relay.ts";
+
+const ref = (tenantId: string, taskId: string): TaskRef => ({
+  tenantId: tenantId as TenantId,
+  taskId: taskId as TaskId,
+});
+
+function createDeps(rounds: { numbered: number; toDispatch: TaskRef[] }[], stop: AbortController) {
+  const metrics = createMetrics("worker");
+  const sent: OutgoingMessage[] = [];
+  const deps: RelayDeps = {
+    outbox: {
+      numberEvents: async () => {
+        const round = rounds.shift();
+        if (rounds.length === 0) stop.abort();
+        return round ?? { numbered: 0, toDispatch: [] };
+      },
+    },
+    queue: {
+      sendBatch: async (messages) => {
+        sent.push(...messages);
+        return [{ id: "0", error: new AppError("unavailable", "sqs send is unavailable: its breaker is open") }];
+      },
+    },
+    nudge: createNudge(),
+    logger: createLogger({ level: "silent", service: "worker" }),
+    numbered: metrics.counter({ name: "numbered_total", help: "events" }),
+    sent: metrics.counter({ name: "sent_total", help: "messages", labels: ["outcome"] as const }),
+  };
+  return { deps, sent, metrics };
+}
+
+describe("relayEvents", () => {
+  it("numbers until nothing is left and goes on when SQS takes nothing", async () => {
+    const stop = new AbortController();
+    const rounds = [
+      { numbered: 500, toDispatch: [ref("a", "1"), ref("a", "2")] },
+      { numbered: 3, toDispatch: [ref("b", "3")] },
+    ];
+    const { deps, sent, metrics } = createDeps(rounds, stop);
+    await relayEvents(deps, stop.signal);
+    expect(sent.map(({ body }) => JSON.parse(body).taskId)).toEqual(["1", "2", "3"]);
+    const text = await metrics.metricsText();
+    expect(text).toContain('numbered_total{service="worker"} 503');
+    expect(text).toContain('sent_total{outcome="failed",service="worker"} 2');
+  });
+});
+
+describe("takeTurns", () => {
+  it("lets tenants take turns and keeps the order within each", () => {
+    const refs = [ref("a", "1"), ref("a", "2"), ref("a", "3"), ref("b", "4"), ref("c", "5"), ref("b", "6")];
+    expect(takeTurns(refs).map(({ taskId }) => taskId)).toEqual(["1", "4", "5", "2", "6", "3"]);
+  });
+
+  it("gives nothing for nothing", () => {
+    expect(takeTurns([])).toEqual([]);
+  });
+});

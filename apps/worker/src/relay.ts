@@ -1,0 +1,69 @@
+import type { FailedMessage, SqsQueue } from "@devmesh/adapters";
+import type { CounterMetric, Logger } from "@devmesh/observability";
+import { type Nudge, sleep } from "@devmesh/runtime";
+import type { TaskRef } from "@devmesh/tasks";
+import { toTaskMessage } from "./consume-tasks.ts";
+
+/** The outbox, as the relay needs it. */
+export interface RelayOutbox {
+  numberEvents(limit: number): Promise<{ readonly numbered: number; readonly toDispatch: readonly TaskRef[] }>;
+}
+
+export interface RelayDeps {
+  readonly outbox: RelayOutbox;
+  readonly queue: Pick<SqsQueue, "sendBatch">;
+  /** Nudged when there may be new events. */
+  readonly nudge: Nudge;
+  readonly logger: Logger;
+  readonly numbered: CounterMetric<never>;
+  readonly sent: CounterMetric<"outcome">;
+}
+
+/** Events numbered in one transaction. Judgement: some 20 ms of Postgres's time. */
+const perRound = 500;
+/** How long new events gather before they are numbered: numbering one by one would cost as many commits as the work. */
+const gatherMs = 50;
+/** Without a nudge the relay looks as often as this. */
+const idleMs = 30_000;
+
+/**
+ * Numbers events and sends messages about queued tasks, until `signal` aborts. Run by one holder at a time.
+ *
+ * What SQS doesn't take is not sent again: the task is in its lane, where the sweep and every freed slot look.
+ */
+export async function relayEvents(deps: RelayDeps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await drainOutbox(deps, signal);
+    await deps.nudge.wait(idleMs, signal);
+    await sleep(gatherMs, signal);
+  }
+}
+
+async function drainOutbox(deps: RelayDeps, signal: AbortSignal): Promise<void> {
+  let numbered = perRound;
+  while (numbered >= perRound && !signal.aborted) {
+    const round = await deps.outbox.numberEvents(perRound);
+    numbered = round.numbered;
+    deps.numbered.inc(numbered);
+    await dispatch(deps, round.toDispatch);
+  }
+}
+
+async function dispatch({ queue, logger, sent }: RelayDeps, refs: readonly TaskRef[]): Promise<void> {
+  if (refs.length === 0) return;
+  const messages = takeTurns(refs).map((ref, index) => ({ id: String(index), body: toTaskMessage(ref) }));
+  const failed: readonly FailedMessage[] = await queue.sendBatch(messages);
+  sent.inc({ outcome: "sent" }, messages.length - failed.length);
+  sent.inc({ outcome: "failed" }, failed.length);
+  const err = failed[0]?.error;
+  if (err !== undefined) logger.warn({ err, messages: failed.length }, "task messages not sent");
+}
+
+/** Orders tasks so that tenants take turns: a tenant with thousands doesn't keep the others waiting. */
+export function takeTurns(refs: readonly TaskRef[]): readonly TaskRef[] {
+  const byTenant = Map.groupBy(refs, ({ tenantId }) => tenantId);
+  const longest = Math.max(0, ...[...byTenant.values()].map(({ length }) => length));
+  return Array.from({ length: longest }, (_, turn) =>
+    [...byTenant.values()].flatMap((ofTenant) => ofTenant[turn] ?? []),
+  ).flat();
+}

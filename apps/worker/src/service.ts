@@ -1,0 +1,74 @@
+import { once } from "node:events";
+import { createHints, type FanOut, type SqsQueue, startConsumer } from "@devmesh/adapters";
+import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
+import { type Database, findQueuedLanes, ledgerStore } from "@devmesh/repositories";
+import { createUuidV7, serveHttp, systemClock } from "@devmesh/runtime";
+import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
+import { runBackground } from "./background.ts";
+import type { WorkerConfig } from "./config.ts";
+import { createTaskMessageHandler } from "./consume-tasks.ts";
+import { watchDatabase } from "./database-watch.ts";
+import { createWorkerHealth } from "./worker-health.ts";
+
+/** What the worker works on. Its caller opened it, may share it, and closes it. */
+export interface WorkerResources {
+  readonly database: Database;
+  readonly fanOut: FanOut;
+  /** The queue `devmesh-tasks`. */
+  readonly tasksQueue: SqsQueue;
+  readonly logger: Logger;
+  readonly metrics?: Metrics | undefined;
+  /** Told where health is served, when all is at work. */
+  readonly onReady?: ((address: { readonly port: number }) => void) | undefined;
+}
+
+/** How long answers of health may take at the end. */
+const healthGraceMs = 1_000;
+/** What is left of the time to shut down after the messages in hand: for the loops and for closing. */
+const closingMs = 5_000;
+
+/**
+ * Runs the worker until `signal` aborts: it drains the task queue, relays the outbox and sweeps; the latter two are
+ * done by one worker at a time. Resolves when what was in hand is finished.
+ */
+export async function runService(config: WorkerConfig, signal: AbortSignal, open: WorkerResources): Promise<void> {
+  const { database, fanOut, tasksQueue, logger, metrics = createMetrics("worker") } = open;
+  const health = createWorkerHealth(config.pepper, { database, fanOut, logger, metrics });
+  await using http = await serveHttp({
+    fetch: health.app.fetch,
+    hostname: config.http.host,
+    port: config.http.port,
+    portVariable: "DEVMESH_WORKER_PORT",
+    graceMs: healthGraceMs,
+  });
+  await using hints = await createHints(fanOut);
+  await using outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 });
+  const newId = createUuidV7();
+  await using engine = createTaskEngine({
+    store: ledgerStore(database, newId),
+    hints: hints.engineHints,
+    outputSchemas,
+    newId,
+    random: Math.random,
+    now: systemClock,
+    ...config.tasks,
+    onError: (err) => logger.warn({ err }, "assignment round failed"),
+  });
+  const watch = watchDatabase(database, signal);
+  await using _consumer = startConsumer({
+    queue: tasksQueue,
+    handler: createTaskMessageHandler({ engine, findQueuedLanes: (refs) => findQueuedLanes(database, refs), watch }),
+    concurrency: 20,
+    signal,
+    canReceive: () => watch.isUp,
+    graceMs: Math.max(0, config.shutdownMs - closingMs),
+    logger,
+  });
+  const background = runBackground({ database, hints, engine, queue: tasksQueue, metrics, logger }, signal);
+
+  open.onReady?.({ port: http.port });
+  logger.info({ port: http.port }, "worker is ready");
+  if (!signal.aborted) await once(signal, "abort");
+  health.setDraining();
+  await Promise.all([background, watch.ended]);
+}

@@ -1,0 +1,38 @@
+import type { FanOut } from "@devmesh/adapters";
+import { assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
+import { AppError } from "@devmesh/models";
+import type { Logger, Metrics } from "@devmesh/observability";
+import { type Database, keyRepository, sql } from "@devmesh/repositories";
+import { createHealth, type Health, type Secret, systemClock } from "@devmesh/runtime";
+
+export interface WorkerHealthDeps {
+  readonly database: Database;
+  readonly fanOut: FanOut;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** Makes the worker's `/healthz`, `/readyz` and `/metrics`; the last needs a key with the scope `metrics:read`. */
+export function createWorkerHealth(pepper: Secret, { database, fanOut, metrics, logger }: WorkerHealthDeps): Health {
+  const keys = keyRepository(database);
+  const authenticator = createAuthenticator({
+    findKeyByHash: (hash) => keys.findByHash(hash),
+    pepper: pepper.reveal(),
+    now: systemClock,
+  });
+  return createHealth({
+    service: "worker",
+    probes: {
+      database: { needed: true, check: async () => void (await database.query(sql`select 1`)) },
+      fan_out: { needed: false, check: () => checkFanOut(fanOut) },
+    },
+    metrics,
+    authorizeMetrics: async (headers) =>
+      assertScope(await authenticator.authenticate(readBearer(headers)), "metrics:read"),
+    logger,
+  });
+}
+
+function checkFanOut(fanOut: FanOut): Promise<void> {
+  return fanOut.isReady ? Promise.resolve() : Promise.reject(new AppError("unavailable", "the fan-out is away"));
+}
