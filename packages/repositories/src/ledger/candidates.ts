@@ -1,6 +1,6 @@
 import type { AssignmentScope, Candidate, PassedOver, QueuedTask } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
-import { sql } from "../database/sql.ts";
+import { type Sql, sql } from "../database/sql.ts";
 import { laneRows, slotRows } from "./refs.ts";
 
 /**
@@ -27,17 +27,27 @@ export async function findCandidates(
     ) la
     join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
     join agent a on a.tenant_id = la.tenant_id and a.id = la.agent_id
+    cross join lateral (${firstInLane(sql`la.lane_id`)}) waiting
     where s.connection_id is not null and s.offerable and not s.slow and s.in_flight < s.max_concurrency
-      and exists (
-        select from task q
-        where q.tenant_id = la.tenant_id and q.lane_id = la.lane_id and q.queue_rank is not null
-      )
     limit ${limit}`);
   return rows.map((row) => ({
     ...row,
     costMicroUsd: row.costMicroUsd ?? undefined,
     lastAssignedAt: row.lastAssignedAt ?? undefined,
   }));
+}
+
+/**
+ * A row where a task waits in the lane. As an `exists` the planner made it a semi-join and read all tasks of the tenant
+ * (8 ms at 20,000); in this form only the head of `task_queue` can serve.
+ */
+export function firstInLane(laneId: Sql): Sql {
+  return sql`
+    select 1 as one
+    from task q
+    where q.lane_id = ${laneId} and q.queue_rank is not null
+    order by q.queue_rank
+    limit 1`;
 }
 
 interface CandidateRow extends Omit<Candidate, "costMicroUsd" | "lastAssignedAt"> {

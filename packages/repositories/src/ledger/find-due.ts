@@ -1,6 +1,7 @@
 import type { LaneId, TaskId, TenantId } from "@devmesh/models";
 import type { Transaction } from "../database/database.ts";
 import { sql } from "../database/sql.ts";
+import { firstInLane } from "./candidates.ts";
 import type { TaskRef } from "./refs.ts";
 
 /** What the sweep has to look at now, and when there will be more. */
@@ -25,9 +26,8 @@ export async function findDue(tx: Transaction, limit: number): Promise<DueRows> 
     union all
     (select 'lane', l.tenant_id, l.id, null
       from lane l
+      cross join lateral (${firstInLane(sql`l.id`)}) waiting
       where exists (
-        select from task q where q.tenant_id = l.tenant_id and q.lane_id = l.id and q.queue_rank is not null
-      ) and exists (
         select from lane_agent la
         join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
         where la.tenant_id = l.tenant_id and la.lane_id = l.id and la.misfit is null
