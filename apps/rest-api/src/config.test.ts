@@ -1,29 +1,37 @@
 import { AppError } from "@devmesh/models";
 import { describe, expect, test } from "vitest";
-import { readConfig } from "./config.ts";
-
-const whole = { DEVMESH_PEPPER: "0123456789abcdef", DEVMESH_DATABASE_URL: "postgres://localhost/mesh" };
+import { assertStores, readEnv, toConfig } from "./config.ts";
 
 describe("the configuration", () => {
   test("has defaults for all but secrets", () => {
-    const { service, database, redisUrl, logLevel } = readConfig(whole);
-    expect(service).toMatchObject({ host: "127.0.0.1", port: 8080, leaseMs: 30_000, rateLimitPerSecond: 2_000 });
-    expect(database.maxConnections).toBe(10);
-    expect(redisUrl).toBeUndefined();
-    expect(logLevel).toBe("info");
+    const config = toConfig(readEnv({ DEVMESH_PEPPER: "0123456789abcdef" }));
+    expect(config).toMatchObject({
+      http: { host: "127.0.0.1", port: 8080 },
+      tasks: { leaseMs: 30_000, acceptMs: 10_000 },
+      rateLimit: { perSecond: 2_000, burst: 4_000 },
+      logLevel: "info",
+      stores: undefined,
+    });
+    expect(() => assertStores(config)).toThrow("DEVMESH_DATABASE_URL is required");
+    expect(JSON.stringify(config)).not.toContain("0123456789abcdef");
+  });
+
+  test("0 turns the rate limit off", () => {
+    const env = { DEVMESH_PEPPER: "0123456789abcdef", DEVMESH_RATE_LIMIT_PER_SECOND: "0" };
+    expect(toConfig(readEnv(env)).rateLimit).toBeUndefined();
   });
 
   test("lists every problem of the environment at once, by name", () => {
     const env = { DEVMESH_REST_PORT: "70000", DEVMESH_LEASE_MS: "soon", DEVMESH_REDIS_URL: "http://x" };
     const caught = (() => {
       try {
-        return readConfig(env);
+        return readEnv(env);
       } catch (error) {
         return error;
       }
     })();
     expect(caught).toBeInstanceOf(AppError);
     const { message } = caught as AppError;
-    for (const name of [...Object.keys(env), "DEVMESH_PEPPER", "DEVMESH_DATABASE_URL"]) expect(message).toContain(name);
+    for (const name of [...Object.keys(env), "DEVMESH_PEPPER"]) expect(message).toContain(name);
   });
 });

@@ -1,48 +1,79 @@
+import { AppError } from "@devmesh/models";
 import { type LogLevel, logLevels } from "@devmesh/observability";
 import { envReader, required, type Secret } from "@devmesh/runtime";
 
-/** What the service itself is told; what it works on is opened by its caller. */
-export interface RestConfig {
+/** What the environment says, typed; durations in milliseconds. */
+export interface RestEnv {
+  readonly databaseUrl: Secret | undefined;
+  readonly redisUrl: Secret | undefined;
+  readonly databaseConnections: number;
   readonly host: string;
-  /** 0 picks a free one. */
   readonly port: number;
+  readonly logLevel: LogLevel;
+  readonly pepper: Secret;
   readonly leaseMs: number;
   readonly acceptMs: number;
   readonly shutdownMs: number;
-  /** What API keys are hashed under: the same on every service of a mesh. */
-  readonly pepper: Secret;
-  /** Of each API key, with a burst of twice as many; 0 is off. */
   readonly rateLimitPerSecond: number;
 }
 
-/** The REST service as a process of its own. */
-export interface RestProcessConfig {
-  readonly service: RestConfig;
-  readonly database: { readonly url: Secret; readonly maxConnections: number };
-  readonly redisUrl: Secret | undefined;
+/** How the REST service runs. What it opens itself, in `main.ts`, is under `stores`. */
+export interface RestConfig {
+  readonly http: { readonly host: string; readonly port: number };
   readonly logLevel: LogLevel;
+  /** With it keys are hashed: the same on every service of a mesh. */
+  readonly pepper: Secret;
+  readonly tasks: { readonly leaseMs: number; readonly acceptMs: number };
+  readonly shutdownMs: number;
+  /** Undefined: off. */
+  readonly rateLimit: { readonly perSecond: number; readonly burst: number } | undefined;
+  /** Undefined where the caller brings the database. */
+  readonly stores:
+    | { readonly databaseUrl: Secret; readonly databaseConnections: number; readonly redisUrl: Secret | undefined }
+    | undefined;
 }
 
-/** Reads the environment. @throws AppError `invalid_argument` that lists all problems by name. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): RestProcessConfig {
-  const read = envReader(env);
-  const config: RestProcessConfig = {
-    service: {
-      host: read.string("DEVMESH_HOST", "127.0.0.1"),
-      port: read.int("DEVMESH_REST_PORT", 8080, { min: 0, max: 65_535 }),
-      leaseMs: read.int("DEVMESH_LEASE_MS", 30_000, { min: 500, max: 3_600_000 }),
-      acceptMs: read.int("DEVMESH_ACCEPT_MS", 10_000, { min: 100, max: 600_000 }),
-      shutdownMs: read.int("DEVMESH_SHUTDOWN_MS", 25_000, { min: 1_000, max: 600_000 }),
-      pepper: read.secret("DEVMESH_PEPPER", required, { minLength: 16 }),
-      rateLimitPerSecond: read.int("DEVMESH_RATE_LIMIT_PER_SECOND", 2_000, { min: 0, max: 1_000_000 }),
-    },
-    database: {
-      url: read.secretUrl("DEVMESH_DATABASE_URL", required, { protocols: ["postgres", "postgresql"] }),
-      maxConnections: read.int("DEVMESH_DATABASE_CONNECTIONS", 10, { min: 2, max: 1_000 }),
-    },
-    redisUrl: read.secretUrl("DEVMESH_REDIS_URL", undefined, { protocols: ["redis", "rediss"] }),
-    logLevel: read.oneOf("DEVMESH_LOG_LEVEL", "info", logLevels),
+/**
+ * Reads the environment.
+ *
+ * @throws AppError `invalid_argument`, reason `environment`, that lists every problem by variable.
+ */
+export function readEnv(env: Readonly<Record<string, string | undefined>>): RestEnv {
+  const reader = envReader(env);
+  const raw: RestEnv = {
+    databaseUrl: reader.secretUrl("DEVMESH_DATABASE_URL", undefined, { protocols: ["postgres", "postgresql"] }),
+    redisUrl: reader.secretUrl("DEVMESH_REDIS_URL", undefined, { protocols: ["redis", "rediss"] }),
+    databaseConnections: reader.int("DEVMESH_DATABASE_CONNECTIONS", 10, { min: 1, max: 200 }),
+    host: reader.string("DEVMESH_HOST", "127.0.0.1"),
+    port: reader.int("DEVMESH_REST_PORT", 8080, { min: 0, max: 65_535 }),
+    logLevel: reader.oneOf("DEVMESH_LOG_LEVEL", "info", logLevels),
+    pepper: reader.secret("DEVMESH_PEPPER", required, { minLength: 16 }),
+    leaseMs: reader.int("DEVMESH_LEASE_MS", 30_000, { min: 500, max: 3_600_000 }),
+    acceptMs: reader.int("DEVMESH_ACCEPT_MS", 10_000, { min: 100, max: 600_000 }),
+    shutdownMs: reader.int("DEVMESH_SHUTDOWN_MS", 25_000, { min: 1_000, max: 600_000 }),
+    rateLimitPerSecond: reader.int("DEVMESH_RATE_LIMIT_PER_SECOND", 2_000, { min: 0, max: 1_000_000 }),
   };
-  read.done();
-  return config;
+  reader.done();
+  return raw;
+}
+
+/** Gives the configuration its shape. */
+export function toConfig(raw: RestEnv): RestConfig {
+  const { databaseUrl, databaseConnections, redisUrl, rateLimitPerSecond: perSecond } = raw;
+  return {
+    http: { host: raw.host, port: raw.port },
+    logLevel: raw.logLevel,
+    pepper: raw.pepper,
+    tasks: { leaseMs: raw.leaseMs, acceptMs: raw.acceptMs },
+    shutdownMs: raw.shutdownMs,
+    rateLimit: perSecond === 0 ? undefined : { perSecond, burst: perSecond * 2 },
+    stores: databaseUrl === undefined ? undefined : { databaseUrl, databaseConnections, redisUrl },
+  };
+}
+
+/** The stores that a process of its own opens. @throws AppError `invalid_argument` where no database is named. */
+export function assertStores(config: RestConfig): NonNullable<RestConfig["stores"]> {
+  if (config.stores !== undefined) return config.stores;
+  const message = "DEVMESH_DATABASE_URL is required";
+  throw new AppError("invalid_argument", `environment: ${message}`, { reason: "environment" });
 }

@@ -76,23 +76,24 @@ function toServerSentEvent(event: TaskEvent): string {
  */
 export function toBody(source: AsyncGenerator<string, void>, onEnd: (error?: unknown) => void): ReadableStream {
   const encoder = new TextEncoder();
+  let isCancelled = false;
   return new ReadableStream(
     {
       async pull(controller) {
         try {
           const next = await source.next();
           if (!next.done) {
-            controller.enqueue(encoder.encode(next.value));
+            if (!isCancelled) controller.enqueue(encoder.encode(next.value));
             return;
           }
-          controller.close();
           onEnd();
         } catch (error) {
-          controller.close();
           onEnd(error);
         }
+        if (!isCancelled) controller.close();
       },
       cancel() {
+        isCancelled = true;
         onEnd();
       },
     },

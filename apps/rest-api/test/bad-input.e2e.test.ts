@@ -5,10 +5,12 @@ import { envelopeOf, openRest, type RestHarness } from "./_rest-harness.ts";
 const nobody = "019ad9b5-6c00-7000-8000-000000000001";
 const json = { "content-type": "application/json" };
 
+type Body = string | Uint8Array<ArrayBuffer>;
+
 interface Case {
   readonly method: string;
   readonly path: string;
-  readonly body?: BodyInit;
+  readonly body?: Body;
   readonly headers?: Record<string, string>;
   readonly status: number;
   readonly code: string;
@@ -16,7 +18,7 @@ interface Case {
 }
 
 const deep = (levels: number): string => `${"[".repeat(levels)}${"]".repeat(levels)}`;
-const postTask = (body: BodyInit, rest: Partial<Case> = {}): Case => ({
+const postTask = (body: Body, rest: Partial<Case> = {}): Case => ({
   method: "POST",
   path: "/api/v1/tasks",
   body,

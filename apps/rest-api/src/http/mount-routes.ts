@@ -43,7 +43,10 @@ async function answer(c: Context<AppEnv>, route: Route, pattern: string): Promis
   assert(principal !== undefined, "a route needs a principal");
   assertScope(principal, route.scope);
   const answered = await route.run(c.req.raw, { principal, params: c.req.param(), requestId: currentRequestId(c) });
-  return answered instanceof Response ? answered : dataResponse(answered);
+  if (!(answered instanceof Response)) return dataResponse(answered);
+  // a stream that nobody is going to read must end
+  if (c.req.method === "HEAD") await answered.body?.cancel();
+  return answered;
 }
 
 function toHonoPath(pattern: string): string {

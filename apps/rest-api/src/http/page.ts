@@ -1,4 +1,4 @@
-import { AppError, isUuid } from "@devmesh/models";
+import { isUuid } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import { integerParameter } from "./query.ts";
 
@@ -44,8 +44,8 @@ export function decodeCursor(text: string): PageKey | undefined {
   return encodeCursor(key) === text ? key : undefined;
 }
 
-/** A page, at most this large as JSON. */
-const maxPageBytes = 4 * 1_048_576;
+/** A page is at most 4 MiB as JSON; the rest is for the envelope. */
+const maxItemsBytes = 4 * 1_048_576 - 1_024;
 
 export interface Page<Item> {
   readonly items: readonly Item[];
@@ -60,30 +60,24 @@ export interface Page<Item> {
  */
 export function cutPage<Item>(
   found: readonly Item[],
-  { limit, keyOf }: { readonly limit: number; readonly keyOf: (item: Item) => PageKey },
+  { limit, cursorOf }: { readonly limit: number; readonly cursorOf: (item: Item) => string },
 ): Page<Item> {
   const items: Item[] = [];
   let bytes = 0;
   for (const item of found.slice(0, limit)) {
     bytes += Buffer.byteLength(JSON.stringify(item)) + 1;
     // one item always goes out, so that paging gets past it
-    if (bytes > maxPageBytes && items.length > 0) break;
+    if (bytes > maxItemsBytes && items.length > 0) break;
     items.push(item);
   }
   const last = items.at(-1);
   const isLastPage = items.length === found.length || last === undefined;
-  return { items, nextCursor: isLastPage ? undefined : encodeCursor(keyOf(last)) };
+  return { items, nextCursor: isLastPage ? undefined : cursorOf(last) };
 }
 
 /** The `meta` of a list. */
 export function pageMeta(page: { readonly nextCursor: string | undefined }): Readonly<Record<string, unknown>> {
   return page.nextCursor === undefined ? {} : { nextCursor: page.nextCursor };
-}
-
-/** @throws AppError `invalid_argument`: the cursor is no cursor of this list. */
-export function refuseCursor(): never {
-  const message = "is no cursor of this list";
-  throw new AppError("invalid_argument", `cursor: ${message}`, { details: [{ path: "cursor", message }] });
 }
 
 function parseJson(text: string): unknown {

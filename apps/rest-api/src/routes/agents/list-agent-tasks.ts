@@ -1,6 +1,6 @@
 import { taskStates } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
-import { cursorParameter, cutPage, limitParameter, pageMeta } from "../../http/page.ts";
+import { cursorParameter, cutPage, encodeCursor, limitParameter, pageMeta } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { agentParams } from "../../schemas/agent-schema.ts";
 import { listedTaskExample, taskSchema } from "../../schemas/task-schema.ts";
@@ -33,8 +33,9 @@ export function listAgentTasks(deps: Pick<RouteDeps, "agents" | "reads">): Route
       const { tenantId } = request.principal;
       const { id } = await findAgent(deps, request);
       const found = await reads.list(tenantId, { agent: id, state }, { limit: limit + 1, after: cursor });
-      const page = cutPage(found, { limit, keyOf: (task) => ({ at: task.createdAt, id: task.id }) });
-      return { data: await explainQueued(reads, tenantId, page.items), meta: pageMeta(page) };
+      const tasks = await explainQueued(reads, tenantId, found);
+      const page = cutPage(tasks, { limit, cursorOf: (task) => encodeCursor({ at: task.createdAt, id: task.id }) });
+      return { data: page.items, meta: pageMeta(page) };
     },
   });
 }

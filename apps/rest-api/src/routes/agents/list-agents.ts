@@ -1,6 +1,6 @@
 import { availabilities, nameSchema } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
-import { cursorParameter, cutPage, limitParameter, pageMeta } from "../../http/page.ts";
+import { cursorParameter, cutPage, encodeCursor, limitParameter, pageMeta } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { agentExample, agentSchema } from "../../schemas/agent-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
@@ -32,7 +32,10 @@ export function listAgents({ agents }: Pick<RouteDeps, "agents">): Route {
     async handle({ principal: { tenantId }, query: { limit, cursor, capability, availability } }) {
       const filter = { availability, ...(capability !== undefined && { capabilities: [capability] }) };
       const found = await agents.list(tenantId, filter, { limit: limit + 1, after: cursor });
-      const page = cutPage(found, { limit, keyOf: ({ registeredAt, id }) => ({ at: registeredAt, id }) });
+      const page = cutPage(found, {
+        limit,
+        cursorOf: ({ registeredAt, id }) => encodeCursor({ at: registeredAt, id }),
+      });
       return { data: page.items, meta: pageMeta(page) };
     },
   });

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { findStanding } from "../../event-stream.ts";
-import { limitParameter, pageMeta } from "../../http/page.ts";
+import { cutPage, limitParameter, pageMeta } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { idParams, taskEventSchema } from "../../schemas/task-schema.ts";
 import { taskIdOf } from "../../task-view.ts";
@@ -27,7 +27,7 @@ export function listTaskEvents({ reads }: Pick<RouteDeps, "reads">): Route {
     query: z.object({ limit: limitParameter, cursor: cursorParameter }),
     success: {
       status: 200,
-      description: "A page of its events.",
+      description: "A page of its events, at most 4 MiB.",
       data: z.array(taskEventSchema),
       isPaged: true,
       example: [{ seq: 1, type: "task.created", at: "2026-11-30T00:00:00.000Z", data: {} }],
@@ -37,9 +37,8 @@ export function listTaskEvents({ reads }: Pick<RouteDeps, "reads">): Route {
       const taskId = taskIdOf(params);
       await findStanding(reads, { tenantId, taskId });
       const found = await reads.events(tenantId, taskId, cursor, limit + 1);
-      const events = found.slice(0, limit);
-      const nextCursor = found.length > limit ? `e${events.at(-1)?.seq}` : undefined;
-      return { data: events, meta: pageMeta({ nextCursor }) };
+      const page = cutPage(found, { limit, cursorOf: ({ seq }) => `e${seq}` });
+      return { data: page.items, meta: pageMeta(page) };
     },
   });
 }

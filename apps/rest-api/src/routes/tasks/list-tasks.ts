@@ -1,6 +1,6 @@
 import { nameSchema, type TaskId, taskStates, textSchema, timeSchema } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
-import { cursorParameter, cutPage, limitParameter, pageMeta } from "../../http/page.ts";
+import { cursorParameter, cutPage, encodeCursor, limitParameter, pageMeta } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { listedTaskExample, taskSchema } from "../../schemas/task-schema.ts";
 import { explainQueued } from "../../task-view.ts";
@@ -44,8 +44,9 @@ export function listTasks({ reads }: Pick<RouteDeps, "reads">): Route {
     },
     async handle({ principal: { tenantId }, query: { limit, cursor, ...filter } }) {
       const found = await reads.list(tenantId, filter, { limit: limit + 1, after: cursor });
-      const page = cutPage(found, { limit, keyOf: ({ createdAt, id }) => ({ at: createdAt, id }) });
-      return { data: await explainQueued(reads, tenantId, page.items), meta: pageMeta(page) };
+      const tasks = await explainQueued(reads, tenantId, found);
+      const page = cutPage(tasks, { limit, cursorOf: ({ createdAt, id }) => encodeCursor({ at: createdAt, id }) });
+      return { data: page.items, meta: pageMeta(page) };
     },
   });
 }

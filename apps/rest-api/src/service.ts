@@ -1,0 +1,121 @@
+import { once } from "node:events";
+import { createHints, type FanOut } from "@devmesh/adapters";
+import { assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
+import { AppError } from "@devmesh/models";
+import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
+import {
+  agentMetricsRepository,
+  agentRepository,
+  type Database,
+  keyRepository,
+  ledgerStore,
+  sql,
+  taskReads,
+} from "@devmesh/repositories";
+import { createHealth, createUuidV7, serveHttp, systemClock } from "@devmesh/runtime";
+import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
+import { createApp } from "./app.ts";
+import type { RestConfig } from "./config.ts";
+import { createRateLimiter } from "./http/rate-limit.ts";
+import { createTaskWaiters } from "./waiters.ts";
+
+/** What the service works on. Its caller opened it, may share it, and closes it. */
+export interface RestResources {
+  readonly database: Database;
+  readonly fanOut: FanOut;
+  readonly logger: Logger;
+  readonly metrics?: Metrics | undefined;
+  /** Told where the API is served, when all is at work. */
+  readonly onReady?: ((address: { readonly port: number }) => void) | undefined;
+}
+
+/** Requests that wait for tasks, and streams, together. A watch costs about a kilobyte, its connection some ten. */
+const maxWatches = 10_000;
+/** How often awaited tasks are looked at without a hint. */
+const recheckMs = 2_000;
+/** Proxies close what is silent for longer, 60 s as a rule. */
+const keepAliveMs = 15_000;
+/** What is left of the time to shut down after the responses in hand: for closing. */
+const closingMs = 5_000;
+
+/**
+ * Runs the REST API until `signal` aborts. Then readiness goes false, no connection is accepted any more, what waits is
+ * answered as things stand, and it resolves when the responses in hand are out.
+ */
+export async function runService(config: RestConfig, signal: AbortSignal, open: RestResources): Promise<void> {
+  const { database, fanOut, logger, metrics = createMetrics("rest-api") } = open;
+  const newId = createUuidV7();
+  const reads = taskReads(database);
+  const agents = agentRepository(database);
+  const keys = keyRepository(database);
+  const authenticator = createAuthenticator({
+    findKeyByHash: (hash) => keys.findByHash(hash),
+    pepper: config.pepper.reveal(),
+    now: systemClock,
+  });
+  const health = createHealth({
+    service: "rest-api",
+    probes: {
+      database: { needed: true, check: async () => void (await database.query(sql`select 1`)) },
+      fan_out: { needed: false, check: () => checkFanOut(fanOut) },
+    },
+    metrics,
+    authorizeMetrics: async (headers) =>
+      assertScope(await authenticator.authenticate(readBearer(headers)), "metrics:read"),
+    logger,
+  });
+  await using hints = await createHints(fanOut);
+  await using outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 });
+  await using engine = createTaskEngine({
+    store: ledgerStore(database, newId),
+    hints: hints.engineHints,
+    outputSchemas,
+    newId,
+    random: Math.random,
+    now: systemClock,
+    ...config.tasks,
+    onError: (err) => logger.warn({ err }, "assignment round failed"),
+  });
+  await using waiters = createTaskWaiters({ reads, logger, maxWatches, recheckMs });
+  metrics.gauge({ name: "devmesh_task_watches", help: "Requests that wait for tasks", read: () => waiters.size });
+  await hints.onTaskChanges((refs) => waiters.onChanged(refs));
+  const app = createApp({
+    engine,
+    reads,
+    agents,
+    agentMetrics: agentMetricsRepository(database),
+    findConnection: agents.connectionOf,
+    closeConnection: ({ nodeId, connectionId }, code, reason) =>
+      hints.closeConnection(nodeId, connectionId, code, reason),
+    nudgeOutbox: () => hints.nudgeOutbox(),
+    waiters,
+    newId,
+    stopping: signal,
+    keepAliveMs,
+    logger,
+    authenticator,
+    rateLimiter:
+      config.rateLimit === undefined
+        ? undefined
+        : createRateLimiter({ ...config.rateLimit, now: () => performance.now() }),
+    health,
+    metrics,
+  });
+  await using http = await serveHttp({
+    fetch: app.fetch,
+    hostname: config.http.host,
+    port: config.http.port,
+    portVariable: "DEVMESH_REST_PORT",
+    graceMs: Math.max(1_000, config.shutdownMs - closingMs),
+  });
+  // connections are closed first, whatever else is still to close
+  signal.addEventListener("abort", health.setDraining, { once: true });
+
+  open.onReady?.({ port: http.port });
+  logger.info({ port: http.port }, "rest-api is ready");
+  if (!signal.aborted) await once(signal, "abort");
+}
+
+function checkFanOut(fanOut: FanOut): Promise<void> {
+  return fanOut.isReady ? Promise.resolve() : Promise.reject(new AppError("unavailable", "the fan-out is away"));
+}
