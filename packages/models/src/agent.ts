@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { AgentId } from "./ids.ts";
+import { utf8Bytes } from "./json.ts";
 import { nameSchema, tagsSchema } from "./text.ts";
 
 export const agentKinds = ["coordinator", "worker", "monitor"] as const;
@@ -22,10 +23,13 @@ export const capabilitySchema = z.object({
 
 export type Capability = z.infer<typeof capabilitySchema>;
 
+/** In JSON text, the escape of a character that Postgres' jsonb refuses: after an even number of backslashes. */
+const unstorableText = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
+
 const metadataSchema = z
   .record(z.string(), z.unknown())
-  .refine((value) => JSON.stringify(value).length <= 65_536, "must be at most 65536 bytes as JSON")
-  .refine((value) => !JSON.stringify(value).includes("\\u0000"), "must not hold U+0000");
+  .refine((value) => utf8Bytes(JSON.stringify(value)) <= 65_536, "must be at most 65536 bytes as JSON")
+  .refine((value) => !unstorableText.test(JSON.stringify(value)), "must not hold U+0000 or a lone surrogate");
 
 const loadSchema = z.object({
   cpu: z.number().min(0).optional(),

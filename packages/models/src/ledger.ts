@@ -37,6 +37,8 @@ export interface LedgerEntry {
   readonly maxAttempts: number;
   readonly timeoutMs: number;
   readonly fence: number;
+  /** The number of its latest event. */
+  readonly eventSeq: number;
   readonly laneId: LaneId;
   readonly rejectedBy: readonly AgentId[];
   readonly deadline: Date | undefined;

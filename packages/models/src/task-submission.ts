@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isUuid } from "./ids.ts";
 import { assignmentStrategies, requirementsSchema } from "./requirements.ts";
 import { nameSchema, textSchema } from "./text.ts";
 
@@ -7,13 +8,18 @@ export const maxTaskJsonBytes = 1_048_576;
 export const maxOutputSchemaBytes = 65_536;
 export const maxBatchTasks = 500;
 
-/** RFC 3339 with an offset, between the years 1970 and 9999. */
+/** The first moment that RFC 3339 has no four digits of a year for. */
+const endOfTime = Date.UTC(10_000, 0);
+
+/** RFC 3339 with an offset, between the years 1970 and 9999 UTC. */
 export const timeSchema = z.iso
   .datetime({ offset: true })
-  .refine((value) => Number.isFinite(Date.parse(value)), "is no time");
+  .refine((value) => Date.parse(value) >= 0 && Date.parse(value) < endOfTime, "must lie in the years 1970 to 9999");
 
 /** A dependency: a task's id, or `ref:<name>` of another task of the same batch. */
-const dependencySchema = z.string().regex(/^(ref:.{1,128}|[0-9a-fA-F-]{36})$/, 'must be a task id or "ref:<name>"');
+const dependencySchema = z
+  .string()
+  .refine((value) => isUuid(value.toLowerCase()) || /^ref:.{1,128}$/s.test(value), 'must be a task id or "ref:<name>"');
 
 /** The body of `POST /api/v1/tasks`, and TASK_SUBMIT's `task`. Unknown fields are ignored. */
 export const taskSubmissionSchema = z.object({
