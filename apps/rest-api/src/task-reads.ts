@@ -2,7 +2,7 @@ import type { AgentId, Task, TaskEvent, TaskId, TaskState, TenantId } from "@dev
 import type { LaneStanding } from "@devmesh/tasks";
 import type { PageKey } from "./http/page.ts";
 
-export interface TaskFilter {
+interface TaskFilter {
   readonly state?: TaskState | undefined;
   readonly type?: string | undefined;
   /** An id or a name. */
@@ -39,7 +39,7 @@ export interface TaskReads {
 }
 
 /** The assignments of an agent that ended within a time, counted by how. */
-export interface EndedAssignments {
+interface EndedAssignments {
   readonly byState: Readonly<Record<string, number>>;
   /** From the offer to the end, of the completed ones; absent where there is none. */
   readonly meanCompletedMs?: number | undefined;

@@ -69,6 +69,13 @@ describe("over a real connection", () => {
     await waitFor(() => rest.deps.waiters.size === 0);
   });
 
+  test("asking for a stream's head alone starts none", async () => {
+    const id = await submit("nobody.does.it");
+    const response = await fetch(`${base}/tasks/${id}/stream`, { method: "HEAD", headers });
+    expect(response.headers.get("content-type")).toContain("text/event-stream");
+    await waitFor(() => rest.deps.waiters.size === 0);
+  });
+
   test("a wait whose client goes away ends", async () => {
     const id = await submit("nobody.does.it");
     const aborting = new AbortController();

@@ -13,7 +13,7 @@ export interface Answer {
 const statusByReason: Readonly<Record<string, number>> = { method_not_allowed: 405, unsupported_media_type: 415 };
 
 /** The status of an error of this API: that of its code, but for a wrong method and a wrong content type. */
-export function statusOf(error: AppError): number {
+function statusOf(error: AppError): number {
   const status = error.reason === undefined ? undefined : statusByReason[error.reason];
   return status ?? httpStatusOf(error);
 }

@@ -55,7 +55,8 @@ export function mountDocs(app: Hono<AppEnv>, documentPath: string): void {
   serve(app, "/docs", () => page, "text/html; charset=utf-8");
   serve(app, "/docs/", () => page, "text/html; charset=utf-8");
   serve(app, "/docs/start.js", () => start, "text/javascript; charset=utf-8");
-  const folder = dirname(createRequire(import.meta.url).resolve("swagger-ui-dist/package.json"));
+  const require = createRequire(import.meta.url);
+  const folder = dirname(require.resolve("swagger-ui-dist/package.json"));
   for (const [name, type] of Object.entries(files)) {
     serve(app, `/docs/${name}`, async () => new Uint8Array(await readFile(join(folder, name))), type);
   }

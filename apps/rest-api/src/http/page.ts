@@ -34,7 +34,7 @@ export function encodeCursor({ at, id }: PageKey): string {
   return Buffer.from(JSON.stringify([at, id])).toString("base64url");
 }
 
-export function decodeCursor(text: string): PageKey | undefined {
+function decodeCursor(text: string): PageKey | undefined {
   const value = parseJson(Buffer.from(text, "base64url").toString());
   if (!Array.isArray(value) || value.length !== 2) return undefined;
   const [at, id]: unknown[] = value;

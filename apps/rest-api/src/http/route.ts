@@ -27,7 +27,7 @@ export interface RouteBody {
   readonly isOptional?: boolean;
 }
 
-export interface RouteSuccess {
+interface RouteSuccess {
   readonly status: 200 | 201;
   readonly description: string;
   /** Of `data`; the envelope is added. With another media type, of the whole body. */
@@ -65,7 +65,7 @@ export interface Route extends Omit<RouteSpec<z.ZodObject>, "handle" | "query"> 
   readonly run: (request: Request, context: RouteContext) => Promise<Answer | Response>;
 }
 
-export type RouteContext = Pick<RouteRequest, "principal" | "params" | "requestId">;
+type RouteContext = Pick<RouteRequest, "principal" | "params" | "requestId">;
 
 const noQuery = z.object({});
 

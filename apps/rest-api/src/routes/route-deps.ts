@@ -6,7 +6,7 @@ import type { AgentMetrics, TaskReads } from "../task-reads.ts";
 import type { TaskWaiters } from "../waiters.ts";
 
 /** The part of the registry that this API uses. */
-export type AgentRegistry = Pick<AgentStore, "register" | "update" | "setAdmin" | "deregister" | "find" | "list">;
+type AgentRegistry = Pick<AgentStore, "register" | "update" | "setAdmin" | "deregister" | "find" | "list">;
 
 /** What the routes stand on; each names the part that it uses. */
 export interface RouteDeps {
