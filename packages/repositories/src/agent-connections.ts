@@ -178,8 +178,8 @@ async function detach(
 }
 
 /**
- * Of several of one connection, what they say together. Batches of a thousand cost some 10 ms: a nested loop over the
- * primary keys of agent_slot, agent and mailbox.
+ * Of several of one connection, what they say together. A thousand cost 13 ms, 22 with their health: nested loops over
+ * the primary keys of agent_slot, agent and mailbox.
  */
 async function touch(tx: Queryable, touches: readonly ConnectionTouch[]): Promise<void> {
   const withHealth = touches.filter(({ health }) => health !== undefined);

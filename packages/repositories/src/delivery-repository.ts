@@ -74,7 +74,8 @@ type FrameRow = AssignRow | MailRow;
 
 /**
  * For each agent a merge of two index scans, `assignment_open` and the primary key of mailbox, each stopped at `limit`;
- * then each task by its key. 64 agents with a task each: 2 ms.
+ * then each task by its key. 64 agents with a task each: 3 ms; one: 0.8 ms, round
+ * trips included.
  */
 function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
   const asked = unnest(

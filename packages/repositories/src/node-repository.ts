@@ -51,7 +51,7 @@ async function renew(tx: Queryable, nodeId: NodeId, leaseMs: number): Promise<{ 
 
 /**
  * Drops the connections that `which` chooses among slots `s`. Reads all of agent_slot, narrow rows without an index on
- * what changes: 2 ms for ten thousand agents. A slot that was attached anew meanwhile is left alone.
+ * what changes: 2 ms for two thousand agents. A slot that was attached anew meanwhile is left alone.
  */
 async function dropConnections(tx: Queryable, which: Sql): Promise<readonly DroppedRow[]> {
   const { rows } = await tx.query<DroppedRow>(sql`

@@ -6,8 +6,8 @@ import { sql } from "./database/sql.ts";
 const maxRows = 1_000;
 
 /**
- * Removes idempotency keys older than 24 h, lanes that nobody used for a day and that hold no unfinished task, and expired
- * mail, each in a transaction of its own; answers how many rows. To be called again while it removed some.
+ * Removes idempotency keys older than 24 h, lanes that nobody used for a day and that hold no unfinished task, and
+ * expired mail, each in a transaction of its own; answers how many rows. To be called again while it removed some.
  */
 export async function prune(database: Database): Promise<number> {
   const run = (work: (tx: Queryable) => Promise<number>): Promise<number> =>
@@ -61,16 +61,20 @@ const isUnused = sql`l.last_used_at < now() - interval '24 hours' and not exists
         select from task q where q.tenant_id = l.tenant_id and q.lane_id = l.id and q.finished_at is null
       )`;
 
-/** Reads all of the mailbox, which is short: it holds what agents have not acknowledged. */
+/**
+ * Also what was sent to agents after they were deregistered. Reads all of the mailbox, which is short: it holds what agents
+ * have not acknowledged.
+ */
 async function pruneMail(tx: Queryable): Promise<number> {
   const { rowCount } = await tx.query(sql`
     delete from mailbox
     where (tenant_id, agent_id, seq) in (
-      select tenant_id, agent_id, seq
-      from mailbox
-      where expires_at <= now()
+      select m.tenant_id, m.agent_id, m.seq
+      from mailbox m
+      where m.expires_at <= now()
+        or m.agent_id in (select id from agent where deregistered_at < now() - interval '1 hour')
       limit ${maxRows}
-      for update skip locked
+      for update of m skip locked
     )`);
   return rowCount;
 }

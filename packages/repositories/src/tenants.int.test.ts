@@ -1,0 +1,120 @@
+import { randomBytes } from "node:crypto";
+import type { TaskId, TenantId } from "@devmesh/models";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  describeOnBoth,
+  givenAgent,
+  givenAssignment,
+  givenNode,
+  givenTask,
+  givenTenant,
+  newUuid,
+  type OpenDatabase,
+} from "../test/fixture.ts";
+import type { Database } from "./database/database.ts";
+import { sql } from "./database/sql.ts";
+import { keyRepository } from "./key-repository.ts";
+import { outboxRepository } from "./outbox-repository.ts";
+
+describeOnBoth(describeTenants);
+
+function describeTenants(open: OpenDatabase): void {
+  let database: Database;
+  let tenantId: TenantId;
+  let tables: readonly string[];
+  const stack = new AsyncDisposableStack();
+  beforeAll(async () => {
+    database = await open(stack);
+    tenantId = await givenTenant(database);
+    await fillEveryTable(database, tenantId);
+    const { rows } = await database.query<{ name: string }>(sql`
+      select c.relname::text as name
+      from pg_class c
+      join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+      where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
+      order by 1`);
+    tables = rows.map(({ name }) => name);
+  });
+  afterAll(() => stack.disposeAsync());
+
+  /** Counts what a transaction of these tenants finds or changes with a statement in every table. */
+  async function countAs(tenants: readonly TenantId[], toStatement: (table: string) => string): Promise<unknown> {
+    const counts: Record<string, number> = {};
+    await database.ownerSession(async (session) => {
+      for (const table of tables) {
+        await session.runScript(`begin; set local role devmesh_app;
+          select set_config('devmesh.tenants', '${tenants.join(",")}', true);
+          create temporary table outcome (count bigint) on commit drop;
+          with touched as (${toStatement(table)}) insert into outcome select count(*) from touched`);
+        const { rows } = await session.query<{ count: number }>(sql`select count from outcome`);
+        await session.runScript("rollback");
+        counts[table] = rows[0]?.count ?? -1;
+      }
+    });
+    return counts;
+  }
+  const none = (): unknown => Object.fromEntries(tables.map((table) => [table, 0]));
+
+  test("every table of a tenant's is closed to transactions of another, and of nobody", async () => {
+    const select = (table: string): string => `select 1 from ${table}`;
+    const update = (table: string): string => `update ${table} set tenant_id = tenant_id returning 1`;
+    const remove = (table: string): string => `delete from ${table} returning 1`;
+    const other = await givenTenant(database);
+    for (const toStatement of [select, update, remove]) {
+      expect(await countAs([other], toStatement)).toEqual(none());
+      expect(await countAs([], toStatement)).toEqual(none());
+    }
+    const own = Object.values((await countAs([other, tenantId], select)) as Record<string, number>);
+    expect(Math.min(...own), "the test fills every table").toBeGreaterThan(0);
+    expect(tables.length).toBeGreaterThanOrEqual(14);
+  });
+
+  test("nothing can be written for another tenant", async () => {
+    const other = await givenTenant(database);
+    const write = database.transaction({ role: "devmesh_app", tenants: [other] }, (tx) =>
+      tx.query(sql`
+        insert into mailbox (tenant_id, agent_id, seq, type, payload)
+        values (${tenantId}, ${newUuid<string>()}, 1, 1, '{}')`),
+    );
+    await expect(write).rejects.toMatchObject({ code: "internal", message: expect.stringContaining("42501") });
+  });
+
+  test("a tenant is seen by itself alone, nodes by the engine alone", async () => {
+    const other = await givenTenant(database);
+    const { rows } = await database.transaction({ role: "devmesh_app", tenants: [other] }, (tx) =>
+      tx.query<{ id: string }>(sql`select id from tenant`),
+    );
+    expect(rows).toEqual([{ id: other }]);
+    const reach = database.transaction({ role: "devmesh_app", tenants: [other] }, (tx) =>
+      tx.query(sql`select id from node`),
+    );
+    await expect(reach).rejects.toMatchObject({ code: "internal" });
+  });
+}
+
+async function fillEveryTable(database: Database, tenantId: TenantId): Promise<void> {
+  const { agent } = await givenAgent(database, tenantId, { nodeId: await givenNode(database) });
+  const first = await givenTask(database, tenantId);
+  await givenTask(database, tenantId, { state: "blocked", dependsOn: [first.id] });
+  const { assignmentId } = await givenAssignment(database, first, agent.id);
+  await outboxRepository(database).numberEvents(100);
+  await keyRepository(database).create({
+    tenantId,
+    id: newUuid(),
+    kind: "pat",
+    name: "a",
+    hash: randomBytes(32),
+    display: "a",
+    scopes: [],
+  });
+  await database.transaction({ role: "devmesh_app", tenants: [tenantId] }, async (tx) => {
+    await tx.query(sql`
+      insert into mailbox (tenant_id, agent_id, seq, type, payload) values (${tenantId}, ${agent.id}, 9, 1, '{}')`);
+    await tx.query(sql`
+      insert into task_result (tenant_id, task_id, assignment_id)
+      values (${tenantId}, ${newUuid<TaskId>()}, ${assignmentId})`);
+    await tx.query(sql`
+      insert into idempotency_key (tenant_id, principal_id, operation, key, body_hash, response)
+      values (${tenantId}, ${tenantId}, 'o', 'k', '', '{}')`);
+  });
+}
