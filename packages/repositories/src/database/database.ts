@@ -30,9 +30,13 @@ export interface Transaction extends Queryable {
  * Whose rows a transaction sees: those of some tenants, held to it by row-level security, or, for sweep, relay and
  * sign-in, the tables that the engine's role is granted. `tenants` may be empty, and then no row is seen.
  */
-export type TransactionScope =
+export type TransactionScope = (
   | { readonly role: "devmesh_app"; readonly tenants: readonly TenantId[] }
-  | { readonly role: "devmesh_engine" };
+  | { readonly role: "devmesh_engine" }
+) & {
+  /** For statements that find every row by an index: their plans stay right however the tables grow. */
+  readonly plans?: "by_index";
+};
 
 /** One connection for itself, as the owner of the schema. For migrations. */
 export interface OwnerSession extends Queryable {

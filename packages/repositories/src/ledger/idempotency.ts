@@ -8,22 +8,19 @@ import { type Sql, sql, unnest } from "../database/sql.ts";
  * older than 24 h counts as unused.
  */
 export async function claimKeys(tx: Queryable, claims: readonly IdempotencyClaim[]): Promise<ReadonlySet<number>> {
-  const { rows } = await tx.query<{ number: number }>(sql`
-    with claim as (
-      select distinct on (tenant_id, principal_id, operation, key)
-        tenant_id, principal_id, operation, key, body_hash, response, number
-      from ${claimRows(claims)} as c (tenant_id, principal_id, operation, key, body_hash, response, number)
-      order by tenant_id, principal_id, operation, key, number
-    ), claimed as (
-      insert into idempotency_key as k (tenant_id, principal_id, operation, key, body_hash, response)
-      select tenant_id, principal_id, operation, key, decode(body_hash, 'hex'), response from claim
-      on conflict (tenant_id, principal_id, operation, key) do update
-      set body_hash = excluded.body_hash, response = excluded.response, created_at = now()
-      where k.created_at < now() - interval '24 hours'
-      returning tenant_id, principal_id, operation, key
-    )
-    select claim.number from claim join claimed using (tenant_id, principal_id, operation, key)`);
-  return new Set(rows.map(({ number }) => number));
+  const { rows } = await tx.query<ClaimedKey>(sql`
+    insert into idempotency_key as k (tenant_id, principal_id, operation, key, body_hash, response)
+    select distinct on (tenant_id, principal_id, operation, key)
+      tenant_id, principal_id, operation, key, decode(body_hash, 'hex'), response
+    from ${claimRows(claims)} as c (tenant_id, principal_id, operation, key, body_hash, response, number)
+    order by tenant_id, principal_id, operation, key, number
+    on conflict (tenant_id, principal_id, operation, key) do update
+    set body_hash = excluded.body_hash, response = excluded.response, created_at = now()
+    where k.created_at < now() - interval '24 hours'
+    returning tenant_id as "tenantId", principal_id as "principalId", operation, key`);
+  const claimed = new Set(rows.map(nameOf));
+  // deleting says whether it was there: of equal claims the first is the one that was written
+  return new Set(claims.flatMap((claim, index) => (claimed.delete(nameOf(claim)) ? [index] : [])));
 }
 
 /** What was recorded with the first use of keys. */
@@ -42,6 +39,12 @@ export async function findKeys(
     )} as c (tenant_id, principal_id, operation, key)
     join idempotency_key k using (tenant_id, principal_id, operation, key)`);
   return rows;
+}
+
+type ClaimedKey = Pick<IdempotencyClaim, "tenantId" | "principalId" | "operation" | "key">;
+
+function nameOf({ tenantId, principalId, operation, key }: ClaimedKey): string {
+  return JSON.stringify([tenantId, principalId, operation, key]);
 }
 
 function claimRows(claims: readonly IdempotencyClaim[]): Sql {

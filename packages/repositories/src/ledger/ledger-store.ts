@@ -77,8 +77,8 @@ export interface Ledger {
 export function ledgerStore(database: Database, newId: NewId): Ledger {
   return {
     transaction: (tenants, work) =>
-      database.transaction({ role: "devmesh_app", tenants }, (tx) => work(bind(tx, newId))),
-    findDue: (limit) => database.transaction({ role: "devmesh_engine" }, (tx) => findDue(tx, limit)),
+      database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, (tx) => work(bind(tx, newId))),
+    findDue: (limit) => database.transaction({ role: "devmesh_engine", plans: "by_index" }, (tx) => findDue(tx, limit)),
     findOutputSchemas: (refs) => findOutputSchemas(database, refs),
   };
 }
@@ -109,7 +109,7 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
 
 async function findOutputSchemas(database: Database, refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, unknown>> {
   const tenants = [...new Set(refs.map(({ tenantId }) => tenantId))];
-  const { rows } = await database.transaction({ role: "devmesh_app", tenants }, (tx) =>
+  const { rows } = await database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, (tx) =>
     tx.query<{ taskId: TaskId; outputSchema: unknown }>(sql`
       select b.task_id as "taskId", b.output_schema as "outputSchema"
       from ${taskRows(refs)} as asked (tenant_id, task_id)

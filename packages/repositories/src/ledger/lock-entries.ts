@@ -61,6 +61,7 @@ interface TaskRow {
   readonly maxAttempts: number;
   readonly timeoutMs: number;
   readonly fence: number;
+  readonly eventSeq: number;
   readonly laneId: LedgerEntry["laneId"];
   readonly rejectedBy: LedgerEntry["rejectedBy"];
   readonly deadline: Date | null;
@@ -75,7 +76,7 @@ interface TaskRow {
 }
 
 const taskColumns = sql`t.tenant_id as "tenantId", t.id as "taskId", t.state, t.attempt, t.counted, t.uncounted,
-  t.max_attempts as "maxAttempts", t.timeout_ms as "timeoutMs", t.fence, t.lane_id as "laneId",
+  t.max_attempts as "maxAttempts", t.timeout_ms as "timeoutMs", t.fence, t.event_seq as "eventSeq", t.lane_id as "laneId",
   t.rejected_by as "rejectedBy", t.deadline, t.wake_at as "wakeAt", t.started_at as "startedAt",
   t.finished_at as "finishedAt", t.error::text as error, t.progress::text as progress,
   t.has_output_schema as "hasOutputSchema", t.assignment_id as "currentAssignmentId"`;
@@ -111,6 +112,7 @@ function toEntry(row: TaskRow, assignment: AssignmentRow | undefined): LedgerEnt
     maxAttempts: row.maxAttempts,
     timeoutMs: row.timeoutMs,
     fence: row.fence,
+    eventSeq: row.eventSeq,
     laneId: row.laneId,
     rejectedBy: row.rejectedBy,
     deadline: row.deadline ?? undefined,

@@ -39,32 +39,30 @@ export async function takeSlots(
         queue_rank = null, assignment_id = fitting.assignment_id, wake_at = t.deadline, updated_at = now()
       from fitting
       where t.tenant_id = fitting.tenant_id and t.id = fitting.task_id and t.state = 'queued'
-      returning t.tenant_id, t.id, t.fence, t.attempt, t.event_seq, t.timeout_ms
+      returning t.tenant_id, t.id as task_id, t.fence, t.attempt, t.event_seq, t.timeout_ms, fitting.agent_id,
+        fitting.assignment_id, fitting.strategy, fitting.why, fitting.next_seq + fitting.place - 1 as seq,
+        fitting.node_id
     ), assigned as (
       insert into assignment (tenant_id, id, task_id, agent_id, fence, seq, state, attempt, strategy, why, lease_ms,
         accept_until, check_at)
-      select f.tenant_id, f.assignment_id, f.task_id, f.agent_id, moved.fence, f.next_seq + f.place - 1, 'offered',
-        moved.attempt, f.strategy, f.why, ${leaseMs}, now() + ${acceptMs} * interval '1 millisecond',
-        now() + least(${acceptMs}, ${leaseMs}, moved.timeout_ms) * interval '1 millisecond'
-      from fitting f
-      join moved on moved.tenant_id = f.tenant_id and moved.id = f.task_id
-      returning tenant_id, id, task_id, agent_id, fence, seq
+      select tenant_id, assignment_id, task_id, agent_id, fence, seq, 'offered', attempt, strategy, why, ${leaseMs},
+        now() + ${acceptMs} * interval '1 millisecond',
+        now() + least(${acceptMs}, ${leaseMs}, timeout_ms) * interval '1 millisecond'
+      from moved
     ), event as (
       insert into task_event (tenant_id, task_id, seq, type, data)
-      select f.tenant_id, f.task_id, moved.event_seq, 'task.assigned', json_build_object(
-        'assignmentId', f.assignment_id, 'agentId', f.agent_id, 'fence', moved.fence, 'attempt', moved.attempt)
-      from fitting f
-      join moved on moved.tenant_id = f.tenant_id and moved.id = f.task_id
+      select tenant_id, task_id, event_seq, 'task.assigned', json_build_object(
+        'assignmentId', assignment_id, 'agentId', agent_id, 'fence', fence, 'attempt', attempt)
+      from moved
     ), filled as (
       update agent_slot s
       set in_flight = s.in_flight + taken.count, next_seq = s.next_seq + taken.count, last_assigned_at = now()
-      from (select tenant_id, agent_id, count(*)::int as count from assigned group by tenant_id, agent_id) taken
+      from (select tenant_id, agent_id, count(*)::int as count from moved group by tenant_id, agent_id) taken
       where s.tenant_id = taken.tenant_id and s.agent_id = taken.agent_id
     )
-    select a.tenant_id as "tenantId", a.task_id as "taskId", a.agent_id as "agentId", a.id as "assignmentId", a.seq,
-      slot.node_id as "nodeId"
-    from assigned a
-    join slot on slot.tenant_id = a.tenant_id and slot.agent_id = a.agent_id`);
+    select tenant_id as "tenantId", task_id as "taskId", agent_id as "agentId", assignment_id as "assignmentId", seq,
+      node_id as "nodeId"
+    from moved`);
   return rows.map((row) => ({ ...row, nodeId: row.nodeId ?? undefined }));
 }
 

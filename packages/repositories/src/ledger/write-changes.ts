@@ -28,7 +28,7 @@ export async function writeChanges(
       from ${taskChanges(changes, lanes)} as c (tenant_id, task_id, from_state, from_fence, state, attempt, counted,
         uncounted, lane_id, rejected_by, events, wake_at, started_at, finished_at, error, progress)
       where t.tenant_id = c.tenant_id and t.id = c.task_id and t.state = c.from_state and t.fence = c.from_fence
-      returning t.tenant_id, t.id, t.event_seq - c.events as event_seq
+      returning t.id
     ), tried as (
       update assignment a
       set state = c.state, is_open = c.is_open, lease_until = c.lease_until, attempt_until = c.attempt_until,
@@ -43,10 +43,8 @@ export async function writeChanges(
       from ${results(changes)} as r (tenant_id, task_id, assignment_id, output, artifacts, usage)
     ), event as (
       insert into task_event (tenant_id, task_id, seq, type, data)
-      select e.tenant_id, e.task_id, moved.event_seq + e.number, e.type, e.data
-      from ${events(changes)} as e (tenant_id, task_id, number, type, data)
-      join moved on moved.tenant_id = e.tenant_id and moved.id = e.task_id
-      order by e.task_id, e.number
+      select tenant_id, task_id, seq, type, data
+      from ${events(changes)} as e (tenant_id, task_id, seq, type, data)
     ), slot as materialized (
       select s.tenant_id, s.agent_id, s.next_seq, c.freed, c.notices
       from agent_slot s
@@ -127,12 +125,12 @@ function results(changes: readonly LedgerChange[]): Sql {
 
 function events(changes: readonly LedgerChange[]): Sql {
   const happened = changes.flatMap(({ before, events: list }) =>
-    list.map((event, index) => ({ tenantId: before.tenantId, taskId: before.taskId, number: index + 1, event })),
+    list.map((event, index) => ({ ...before, seq: before.eventSeq + index + 1, event })),
   );
   return unnest(
     ["uuid", happened.map(({ tenantId }) => tenantId)],
     ["uuid", happened.map(({ taskId }) => taskId)],
-    ["int", happened.map(({ number }) => number)],
+    ["int", happened.map(({ seq }) => seq)],
     ["text", happened.map(({ event }) => event.type)],
     ["json", happened.map(({ event }) => JSON.stringify(event.data))],
   );
