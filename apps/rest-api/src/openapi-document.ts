@@ -1,6 +1,7 @@
 import type { ErrorCode } from "@devmesh/models";
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Route } from "./http/route.ts";
+import { operationRoutes } from "./operations-document.ts";
 import { failureSchema } from "./schemas/error-schema.ts";
 
 /** Below this everything lives that needs a credential. */
@@ -26,7 +27,7 @@ export function describeApi(routes: readonly Route[]): Record<string, unknown> {
         "carries `X-Request-Id`.",
     },
     servers: [{ url: "/" }],
-    tags: [{ name: "Tasks" }, { name: "Agents" }],
+    tags: [{ name: "Tasks" }, { name: "Agents" }, { name: "Operations" }],
     security: [{ bearer: [] }, { apiKey: [] }],
   });
   return JSON.parse(JSON.stringify(document));
@@ -35,6 +36,7 @@ export function describeApi(routes: readonly Route[]): Record<string, unknown> {
 function createDocumentApp(routes: readonly Route[]): Pick<OpenAPIHono, "openAPIRegistry" | "getOpenAPI31Document"> {
   const app = new OpenAPIHono();
   for (const route of routes) app.openAPIRegistry.registerPath(describeRoute(route));
+  for (const route of operationRoutes) app.openAPIRegistry.registerPath(route);
   return app;
 }
 
