@@ -1,4 +1,4 @@
-import type { AgentId, ConnectionId, NodeId, TenantId } from "@devmesh/models";
+import type { AgentId, AgentRegistration, ConnectionId, NodeId, TenantId } from "@devmesh/models";
 import { toRequirements } from "@devmesh/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
@@ -166,7 +166,7 @@ function describeRegistry(open: OpenDatabase): void {
   test("an older connection can't register the agent away from a newer one", async () => {
     const older = { connectionId: "018f0000-0000-7000-8000-000000000001" as ConnectionId, nodeId };
     const newer = { connectionId: "018f0000-0000-7000-8000-000000000002" as ConnectionId, nodeId };
-    const registration = { name: "raced", kind: "worker", capabilities: [], maxConcurrency: 1 } as const;
+    const registration: AgentRegistration = { name: "raced", kind: "worker", capabilities: [], maxConcurrency: 1 };
     const register = (connection: typeof older): Promise<unknown> =>
       agents.register(tenantId, newUuid<AgentId>(), registration, { delivery: "push", connection });
     await register(older);

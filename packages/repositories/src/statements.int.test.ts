@@ -1,4 +1,4 @@
-import type { LedgerChange, LedgerEntry, NewTask, Requirements } from "@devmesh/models";
+import type { AgentRegistration, LedgerChange, LedgerEntry, NewTask, Requirements } from "@devmesh/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnPostgres, newUuid, type OpenDatabase } from "../test/fixture.ts";
 import { agentMetricsRepository } from "./agent-metrics.ts";
@@ -50,7 +50,7 @@ const held = { tenantId, agentId: id, connectionId: id };
 const ref = { tenantId, taskId: id };
 const page = { limit: 1, after: { at: new Date().toISOString(), id } };
 const connection = { connectionId: id, nodeId: id };
-const registration = { name: "a", kind: "worker", capabilities: [], maxConcurrency: 1 } as const;
+const registration: AgentRegistration = { name: "a", kind: "worker", capabilities: [], maxConcurrency: 1 };
 const requirements: Requirements = { capabilities: [], minLevel: 1, tags: {}, type: "t", excludedAgentIds: [] };
 
 function callRegistry(database: Database): readonly (() => Promise<unknown>)[] {
