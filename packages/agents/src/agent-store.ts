@@ -106,9 +106,5 @@ export interface AgentStore {
   /** Where the agent is connected now: for telling its node to close the connection. */
   connectionOf(tenantId: TenantId, agentId: AgentId): Promise<ConnectionRef | undefined>;
   /** `assignmentIds` come from a client: what is no id is to be dropped. */
-  sortHolding(
-    tenantId: TenantId,
-    agentId: AgentId,
-    assignmentIds: readonly string[],
-  ): Promise<SortedHolding>;
+  sortHolding(tenantId: TenantId, agentId: AgentId, assignmentIds: readonly string[]): Promise<SortedHolding>;
 }
