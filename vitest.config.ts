@@ -1,9 +1,10 @@
 import { defineConfig } from "vitest/config";
 
 // Workspace packages export their TypeScript under the condition `source`: nothing is built before a test runs.
-const resolve = { conditions: ["source", "module", "node", "development|production"] };
+// Without Vite's own `module`, which names files for bundlers: Node itself loads what is outside, and can't read those.
+const resolve = { conditions: ["source", "node", "development|production"] };
 const ssr = {
-  resolve: { conditions: ["source", "module", "node", "development|production"], externalConditions: ["source"] },
+  resolve: { conditions: ["source", "node", "development|production"], externalConditions: ["source"] },
 };
 const integrationFiles = "**/*.int.test.ts";
 const endToEndFiles = "**/*.e2e.test.ts";
