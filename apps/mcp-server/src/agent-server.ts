@@ -12,7 +12,7 @@ import { createDelivery, type Delivery } from "./delivery.ts";
 import { dispatch } from "./dispatch.ts";
 import { drain } from "./drain.ts";
 import { startHeartbeat } from "./heartbeat.ts";
-import { nodeLeaseMs } from "./limits.ts";
+import type { Intervals } from "./limits.ts";
 import { runNodeLease } from "./node-lease.ts";
 import type { Outbound } from "./outbound.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -25,6 +25,7 @@ import { createUpgrader, type OpenedSocket, type Upgrader } from "./upgrade.ts";
 export interface AgentServerDeps {
   readonly nodeId: NodeId;
   readonly heartbeatMs: number;
+  readonly intervals: Intervals;
   readonly connections: { readonly max: number; readonly maxPerTenant: number };
   readonly agents: AgentStore;
   readonly nodes: NodeStore;
@@ -62,10 +63,11 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   const { logger, nodeId } = deps;
   const connections = createConnections();
   const all = (): readonly Connection[] => connections.all();
-  const touch = createTouch({ store: deps.agents, connections: all, logger });
+  const touch = createTouch({ store: deps.agents, connections: all, touchMs: deps.intervals.touchMs, logger });
   const delivery = createDelivery({
     store: deps.deliveries,
     connections: all,
+    mailboxSweepMs: deps.intervals.mailboxSweepMs,
     onUndeliverable: (connection, frame) => void refuseUndeliverable(deps, connection, frame),
     logger,
   });
@@ -99,9 +101,10 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
     traffic,
   });
 
-  await deps.nodes.renew(nodeId, nodeLeaseMs);
+  await deps.nodes.renew(nodeId, deps.intervals.nodeLeaseMs);
   const heartbeat = startHeartbeat({
     heartbeatMs: deps.heartbeatMs,
+    helloMs: deps.intervals.helloMs,
     connections: all,
     onHealth: (connection, health) => touch.health(connection, health),
     now: deps.now,
@@ -208,17 +211,26 @@ async function runBackground(
   { deps, delivery, touch, connections, context }: Background,
   signal: AbortSignal,
 ): Promise<void> {
-  const { nodes: store, nodeId, logger, now } = deps;
+  const { nodes: store, nodeId, intervals, logger, now } = deps;
   const all = (): readonly Connection[] => connections.all();
   await Promise.all([
     delivery.run(signal),
     touch.run(signal),
-    runCredentialCheck({ authenticator: deps.freshAuthenticator, connections: all, logger }, signal),
+    runCredentialCheck(
+      {
+        authenticator: deps.freshAuthenticator,
+        connections: all,
+        credentialCheckMs: intervals.credentialCheckMs,
+        logger,
+      },
+      signal,
+    ),
     runNodeLease(
       {
         store,
         nodeId,
-        leaseMs: nodeLeaseMs,
+        leaseMs: intervals.nodeLeaseMs,
+        checkMs: intervals.mailboxSweepMs,
         connections: all,
         onKept(connection) {
           const { state, tenantId } = connection;

@@ -1,6 +1,7 @@
 import { AppError } from "@devmesh/models";
 import { type LogLevel, logLevels } from "@devmesh/observability";
 import { envReader, required, type Secret } from "@devmesh/runtime";
+import { type Intervals, intervals } from "./limits.ts";
 
 /** What the environment says, typed; durations in milliseconds. */
 export interface McpEnv {
@@ -33,6 +34,7 @@ export interface McpConfig {
   /** With it keys are hashed: the same on every service of a mesh. */
   readonly pepper: Secret;
   readonly heartbeatMs: number;
+  readonly intervals: Intervals;
   readonly tasks: { readonly leaseMs: number; readonly acceptMs: number };
   readonly shutdownMs: number;
   /** Of this node. */
@@ -75,6 +77,7 @@ export function toConfig(raw: McpEnv): McpConfig {
     logLevel: raw.logLevel,
     pepper: raw.pepper,
     heartbeatMs: raw.heartbeatMs,
+    intervals,
     tasks: { leaseMs: raw.leaseMs, acceptMs: raw.acceptMs },
     shutdownMs: raw.shutdownMs,
     connections: { max: raw.maxConnections, maxPerTenant: raw.maxTenantConnections },

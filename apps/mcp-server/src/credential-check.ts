@@ -4,30 +4,32 @@ import type { Logger } from "@devmesh/observability";
 import { closeCodes } from "@devmesh/protocol";
 import { runLoop, sleep } from "@devmesh/runtime";
 import type { Connection } from "./connection.ts";
-import { credentialCheckMs } from "./limits.ts";
 
 export interface CredentialCheckOptions {
   /** One that remembers nothing: a revoked key must be noticed. */
   readonly authenticator: Authenticator;
   readonly connections: () => Iterable<Connection>;
+  readonly credentialCheckMs: number;
   readonly logger: Logger;
 }
 
-/** Checks the credentials of open connections every 30 s; those of one that has ended are closed with 4401. */
+/** Checks the credentials of open connections now and then; those of one that has ended are closed with 4401. */
 export function runCredentialCheck(options: CredentialCheckOptions, signal: AbortSignal): Promise<void> {
   return runLoop({
     name: "credential check",
     signal,
     logger: options.logger,
     work: async () => {
-      await sleep(credentialCheckMs, signal);
+      await sleep(options.credentialCheckMs, signal);
       if (!signal.aborted) await checkCredentials(options);
     },
   });
 }
 
+type CheckedCredentials = Pick<CredentialCheckOptions, "authenticator" | "connections">;
+
 /** One round: each credential once, however many connections it has. */
-export async function checkCredentials({ authenticator, connections }: CredentialCheckOptions): Promise<void> {
+export async function checkCredentials({ authenticator, connections }: CheckedCredentials): Promise<void> {
   const byCredential = Map.groupBy(connections(), ({ credential }) => credential);
   for (const [credential, group] of byCredential) {
     const principal = await findPrincipal(authenticator, credential);

@@ -1,7 +1,6 @@
 import type { Logger } from "@devmesh/observability";
 import { createNudge, runLoop, sleep } from "@devmesh/runtime";
 import type { Connection } from "./connection.ts";
-import { mailboxSweepMs } from "./limits.ts";
 import { sendDelivery } from "./send-delivery.ts";
 import type { AssignFrame, DeliveryAsked, DeliveryFrame, DeliveryStore } from "./stores.ts";
 import { gatherTurn } from "./turn.ts";
@@ -9,6 +8,7 @@ import { gatherTurn } from "./turn.ts";
 export interface DeliveryOptions {
   readonly store: DeliveryStore;
   readonly connections: () => Iterable<Connection>;
+  readonly mailboxSweepMs: number;
   /** A task is too large for one message, and so for this protocol. */
   readonly onUndeliverable: (connection: Connection, frame: AssignFrame) => void;
   readonly logger: Logger;
@@ -74,7 +74,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         signal,
         logger,
         work: async () => {
-          const isBehind = await nudge.wait(mailboxSweepMs, signal);
+          const isBehind = await nudge.wait(options.mailboxSweepMs, signal);
           if (isBehind) await sleep(retryMs, signal);
           for (const connection of connections()) wakeSoon(connection);
         },

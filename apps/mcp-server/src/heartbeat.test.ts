@@ -38,6 +38,7 @@ function createFakes(state: Connection["state"] = { kind: "greeted", agentName: 
   connection.state = state;
   const heartbeat = startHeartbeat({
     heartbeatMs: 1_000,
+    helloMs: 10_000,
     connections: () => [connection],
     onHealth: (_connection, health) => healths.push(health),
     now: () => now,

@@ -3,10 +3,10 @@ import type { Health } from "@devmesh/models";
 import { closeCodes } from "@devmesh/protocol";
 import type { Connection } from "./connection.ts";
 import { isWelcomed } from "./connection-state.ts";
-import { helloMs } from "./limits.ts";
 
 export interface HeartbeatOptions {
   readonly heartbeatMs: number;
+  readonly helloMs: number;
   readonly connections: () => Iterable<Connection>;
   /** The health of a connection's agent has changed. */
   readonly onHealth: (connection: Connection, health: Health) => void;
@@ -24,7 +24,7 @@ export interface Heartbeat extends Disposable {
  * `heartbeatMs`; when three of them stayed unanswered it is dead. One that says no HELLO in time is closed.
  */
 export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
-  const { heartbeatMs, now } = options;
+  const { heartbeatMs, helloMs, now } = options;
   // a tenth of the heartbeat is how late a PING may be
   const tickMs = Math.max(10, Math.min(500, Math.floor(heartbeatMs / 10)));
   let lastBeatAt = now();

@@ -7,19 +7,32 @@ export const slowAboveBytes = 4_194_304;
 export const slowAboveFrames = 1_000;
 /** Unsent bytes past which the connection is closed with 1013. */
 export const closeAboveBytes = 16_777_216;
-/** Time for a client to say HELLO. */
-export const helloMs = 10_000;
 /** Pings in a row without an answer until a connection is dead. */
 export const maxMissedHeartbeats = 3;
 /** How long the closing handshake may take until the socket is destroyed. Judgement: a round trip on a bad line. */
 export const closeTimeoutMs = 5_000;
-/** Between two looks at everybody's mailbox, in case a hint was lost. */
-export const mailboxSweepMs = 30_000;
-/** Between two writes of what was seen and acknowledged. */
-export const touchMs = 15_000;
-/** Between two checks of the credentials of open connections. */
-export const credentialCheckMs = 30_000;
-/** Presence of a node; renewed at a third of it. */
-export const nodeLeaseMs = 30_000;
 /** Frames of one message handled in one turn of the event loop, so that a large batch of one holds up no other. */
 export const framesPerTurn = 256;
+
+/** What happens now and then on a node, in milliseconds. */
+export interface Intervals {
+  /** Time for a client to say HELLO. */
+  readonly helloMs: number;
+  /** Between two looks at everybody's mailbox, in case a hint was lost. */
+  readonly mailboxSweepMs: number;
+  /** Between two writes of what was seen and acknowledged. */
+  readonly touchMs: number;
+  /** Between two checks of the credentials of open connections. */
+  readonly credentialCheckMs: number;
+  /** Presence of a node; renewed at a third of it. */
+  readonly nodeLeaseMs: number;
+}
+
+/** What the protocol's page and its operations say; only tests are in more of a hurry. */
+export const intervals: Intervals = {
+  helloMs: 10_000,
+  mailboxSweepMs: 30_000,
+  touchMs: 15_000,
+  credentialCheckMs: 30_000,
+  nodeLeaseMs: 30_000,
+};

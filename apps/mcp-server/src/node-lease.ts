@@ -3,12 +3,13 @@ import type { NodeId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { runLoop, sleep } from "@devmesh/runtime";
 import type { Connection } from "./connection.ts";
-import { mailboxSweepMs } from "./limits.ts";
 
 export interface NodeLeaseOptions {
   readonly store: Pick<NodeStore, "renew" | "reattach">;
   readonly nodeId: NodeId;
   readonly leaseMs: number;
+  /** Between two looks at connections that were not lost as far as is known. */
+  readonly checkMs: number;
   readonly connections: () => Iterable<Connection>;
   /** The agent is held by this connection again after others may have dropped it. */
   readonly onKept: (connection: Connection) => void;
@@ -34,7 +35,7 @@ export async function runNodeLease(options: NodeLeaseOptions, signal: AbortSigna
       await sleep(leaseMs / 3, signal);
       if (signal.aborted) return;
       const { lapsed } = await store.renew(nodeId, leaseMs);
-      if (!lapsed && now() - checkedAt < mailboxSweepMs) return;
+      if (!lapsed && now() - checkedAt < options.checkMs) return;
       if (lapsed) logger.warn({ nodeId }, "node lease had lapsed");
       await checkConnections(options, lapsed);
       checkedAt = now();

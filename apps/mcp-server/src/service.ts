@@ -25,6 +25,7 @@ import {
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { type AgentServer, startAgentServer } from "./agent-server.ts";
 import type { McpConfig } from "./config.ts";
+import { withLocalDelivery } from "./local-hints.ts";
 
 /** What the MCP server works on. Its caller opened it, may share it, and closes it. */
 export interface McpResources {
@@ -59,7 +60,8 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   await using outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 });
   await using engine = createTaskEngine({
     store: ledger,
-    hints: hints.engineHints,
+    // nothing is assigned before the server below has started
+    hints: withLocalDelivery(hints.engineHints, nodeId, (agents) => server.deliver(agents)),
     outputSchemas,
     newId,
     random: Math.random,
@@ -67,9 +69,10 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     ...config.tasks,
     onError: (err) => logger.warn({ err }, "assignment round failed"),
   });
-  const server = await startAgentServer({
+  const server: AgentServer = await startAgentServer({
     nodeId,
     heartbeatMs: config.heartbeatMs,
+    intervals: config.intervals,
     connections: config.connections,
     agents: agentRepository(database),
     nodes: nodeRepository(database),

@@ -3,12 +3,12 @@ import type { AgentId, Health } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { runLoop, sleep } from "@devmesh/runtime";
 import type { Connection } from "./connection.ts";
-import { touchMs } from "./limits.ts";
 import { gatherTurn } from "./turn.ts";
 
 export interface TouchOptions {
   readonly store: Pick<AgentStore, "touch" | "detach">;
   readonly connections: () => Iterable<Connection>;
+  readonly touchMs: number;
   readonly logger: Logger;
 }
 
@@ -30,7 +30,7 @@ type Left = HeldConnection & { readonly ackedSeq: number; readonly unreachable: 
 const maxRows = 1_000;
 
 /** Makes the writer; what could not be written is tried again with the next round. */
-export function createTouch({ store, connections, logger }: TouchOptions): Touch {
+export function createTouch({ store, connections, touchMs, logger }: TouchOptions): Touch {
   const healthById = new Map<AgentId, Health>();
   let left: Left[] = [];
   let writing: Promise<void> = Promise.resolve();

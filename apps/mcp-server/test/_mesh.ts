@@ -1,20 +1,23 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { type FanOut, memoryFanOut } from "@devmesh/adapters";
+import { createHints, type FanOut, type Hints, memoryFanOut } from "@devmesh/adapters";
 import { createApiKey, displayOf, hashApiKey, type Scope } from "@devmesh/auth";
 import type { ApiKeyId, TenantId } from "@devmesh/models";
 import { createLogger } from "@devmesh/observability";
 import {
   type Database,
   keyRepository,
+  ledgerStore,
   migrate,
   migrationsDir,
   openPglite,
   openPostgres,
   sql,
 } from "@devmesh/repositories";
-import { createUuidV7, Secret } from "@devmesh/runtime";
+import { createUuidV7, Secret, systemClock } from "@devmesh/runtime";
+import { createTaskEngine, openOutputSchemas, type TaskEngine } from "@devmesh/tasks";
 import { createTestDatabase, givenServices } from "@devmesh/testing";
 import type { McpConfig } from "../src/config.ts";
+import { intervals } from "../src/limits.ts";
 import { runService } from "../src/service.ts";
 
 const pepper = "a pepper of the tests";
@@ -25,6 +28,7 @@ const baseConfig: McpConfig = {
   logLevel: "silent",
   pepper: new Secret(pepper),
   heartbeatMs: 15_000,
+  intervals,
   tasks: { leaseMs: 30_000, acceptMs: 10_000 },
   shutdownMs: 8_000,
   connections: { max: 1_000, maxPerTenant: 500 },
@@ -46,6 +50,9 @@ export interface KeyOptions {
 export interface Mesh extends AsyncDisposable {
   readonly database: Database;
   readonly tenantId: TenantId;
+  /** Another service's: what changes tasks from elsewhere. */
+  readonly engine: TaskEngine;
+  readonly hints: Hints;
   /** Of the tenant, with what an agent may do. */
   readonly key: string;
   createKey(options?: KeyOptions): Promise<{ readonly text: string; readonly id: ApiKeyId }>;
@@ -58,6 +65,22 @@ export async function openMesh(): Promise<Mesh> {
   const stack = new AsyncDisposableStack();
   const database = await openDatabase(stack);
   const fanOut: FanOut = stack.use(memoryFanOut());
+  const hints = stack.use(createHints(fanOut));
+  const outputSchemas = stack.use(openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 }));
+  const engine = stack.use(
+    createTaskEngine({
+      store: ledgerStore(database, newId),
+      hints: hints.engineHints,
+      outputSchemas,
+      newId,
+      random: Math.random,
+      now: systemClock,
+      ...baseConfig.tasks,
+      onError: (error) => {
+        throw error;
+      },
+    }),
+  );
   const keys = keyRepository(database);
   const tenantId = newId() as TenantId;
   await keys.createTenant({ id: tenantId, name: `tenant-${randomUUID()}` });
@@ -81,6 +104,8 @@ export async function openMesh(): Promise<Mesh> {
   return {
     database,
     tenantId,
+    engine,
+    hints,
     key: (await createKey()).text,
     createKey,
     revokeKey: async (id) => {
