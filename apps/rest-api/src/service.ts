@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { createHints, type FanOut } from "@devmesh/adapters";
-import { assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
-import { AppError } from "@devmesh/models";
+import { type Authenticator, createAuthenticator } from "@devmesh/auth";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
 import {
   agentMetricsRepository,
@@ -9,14 +8,14 @@ import {
   type Database,
   keyRepository,
   ledgerStore,
-  sql,
   taskReads,
 } from "@devmesh/repositories";
-import { createHealth, createUuidV7, serveHttp, systemClock } from "@devmesh/runtime";
+import { createUuidV7, serveHttp, systemClock } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { createApp } from "./app.ts";
 import type { RestConfig } from "./config.ts";
 import { createRateLimiter } from "./http/rate-limit.ts";
+import { createRestHealth } from "./rest-health.ts";
 import { createTaskWaiters } from "./waiters.ts";
 
 /** What the service works on. Its caller opened it, may share it, and closes it. */
@@ -47,24 +46,9 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
   const newId = createUuidV7();
   const reads = taskReads(database);
   const agents = agentRepository(database);
-  const keys = keyRepository(database);
-  const authenticator = createAuthenticator({
-    findKeyByHash: (hash) => keys.findByHash(hash),
-    pepper: config.pepper.reveal(),
-    now: systemClock,
-  });
-  const health = createHealth({
-    service: "rest-api",
-    probes: {
-      database: { needed: true, check: async () => void (await database.query(sql`select 1`)) },
-      fan_out: { needed: false, check: () => checkFanOut(fanOut) },
-    },
-    metrics,
-    authorizeMetrics: async (headers) =>
-      assertScope(await authenticator.authenticate(readBearer(headers)), "metrics:read"),
-    logger,
-  });
-  await using hints = await createHints(fanOut);
+  const authenticator = createSignIn(config, database);
+  const health = createRestHealth({ authenticator, database, fanOut, metrics, logger });
+  await using hints = createHints(fanOut);
   await using outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 });
   await using engine = createTaskEngine({
     store: ledgerStore(database, newId),
@@ -90,17 +74,15 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     nudgeOutbox: () => hints.nudgeOutbox(),
     waiters,
     newId,
-    stopping: signal,
     keepAliveMs,
     logger,
     authenticator,
-    rateLimiter:
-      config.rateLimit === undefined
-        ? undefined
-        : createRateLimiter({ ...config.rateLimit, now: () => performance.now() }),
     health,
     metrics,
+    stopping: signal,
+    rateLimiter: config.rateLimit && createRateLimiter({ ...config.rateLimit, now: () => performance.now() }),
   });
+  // the last to open is the first to close: connections end before anything that they stand on
   await using http = await serveHttp({
     fetch: app.fetch,
     hostname: config.http.host,
@@ -108,7 +90,6 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     portVariable: "DEVMESH_REST_PORT",
     graceMs: Math.max(1_000, config.shutdownMs - closingMs),
   });
-  // connections are closed first, whatever else is still to close
   signal.addEventListener("abort", health.setDraining, { once: true });
 
   open.onReady?.({ port: http.port });
@@ -116,6 +97,11 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
   if (!signal.aborted) await once(signal, "abort");
 }
 
-function checkFanOut(fanOut: FanOut): Promise<void> {
-  return fanOut.isReady ? Promise.resolve() : Promise.reject(new AppError("unavailable", "the fan-out is away"));
+function createSignIn(config: RestConfig, database: Database): Authenticator {
+  const keys = keyRepository(database);
+  return createAuthenticator({
+    findKeyByHash: (hash) => keys.findByHash(hash),
+    pepper: config.pepper.reveal(),
+    now: systemClock,
+  });
 }

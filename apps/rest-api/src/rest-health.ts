@@ -1,0 +1,33 @@
+import type { FanOut } from "@devmesh/adapters";
+import { type Authenticator, assertScope, readBearer } from "@devmesh/auth";
+import { AppError } from "@devmesh/models";
+import type { Logger, Metrics } from "@devmesh/observability";
+import { type Database, sql } from "@devmesh/repositories";
+import { createHealth, type Health } from "@devmesh/runtime";
+
+export interface RestHealthDeps {
+  readonly authenticator: Authenticator;
+  readonly database: Database;
+  readonly fanOut: FanOut;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** Makes the service's `/healthz`, `/readyz` and `/metrics`; the last needs a key with the scope `metrics:read`. */
+export function createRestHealth({ authenticator, database, fanOut, metrics, logger }: RestHealthDeps): Health {
+  return createHealth({
+    service: "rest-api",
+    probes: {
+      database: { needed: true, check: async () => void (await database.query(sql`select 1`)) },
+      fan_out: { needed: false, check: () => checkFanOut(fanOut) },
+    },
+    metrics,
+    authorizeMetrics: async (headers) =>
+      assertScope(await authenticator.authenticate(readBearer(headers)), "metrics:read"),
+    logger,
+  });
+}
+
+function checkFanOut(fanOut: FanOut): Promise<void> {
+  return fanOut.isReady ? Promise.resolve() : Promise.reject(new AppError("unavailable", "the fan-out is away"));
+}
