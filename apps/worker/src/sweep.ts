@@ -18,7 +18,7 @@ export interface SweepAlarm {
 /** The longest sleep: what no hint told of waits no longer. */
 const maxSleepMs = 30_000;
 /** The shortest: due things come in bunches. */
-const minSleepMs = 10;
+const minSleepMs = 100;
 
 /** Does what time brings, until `signal` aborts: leases, accept windows, deadlines, wake-ups. One holder at a time. */
 export async function sweepTasks({ engine, alarm, done }: SweepDeps, signal: AbortSignal): Promise<void> {

@@ -57,5 +57,7 @@ export interface TakenSlot {
   readonly agentId: AgentId;
   readonly assignmentId: AssignmentId;
   readonly seq: number;
+  /** When the sweep has to look at it first. */
+  readonly checkAt: Date;
   readonly nodeId: NodeId | undefined;
 }

@@ -89,6 +89,10 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
     onTaken(taken) {
       deps.hints.assigned(taken);
       deps.hints.changed(taken);
+      announceDue(
+        taken.map(({ checkAt }) => checkAt),
+        deps.hints,
+      );
     },
   });
   const lanes = createLanes(deps.store, deps.now);

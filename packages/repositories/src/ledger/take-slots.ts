@@ -41,13 +41,14 @@ export async function takeSlots(
       where t.tenant_id = fitting.tenant_id and t.id = fitting.task_id and t.state = 'queued'
       returning t.tenant_id, t.id as task_id, t.fence, t.attempt, t.event_seq, t.timeout_ms, fitting.agent_id,
         fitting.assignment_id, fitting.strategy, fitting.why, fitting.next_seq + fitting.place - 1 as seq,
-        fitting.node_id
+        fitting.node_id,
+        now() + least(${acceptMs}, ${leaseMs}, t.timeout_ms) * interval '1 millisecond' as check_at
     ), assigned as (
       insert into assignment (tenant_id, id, task_id, agent_id, fence, seq, state, attempt, strategy, why, lease_ms,
         accept_until, check_at)
       select tenant_id, assignment_id, task_id, agent_id, fence, seq, 'offered', attempt, strategy, why, ${leaseMs},
         now() + ${acceptMs} * interval '1 millisecond',
-        now() + least(${acceptMs}, ${leaseMs}, timeout_ms) * interval '1 millisecond'
+        check_at
       from moved
     ), event as (
       insert into task_event (tenant_id, task_id, seq, type, data)
@@ -61,7 +62,7 @@ export async function takeSlots(
       where s.tenant_id = taken.tenant_id and s.agent_id = taken.agent_id
     )
     select tenant_id as "tenantId", task_id as "taskId", agent_id as "agentId", assignment_id as "assignmentId", seq,
-      node_id as "nodeId"
+      check_at as "checkAt", node_id as "nodeId"
     from moved`);
   return rows.map((row) => ({ ...row, nodeId: row.nodeId ?? undefined }));
 }
