@@ -1,0 +1,26 @@
+export type { BreakerOptions } from "./breaker.ts";
+export {
+  type AgentHint,
+  createHints,
+  type EndHearing,
+  type HintSender,
+  type Hints,
+  type NodeHint,
+  type TaskHint,
+} from "./hints/hints.ts";
+export { fallbackFanOut } from "./redis/fallback-fan-out.ts";
+export type { FanOut } from "./redis/fan-out.ts";
+export { memoryFanOut } from "./redis/memory-fan-out.ts";
+export { openRedisFanOut, type RedisFanOutOptions } from "./redis/redis-fan-out.ts";
+export { type Consumer, type ConsumerOptions, startConsumer } from "./sqs/consumer.ts";
+export { type EnsureQueueOptions, ensureQueue, type QueueUrls } from "./sqs/ensure-queue.ts";
+export type { HandlerOutcome } from "./sqs/message-outcome.ts";
+export type { FailedMessage, OutgoingMessage } from "./sqs/split-batches.ts";
+export { createSqsClient, type SqsClientOptions } from "./sqs/sqs-client.ts";
+export {
+  type ReceivedMessage,
+  type ReceiveOptions,
+  type SqsQueue,
+  type SqsQueueOptions,
+  sqsQueue,
+} from "./sqs/sqs-queue.ts";

@@ -1,0 +1,117 @@
+import type { Logger } from "@devmesh/observability";
+import { Redis, type RedisOptions } from "ioredis";
+import type { FanOut } from "./fan-out.ts";
+import { createSubscriptions } from "./subscriptions.ts";
+
+export interface RedisFanOutOptions {
+  /** `redis://` or `rediss://`. */
+  readonly url: string;
+  readonly logger: Logger;
+  /** Called when Redis is reached and when it is lost, on a change only. */
+  readonly onChange?: (isReady: boolean) => void;
+}
+
+const maxReconnectMs = 2_000;
+
+const connectionOptions = {
+  // A hint that waits for Redis to come back is worth nothing.
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  // Subscriptions are made anew here, from the list of those in force.
+  autoResubscribe: false,
+  connectTimeout: 2_000,
+  commandTimeout: 2_000,
+  retryStrategy: (attempt: number) => Math.min(maxReconnectMs, 50 * 2 ** Math.min(attempt, 6)),
+  disableClientInfo: true,
+} satisfies RedisOptions;
+
+/**
+ * Opens a fan-out over Redis or Valkey, on two connections. It doesn't wait for Redis: while that is away, publishing
+ * answers false, subscriptions are kept, and both connections try again for ever, at most every 2 s.
+ *
+ * @see https://redis.io/docs/latest/develop/pubsub/ : at most once
+ */
+export function openRedisFanOut(options: RedisFanOutOptions): FanOut {
+  const { url, logger } = options;
+  const subscriptions = createSubscriptions(logger);
+  const publisher = new Redis(url, connectionOptions);
+  const subscriber = new Redis(url, connectionOptions);
+  let isListening = false;
+  let wasReady: boolean | undefined;
+  let isClosed = false;
+
+  const isReady = (): boolean => !isClosed && isListening && publisher.status === "ready";
+
+  function noteChange(err?: Error): void {
+    const isNow = isReady();
+    if (isNow === wasReady || isClosed || (isNow === false && wasReady === undefined && err === undefined)) return;
+    wasReady = isNow;
+    if (isNow) logger.info("redis is reached");
+    else logger.warn({ err }, "redis is away");
+    options.onChange?.(isNow);
+  }
+
+  async function listen(): Promise<void> {
+    try {
+      const channels = subscriptions.channels();
+      if (channels.length > 0) await subscriber.subscribe(...channels);
+      isListening = true;
+      noteChange();
+    } catch (err) {
+      // Listening to half of the channels is worse than starting over.
+      logger.warn({ err }, "redis subscriptions failed");
+      if (!isClosed) subscriber.disconnect(true);
+    }
+  }
+
+  async function follow(call: () => Promise<unknown>): Promise<void> {
+    // Without a connection there is nothing to do: `listen` takes what is in force when there is one.
+    if (!isListening) return;
+    await call().catch((err: unknown) => {
+      logger.warn({ err }, "redis subscription failed");
+      if (!isClosed) subscriber.disconnect(true);
+    });
+  }
+
+  for (const connection of [publisher, subscriber]) {
+    // Without a listener ioredis writes each failed attempt to the console.
+    connection.on("error", (err: Error) => noteChange(err));
+  }
+  publisher.on("ready", () => noteChange());
+  publisher.on("close", () => noteChange());
+  subscriber.on("ready", () => void listen());
+  subscriber.on("close", () => {
+    isListening = false;
+    noteChange();
+  });
+  subscriber.on("message", (channel: string, message: string) => subscriptions.deliver(channel, message));
+
+  return {
+    publish: async (channel, message) => {
+      if (publisher.status !== "ready") return false;
+      try {
+        await publisher.publish(channel, message);
+        return true;
+      } catch {
+        return false; // lost on the way: the answer says so, and the connection's own event is logged
+      }
+    },
+    subscribe: async (channel, handler) => {
+      const own = (message: string): void => handler(message);
+      if (subscriptions.add(channel, own)) await follow(() => subscriber.subscribe(channel));
+      return async () => {
+        if (subscriptions.remove(channel, own)) await follow(() => subscriber.unsubscribe(channel));
+      };
+    },
+    get isReady() {
+      return isReady();
+    },
+    [Symbol.asyncDispose]: () => {
+      isClosed = true;
+      publisher.disconnect();
+      subscriber.disconnect();
+      return Promise.resolve();
+    },
+  };
+}
