@@ -1,5 +1,5 @@
 import { AppError } from "@devmesh/models";
-import { encodeFrames, type Frame, HEADER_BYTES, MAX_MESSAGE_BYTES } from "@devmesh/protocol";
+import { encodeFrames, type Frame, HEADER_BYTES, MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from "@devmesh/protocol";
 import { closeAboveBytes, slowAboveBytes, slowAboveFrames } from "./limits.ts";
 
 /** The part of a WebSocket that is written to. `done` is called when the bytes have left this process, or can't. */
@@ -28,6 +28,9 @@ export class Outbound {
   #queue: Frame[] = [];
   #unsentBytes = 0;
   #unsentFrames = 0;
+  /** Of these, what was sent since the last flush. */
+  #newBytes = 0;
+  #newFrames = 0;
   #isEncoding = false;
   #isSlow = false;
   #isGivenUp = false;
@@ -58,6 +61,8 @@ export class Outbound {
     this.#queue.push(frame);
     this.#unsentBytes += bytes;
     this.#unsentFrames++;
+    this.#newBytes += bytes;
+    this.#newFrames++;
     this.#options.requestFlush(this);
     if (this.#unsentBytes > closeAboveBytes) this.#giveUp();
   }
@@ -71,35 +76,41 @@ export class Outbound {
 
   /** Hands what is queued to the socket. For whoever was asked through `requestFlush`. */
   flush(): void {
-    if (this.#isEncoding) return;
     this.#judge();
-    const frames = this.#queue;
-    if (frames.length === 0) {
-      if (this.#onFlushed !== undefined && !this.#isDone) this.#onFlushed();
-      this.#isDone = this.#onFlushed !== undefined;
-      return;
-    }
-    this.#queue = [];
+    if (this.#isEncoding) return;
     try {
-      const messages = encodeFrames(frames);
-      if (messages instanceof Promise) void this.#writeLater(messages, frames);
-      else this.#write(messages, frames);
+      this.#encode();
     } catch (error) {
       this.#options.onError(error);
+    }
+    if (this.#queue.length > 0 || this.#isEncoding || this.#onFlushed === undefined || this.#isDone) return;
+    this.#isDone = true;
+    this.#onFlushed();
+  }
+
+  /** In parts of one batch, so that each leaves as soon as it is ready and little is held twice. */
+  #encode(): void {
+    while (this.#queue.length > 0) {
+      const frames = this.#queue.splice(0, countBatch(this.#queue));
+      const messages = encodeFrames(frames);
+      if (messages instanceof Promise) {
+        void this.#writeLater(messages, frames);
+        return;
+      }
+      this.#write(messages, frames);
     }
   }
 
   async #writeLater(encoding: Promise<Uint8Array[]>, frames: readonly Frame[]): Promise<void> {
     this.#isEncoding = true;
     try {
-      const messages = await encoding;
-      this.#isEncoding = false;
-      this.#write(messages, frames);
+      this.#write(await encoding, frames);
     } catch (error) {
       this.#options.onError(error);
     } finally {
       this.#isEncoding = false;
     }
+    this.flush();
   }
 
   #write(messages: readonly Uint8Array[], frames: readonly Frame[]): void {
@@ -116,7 +127,7 @@ export class Outbound {
     }
     this.#options.onWritten(frames.length, bytes);
     // what the socket has not taken by the next turn is judged then
-    if (this.#isAbove(1) || this.#queue.length > 0 || this.#onFlushed !== undefined) this.#options.requestFlush(this);
+    if (this.#isAbove(1)) this.#options.requestFlush(this);
   }
 
   #settle(bytes: number, frames: number): void {
@@ -129,9 +140,10 @@ export class Outbound {
 
   /** Looks at what earlier turns have left unsent; what this turn adds had no chance yet. */
   #judge(): void {
-    const queued = this.#queue.reduce((sum, { payload }) => sum + HEADER_BYTES + payload.byteLength, 0);
     const isAbove =
-      this.#unsentBytes - queued > slowAboveBytes || this.#unsentFrames - this.#queue.length > slowAboveFrames;
+      this.#unsentBytes - this.#newBytes > slowAboveBytes || this.#unsentFrames - this.#newFrames > slowAboveFrames;
+    this.#newBytes = 0;
+    this.#newFrames = 0;
     if (this.#isSlow || !isAbove || this.#onFlushed !== undefined) return;
     this.#isSlow = true;
     this.#options.onSlow(true);
@@ -146,6 +158,16 @@ export class Outbound {
     this.#queue = [];
     this.#options.onOverflow();
   }
+}
+
+/** How many frames, from the first on, fit into one batch; at least one. */
+function countBatch(frames: readonly Frame[]): number {
+  let bytes = HEADER_BYTES;
+  const end = frames.findIndex(({ payload }, index) => {
+    bytes += HEADER_BYTES + payload.byteLength;
+    return index > 0 && bytes > MAX_BATCH_BYTES;
+  });
+  return end < 0 ? frames.length : end;
 }
 
 function tooLarge(bytes: number): AppError {

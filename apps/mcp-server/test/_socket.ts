@@ -130,7 +130,7 @@ export function connectRefused(
       [...(options.protocols ?? ["devmesh.v1"])],
       { headers: options.key === undefined ? {} : { authorization: `Bearer ${options.key}` } },
     );
-    socket.on("error", () => undefined);
+    socket.on("error", reject);
     socket.on("open", () => {
       socket.terminate();
       reject(new Error("the upgrade was accepted"));

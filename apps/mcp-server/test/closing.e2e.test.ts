@@ -3,7 +3,7 @@ import { checkLeaks, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { intervals } from "../src/limits.ts";
 import { type Mesh, openMesh } from "./_mesh.ts";
-import { type Client, connect, connectRefused, hello, jsonFrame, registered } from "./_socket.ts";
+import { batchFrame, type Client, connect, connectRefused, hello, jsonFrame, registered } from "./_socket.ts";
 
 checkLeaks();
 
@@ -69,11 +69,19 @@ test("drains with GOODBYE and 1012 after the replies that are due, and refuses u
   const node = await mesh.startNode();
   const agent = await registered({ port: node.port, key: mesh.key, name: "drained" });
   const idle = await connect({ port: node.port, key: mesh.key });
-  agent.send("TASK_SUBMIT", { id: "last", task: { type: "nobody" } });
-  await waitFor(() => agent.socket.bufferedAmount === 0);
-  agent.send("TASK_SUBMIT", { id: "later", task: { type: "nobody" } });
-  const [first] = await Promise.all([agent.next(({ payload }) => payload.re === "last"), node.stop()]);
-  expect(first.name).toBe("TASK_STATUS");
+  const ids = Array.from({ length: 200 }, (_, index) => `last${index}`);
+  agent.sendBytes(batchFrame(ids.map((id) => jsonFrame("TASK_GET", { id, taskId: crypto.randomUUID() }))));
+  await agent.next(({ payload }) => payload.re?.startsWith("last") === true);
+  // a client that does not finish the closing handshake keeps the node waiting
+  idle.socket.pause();
+  const stopped = node.stop();
+  expect(await connectRefused({ port: node.port, key: mesh.key })).toMatchObject({
+    status: 503,
+    body: { error: { code: "unavailable", reason: "draining" } },
+  });
+  idle.socket.resume();
+  await stopped;
+  expect(agent.log.filter(({ payload }) => ids.includes(payload.re))).toHaveLength(ids.length);
   expect((await agent.next("GOODBYE")).payload).toMatchObject({
     reason: "draining",
     resumeAfterMs: expect.any(Number),
