@@ -47,15 +47,24 @@ export interface AgentServerDeps {
 }
 
 /** The sockets of one node and all that goes on over them. */
-export interface AgentServer {
+export interface AgentServer extends AsyncDisposable {
   readonly connections: Connections;
   readonly upgrader: Upgrader;
   /** Something waits for these agents, if they are connected here. */
   deliver(agents: readonly { readonly agentId: Parameters<Connections["findByAgent"]>[0] }[]): void;
   /** Closes a connection of this node. */
   close(connectionId: ConnectionId, code: number, reason: string): void;
-  /** Ends everything gracefully: no upgrade from now on, then all connections, then what is left to be written. */
-  stop(windows: { readonly workMs: number; readonly closeMs: number }): Promise<void>;
+  /**
+   * Ends everything gracefully: no upgrade from now on, then all connections, then what is left to be written. Once;
+   * disposing does it at once.
+   */
+  stop(windows: StopWindows): Promise<void>;
+}
+
+/** How long to wait for requests in hand, and after that for closing handshakes. */
+export interface StopWindows {
+  readonly workMs: number;
+  readonly closeMs: number;
 }
 
 /** Begins the node's presence, and all that runs beside the sockets. The caller hands it upgrades. */
@@ -111,6 +120,30 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   });
   const background = runBackground({ deps, delivery, touch, connections, context }, stopping.signal);
 
+  async function stop(windows: StopWindows): Promise<void> {
+    stopping.abort();
+    await drain({
+      ...windows,
+      connections: all,
+      countSockets: () => upgrader.openSockets.size,
+      terminateSockets: () => {
+        for (const socket of upgrader.openSockets) socket.terminate();
+      },
+      random: deps.random,
+      now: deps.now,
+    });
+    heartbeat[Symbol.dispose]();
+    upgrader[Symbol.dispose]();
+    await background;
+    await leaveMesh(deps, touch);
+  }
+
+  let stopped: Promise<void> | undefined;
+  const stopOnce = (windows: StopWindows): Promise<void> => {
+    stopped ??= stop(windows);
+    return stopped;
+  };
+
   return {
     connections,
     upgrader,
@@ -124,23 +157,8 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
       const connection = connections.find(connectionId);
       if (connection !== undefined) closeByMesh(connection, code, reason);
     },
-    async stop(windows) {
-      stopping.abort();
-      await drain({
-        ...windows,
-        connections: all,
-        countSockets: () => upgrader.openSockets.size,
-        terminateSockets: () => {
-          for (const socket of upgrader.openSockets) socket.terminate();
-        },
-        random: deps.random,
-        now: deps.now,
-      });
-      heartbeat[Symbol.dispose]();
-      upgrader[Symbol.dispose]();
-      await background;
-      await leaveMesh(deps, touch);
-    },
+    stop: stopOnce,
+    [Symbol.asyncDispose]: () => stopOnce({ workMs: 0, closeMs: 0 }),
   };
 }
 

@@ -69,7 +69,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     ...config.tasks,
     onError: (err) => logger.warn({ err }, "assignment round failed"),
   });
-  const server: AgentServer = await startAgentServer({
+  await using server: AgentServer = await startAgentServer({
     nodeId,
     heartbeatMs: config.heartbeatMs,
     intervals: config.intervals,

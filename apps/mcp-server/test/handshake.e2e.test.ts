@@ -180,3 +180,10 @@ test("pages through the agents that have a capability", async () => {
   });
   for (const client of clients) await client.close();
 });
+
+test("refuses to start on a port that is taken, and leaves nothing open", async () => {
+  await expect(mesh.startNode({ http: { host: "127.0.0.1", port: node.port } })).rejects.toMatchObject({
+    code: "failed_precondition",
+    message: expect.stringContaining("DEVMESH_MCP_PORT"),
+  });
+});

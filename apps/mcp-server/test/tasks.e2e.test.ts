@@ -229,3 +229,24 @@ test("bounds the unanswered requests of one connection, and answers each exactly
   expect(new Set(answers.map(({ code }) => code))).toEqual(new Set(["not_found", "resource_exhausted"]));
   await agent.close();
 });
+
+test("fails a task for good that is larger than a message with what its dependencies resulted in", async () => {
+  const agent = await open("giant", 20);
+  const output = "x".repeat(1_000_000);
+  const dependsOn: string[] = [];
+  for (let i = 0; i < 11; i++) {
+    dependsOn.push(await submit(agent, "giant"));
+    const { payload: offer } = await agent.next("TASK_ASSIGN");
+    const about = { assignmentId: offer.assignmentId, fence: offer.fence };
+    await agent.request("TASK_ACCEPT", about);
+    await agent.request("TASK_COMPLETE", { ...about, output });
+  }
+  const taskId = await submit(agent, "giant", { dependsOn });
+  const read = await waitFor(async () => {
+    const { payload } = await agent.request("TASK_GET", { taskId });
+    return payload.task.state === "failed" && payload.task;
+  });
+  expect(read.error).toMatchObject({ class: "permanent", message: expect.stringContaining("10485760") });
+  expect(agent.log.filter(({ name }) => name === "ERROR")).toEqual([]);
+  await agent.close();
+});
