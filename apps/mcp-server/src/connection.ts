@@ -140,7 +140,9 @@ export class Connection {
   /** Answers with ERROR: to the request `re`, or to nothing in particular. */
   sendError(error: AppError, { re, type }: { readonly re?: string | undefined; readonly type?: number } = {}): void {
     this.#events.traffic.refused(this.fields, error, type);
-    this.send("ERROR", { ...(re !== undefined && { re }), ...toErrorBody(error) });
+    const { details, ...body } = toErrorBody(error);
+    const shown = Array.isArray(details) ? details.slice(0, maxErrorDetails) : details;
+    this.send("ERROR", { ...(re !== undefined && { re }), ...body, ...(shown !== undefined && { details: shown }) });
   }
 
   /** Ends the connection because of what the client sent: ERROR, then the close code that belongs to it. */
@@ -233,6 +235,9 @@ export class Connection {
     });
   }
 }
+
+/** Of one ERROR: a message may hold millions of wrong fields. Judgement. */
+const maxErrorDetails = 100;
 
 const sendOptions = { binary: true, compress: false } as const;
 

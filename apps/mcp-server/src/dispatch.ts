@@ -83,7 +83,11 @@ function run(context: ServerContext, connection: Connection, { message, frame }:
     const handle = handlers[message.name] as Handler<MessageName>;
     const done = handle(context, connection, message.payload as never);
     if (done === undefined) end();
-    else void done.catch((error: unknown) => refuse(connection, error, message)).finally(end);
+    else
+      void done
+        .catch((error: unknown) => refuse(connection, error, message))
+        .catch((error: unknown) => connection.fault(error))
+        .finally(end);
   } catch (error) {
     end();
     refuse(connection, error, message);

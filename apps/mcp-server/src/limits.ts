@@ -7,8 +7,6 @@ export const slowAboveBytes = 4_194_304;
 export const slowAboveFrames = 1_000;
 /** Unsent bytes past which the connection is closed with 1013. */
 export const closeAboveBytes = 16_777_216;
-/** Pings in a row without an answer until a connection is dead. */
-export const maxMissedHeartbeats = 3;
 /** How long the closing handshake may take until the socket is destroyed. Judgement: a round trip on a bad line. */
 export const closeTimeoutMs = 5_000;
 /** Frames of one message handled in one turn of the event loop, so that a large batch of one holds up no other. */
