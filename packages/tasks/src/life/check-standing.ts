@@ -24,6 +24,9 @@ export function checkStanding(entry: LedgerEntry | undefined, operation: AgentOp
   if (needsAcceptance.has(operation.word.kind) && assignment.state === "offered") {
     return refuse(new AppError("failed_precondition", `assignment ${assignment.id} was not accepted yet`));
   }
+  if (operation.word.kind === "complete" && assignment.state === "waiting") {
+    return refuse(new AppError("failed_precondition", `assignment ${assignment.id} waits for an answer`));
+  }
   return undefined;
 }
 
@@ -54,7 +57,7 @@ function isRecorded(assignment: LedgerAssignment, word: AgentWord): boolean {
 }
 
 function isLatest(entry: LedgerEntry, assignment: LedgerAssignment): boolean {
-  return entry.holdsCurrentAssignment && entry.fence === assignment.fence;
+  return entry.fence === assignment.fence;
 }
 
 function stale(entry: LedgerEntry, assignment: LedgerAssignment, fence: number): AppError {

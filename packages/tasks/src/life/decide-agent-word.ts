@@ -18,10 +18,14 @@ export function decideAgentWord(
   at: Circumstances,
 ): Decision | { readonly outcome: Outcome } {
   const outcome = checkStanding(entry, operation);
-  if (entry?.assignment === undefined || outcome !== undefined) {
+  if (outcome !== undefined || !isHolding(entry)) {
     return { outcome: outcome ?? { kind: "refused", error: new AppError("not_found", "no such assignment") } };
   }
-  return decide({ ...entry, assignment: entry.assignment }, operation.word, at);
+  return decide(entry, operation.word, at);
+}
+
+function isHolding(entry: LedgerEntry | undefined): entry is Holding {
+  return entry?.assignment !== undefined;
 }
 
 function decide(entry: Holding, word: AgentWord, at: Circumstances): Decision {
@@ -43,16 +47,13 @@ function decide(entry: Holding, word: AgentWord, at: Circumstances): Decision {
 
 function accept(entry: Holding, at: Circumstances): Decision {
   const { assignment } = entry;
+  const attemptUntil = addMs(at.now, entry.timeoutMs);
+  const accepted = { ...assignment, state: "running", attemptUntil } as const;
   const after: LedgerEntry = {
     ...entry,
     state: "running",
     startedAt: entry.startedAt ?? at.now,
-    assignment: {
-      ...assignment,
-      state: "running",
-      leaseUntil: addMs(at.now, assignment.leaseMs),
-      attemptUntil: addMs(at.now, entry.timeoutMs),
-    },
+    assignment: withLease(accepted, addMs(at.now, assignment.leaseMs)),
   };
   return changed(after, [{ type: "task.accepted", data: about(assignment) }]);
 }
@@ -79,7 +80,7 @@ function progress(entry: Holding, word: Extract<AgentWord, { kind: "progress" }>
   const after = {
     ...entry,
     progress: JSON.stringify({ ...told, at: at.now.toISOString() }),
-    assignment: { ...entry.assignment, leaseUntil: addMs(at.now, entry.assignment.leaseMs) },
+    assignment: withLease(entry.assignment, addMs(at.now, entry.assignment.leaseMs)),
   };
   const says = told.percent !== undefined || told.note !== undefined || (log !== undefined && log.length > 0);
   if (!says) return changed({ ...after, progress: entry.progress }, []);
@@ -155,8 +156,13 @@ function attemptFailed(
 
 function extend(entry: Holding, leaseMs: number, at: Circumstances): Decision {
   const leaseUntil = addMs(at.now, Math.min(leaseMs, maxLeaseMs));
-  const checkAt = earliest(entry.assignment.checkAt, leaseUntil) ?? leaseUntil;
-  return changed({ ...entry, assignment: { ...entry.assignment, leaseUntil, checkAt } }, []);
+  return changed({ ...entry, assignment: withLease(entry.assignment, leaseUntil) }, []);
+}
+
+/** The sweep may have put off its next look to a time that is now too late. */
+function withLease(assignment: LedgerAssignment, leaseUntil: Date): LedgerAssignment {
+  const dueAt = earliest(leaseUntil, assignment.attemptUntil);
+  return { ...assignment, leaseUntil, checkAt: earliest(assignment.checkAt, dueAt) ?? leaseUntil };
 }
 
 function about(assignment: LedgerAssignment): { assignmentId: string; agentId: string; fence: number } {

@@ -1,7 +1,7 @@
 import { AppError, type CancelNotice, isFinal, isOpen, type LedgerAssignment, type LedgerEntry } from "@devmesh/models";
 import type { MeshWord } from "../operation.ts";
 import { addMs, type Circumstances, changed, type Decision, earliest, recorded, unchanged } from "./decision.ts";
-import { closeAssignment, endTry, enqueue, failForGood, schedule } from "./end-try.ts";
+import { closeAssignment, endTry, enqueue, failForGood, passOverMs, schedule } from "./end-try.ts";
 
 /** Decides what the mesh's own word does to a task. What no longer applies changes nothing. */
 export function decideMeshWord(entry: LedgerEntry, word: MeshWord, at: Circumstances): Decision {
@@ -60,9 +60,12 @@ function redrive(entry: LedgerEntry, blocked: boolean, at: Circumstances): Decis
 function reblock(entry: LedgerEntry): Decision {
   const failedByDependency = entry.state === "failed" && entry.error?.includes('"class":"dependency"') === true;
   if (!failedByDependency) return same(entry);
-  return changed({ ...entry, ...freshTries, state: "blocked", wakeAt: entry.deadline }, [
-    { type: "task.redriven", data: {} },
-  ]);
+  // its lane may have gone since it ended
+  return changed(
+    { ...entry, ...freshTries, state: "blocked", wakeAt: entry.deadline },
+    [{ type: "task.redriven", data: {} }],
+    { excluded: [] },
+  );
 }
 
 const freshTries = {
@@ -74,14 +77,14 @@ const freshTries = {
   progress: undefined,
   finishedAt: undefined,
   startedAt: undefined,
-  assignment: undefined,
-  holdsCurrentAssignment: false,
 } as const;
 
 function wake(entry: LedgerEntry, at: Circumstances): Decision {
   if (isFinal(entry.state) || entry.wakeAt === undefined || entry.wakeAt > at.now) return same(entry);
   if (entry.deadline !== undefined && entry.deadline <= at.now) return missDeadline(entry, entry.deadline, at);
-  if (entry.state === "scheduled") return enqueue(entry, []);
+  // a task that was tried before may be in a lane that passes an agent over
+  const backInLane = entry.fence > 0 ? addMs(at.now, passOverMs) : undefined;
+  if (entry.state === "scheduled") return enqueue(entry, [], { backInLane });
   const rested = { ...entry, wakeAt: entry.deadline };
   // the 30 s for which an agent was passed over are up: back to the lane of those that did not reject it
   if (entry.state === "queued") return changed(rested, [], { excluded: [...entry.rejectedBy].sort() });

@@ -13,6 +13,8 @@ import { addMs, type Circumstances, changed, type Decision, earliest } from "./d
 export const maxUncountedInARow = 20;
 /** How long an agent that let an accept window pass is passed over for that task. */
 export const passOverMs = 30_000;
+/** The longest wait that an agent can ask for with `retryAfterMs`: 30 days, as everywhere in the protocol. */
+const maxRetryAfterMs = 2_592_000_000;
 
 /** How a try ended, other than by a result. */
 export interface TryEnd {
@@ -55,7 +57,8 @@ export function endTry(entry: LedgerEntry, end: TryEnd, at: Circumstances): Deci
   const next = { ...ended, rejectedBy };
   const delayMs = nextDelayMs(next, end, at.random);
   if (delayMs !== undefined) return schedule(next, addMs(at.now, delayMs), [end.event], excluded);
-  const backInLane = end.exclude !== undefined && !end.exclude.forever ? addMs(at.now, passOverMs) : undefined;
+  // a rejection moves the task to the lane of those that did not reject it: no one is passed over there for a while
+  const backInLane = end.exclude?.forever ? undefined : addMs(at.now, passOverMs);
   return enqueue(next, [end.event], { backInLane, excluded });
 }
 
@@ -102,7 +105,7 @@ export function failForGood(
 }
 
 function nextDelayMs(entry: LedgerEntry, end: TryEnd, random: number): number | undefined {
-  if (typeof end.again === "number") return end.again;
+  if (typeof end.again === "number") return Math.min(end.again, maxRetryAfterMs);
   if (end.again === "backoff") return retryDelayMs(end.counted ? entry.counted - 1 : entry.uncounted - 1, random);
   if (entry.uncounted >= maxUncountedInARow) return retryDelayMs(entry.uncounted - maxUncountedInARow, random);
   return undefined;

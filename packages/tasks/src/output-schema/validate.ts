@@ -19,6 +19,8 @@ export function findSchemaProblems(schema: unknown, value?: { readonly value: un
   addFormats.default(ajv);
   try {
     const validate = ajv.compile(schema as object | boolean);
+    // Ajv's own word, not JSON Schema's: such a validator gives a promise, which would pass for anything
+    if ("$async" in validate) return [{ path: "outputSchema", message: "$async is not supported" }];
     if (value === undefined || validate(value.value) === true) return [];
     return (validate.errors ?? []).slice(0, maxProblems).map((error) => ({
       path: error.instancePath,

@@ -25,6 +25,7 @@ export async function checkSubmission(
     assertStorableJson(submission.input);
     assertSize("input", submission.input, maxTaskJsonBytes);
     if (submission.outputSchema !== undefined) {
+      assertStorableJson(submission.outputSchema);
       assertSize("outputSchema", submission.outputSchema, maxOutputSchemaBytes);
       await outputSchemas.check(submission.outputSchema);
     }

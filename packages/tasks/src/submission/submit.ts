@@ -58,19 +58,22 @@ export function submit(
   return store.transaction(tenants, async (tx) => {
     const dependencies = await lockDependencies(tx, submissions);
     const prepared = submissions.map((submission) => prepare(submission, dependencies, tx.now));
-    const claims = prepared.flatMap(({ claim }) => claim ?? []);
+    // what creates nothing is not remembered: its key may be used again with a body that is right
+    const claims = prepared.flatMap(({ claim, tasks }) => (claim === undefined || tasks.length === 0 ? [] : claim));
     const isNew = claims.length === 0 ? new Set<number>() : await tx.claimKeys(claims);
-    const replayed = claims.filter((_, index) => !isNew.has(index));
+    const claimed = new Set(claims.filter((_, index) => isNew.has(index)));
+    const asked = prepared.flatMap(({ claim }) => (claim === undefined || claimed.has(claim) ? [] : claim));
     const created = prepared
-      .filter(({ claim }) => claim === undefined || !replayed.includes(claim))
+      .filter(({ claim }) => claim === undefined || claimed.has(claim))
       .flatMap(({ tasks }) => tasks);
     const [records] = await Promise.all([
-      replayed.length === 0 ? [] : tx.findKeys(replayed),
+      asked.length === 0 ? [] : tx.findKeys(asked),
       created.length === 0 ? undefined : tx.insertTasks(created),
     ]);
     return prepared.map(({ claim, results, tasks }) => {
-      if (claim === undefined || !replayed.includes(claim)) return { results, isReplay: false, created: tasks };
+      if (claim === undefined || claimed.has(claim)) return { results, isReplay: false, created: tasks };
       const record = records.find((one) => keyOf(one) === keyOf(claim));
+      if (record === undefined && tasks.length === 0) return { results, isReplay: false, created: [] };
       return record?.bodyHash === claim.bodyHash
         ? { results: record.response as readonly SubmitResult[], isReplay: true, created: [] }
         : { error: keyReused(claim.key) };
@@ -85,38 +88,42 @@ interface Prepared {
 }
 
 function prepare(submission: Submission, dependencies: ReadonlyMap<TaskId, TaskState>, now: Date): Prepared {
-  const tasks: NewTask[] = [];
-  const refused = new Set<TaskId>();
+  const made = makeTasks(submission, dependencies, now);
   const results = submission.tasks.map((draft): SubmitResult => {
-    if ("error" in draft) return { error: toErrorBody(draft.error) };
-    try {
-      const known = withBatch(dependencies, submission, refused);
-      const task = toNewTask(draft, known, now);
-      tasks.push(task);
-      return { task: toFirstView(task, draft.submission, now) };
-    } catch (caught) {
-      refused.add(draft.id);
-      return { error: toErrorBody(toAppError(caught)) };
+    const task = "error" in draft ? draft.error : made.get(draft.id);
+    if ("error" in draft || task === undefined || task instanceof AppError) {
+      return { error: toErrorBody(toAppError(task)) };
     }
+    return { task: toFirstView(task, draft.submission, now) };
   });
+  const tasks = [...made.values()].flatMap((task) => (task instanceof AppError ? [] : task));
   const { tenantId, key } = submission;
-  // what created nothing is not remembered: the same key may be used again with a body that is right
-  const claim =
-    key === undefined || tasks.length === 0 ? undefined : { tenantId, ...key, response: JSON.stringify(results) };
+  const claim = key === undefined ? undefined : { tenantId, ...key, response: JSON.stringify(results) };
   return { results, tasks, claim };
 }
 
-/** The tasks of the same batch count as open dependencies, unless they were refused. */
-function withBatch(
-  dependencies: ReadonlyMap<TaskId, TaskState>,
+/** Makes the tasks of a submission. One that is refused refuses those of the same batch that depend on it. */
+function makeTasks(
   { tasks }: Submission,
-  refused: ReadonlySet<TaskId>,
-): ReadonlyMap<TaskId, TaskState> {
-  if (tasks.length === 1) return dependencies;
-  const own = tasks.flatMap((draft) =>
-    "error" in draft || refused.has(draft.id) ? [] : [[draft.id, "blocked"] as const],
-  );
-  return new Map<TaskId, TaskState>([...dependencies, ...own]);
+  dependencies: ReadonlyMap<TaskId, TaskState>,
+  now: Date,
+): ReadonlyMap<TaskId, NewTask | AppError> {
+  const drafts = tasks.flatMap((draft) => ("error" in draft ? [] : draft));
+  const made = new Map<TaskId, NewTask | AppError>();
+  // tasks of the same batch count as open dependencies
+  const known = new Map<TaskId, TaskState>([...dependencies, ...drafts.map(({ id }) => [id, "blocked"] as const)]);
+  for (let before = -1; before !== known.size; ) {
+    before = known.size;
+    for (const draft of drafts.filter(({ id }) => known.has(id))) {
+      try {
+        made.set(draft.id, toNewTask(draft, known, now));
+      } catch (caught) {
+        made.set(draft.id, toAppError(caught));
+        known.delete(draft.id);
+      }
+    }
+  }
+  return made;
 }
 
 async function lockDependencies(

@@ -1,0 +1,190 @@
+import type {
+  AgentId,
+  ApiKeyId,
+  AssignmentId,
+  IdempotencyRecord,
+  LaneId,
+  LedgerAssignment,
+  LedgerEntry,
+  NewTask,
+  Requirements,
+  TaskId,
+  TaskState,
+  TenantId,
+} from "@devmesh/models";
+import { canonicalJson } from "@devmesh/models";
+import type { LedgerStore, LedgerTx } from "../src/store.ts";
+
+/** Ids that tests name; a number makes one that sorts like it. */
+export const tenantId = "00000000-0000-7000-8000-00000000000a" as TenantId;
+export const principalId = "00000000-0000-7000-8000-00000000000b" as ApiKeyId;
+export const taskIdOf = (number: number): TaskId => uuid("1", number) as TaskId;
+export const agentIdOf = (number: number): AgentId => uuid("2", number) as AgentId;
+export const assignmentIdOf = (number: number): AssignmentId => uuid("3", number) as AssignmentId;
+export const laneIdOf = (number: number): LaneId => uuid("4", number) as LaneId;
+
+export const now = new Date("2026-11-21T12:00:00.000Z");
+export const later = (ms: number): Date => new Date(now.getTime() + ms);
+
+function uuid(kind: string, number: number): string {
+  return `${kind.repeat(8)}-0000-7000-8000-${String(number).padStart(12, "0")}`;
+}
+
+/** A queued task that was never tried. */
+export function entryOf(more: Partial<LedgerEntry> = {}): LedgerEntry {
+  return {
+    tenantId,
+    taskId: taskIdOf(1),
+    state: "queued",
+    attempt: 0,
+    counted: 0,
+    uncounted: 0,
+    maxAttempts: 3,
+    timeoutMs: 600_000,
+    fence: 0,
+    laneId: laneIdOf(1),
+    rejectedBy: [],
+    deadline: undefined,
+    notBefore: undefined,
+    wakeAt: undefined,
+    startedAt: undefined,
+    finishedAt: undefined,
+    error: undefined,
+    progress: undefined,
+    hasOutputSchema: false,
+    holdsCurrentAssignment: false,
+    assignment: undefined,
+    ...more,
+  };
+}
+
+/** An assignment as it is offered at {@link now}. */
+export function assignmentOf(more: Partial<LedgerAssignment> = {}): LedgerAssignment {
+  return {
+    id: assignmentIdOf(1),
+    agentId: agentIdOf(1),
+    fence: 1,
+    state: "offered",
+    leaseMs: 30_000,
+    acceptUntil: later(10_000),
+    leaseUntil: undefined,
+    attemptUntil: undefined,
+    checkAt: later(10_000),
+    schemaFailures: 0,
+    endReason: undefined,
+    usage: undefined,
+    ...more,
+  };
+}
+
+/** A task that agent 1 was offered, or works on. */
+export function heldEntry(
+  state: Extract<TaskState, "assigned" | "running" | "waiting">,
+  more: Partial<LedgerEntry> = {},
+  assignment: Partial<LedgerAssignment> = {},
+): LedgerEntry {
+  const accepted = { leaseUntil: later(30_000), attemptUntil: later(600_000) };
+  return entryOf({
+    state,
+    fence: 1,
+    attempt: 1,
+    holdsCurrentAssignment: true,
+    assignment: assignmentOf({
+      ...(state === "assigned" ? { state: "offered" } : { state, ...accepted }),
+      ...assignment,
+    }),
+    ...more,
+  });
+}
+
+/** A transaction of which a test writes the methods that it expects to be called. Any other call fails the test. */
+export function fakeTx(methods: Partial<LedgerTx>): LedgerTx {
+  const unexpected = (name: string) => () => {
+    throw new Error(`${name} was not expected`);
+  };
+  return {
+    now,
+    ensureLanes: unexpected("ensureLanes"),
+    claimKeys: unexpected("claimKeys"),
+    findKeys: unexpected("findKeys"),
+    lockDependencies: unexpected("lockDependencies"),
+    insertTasks: unexpected("insertTasks"),
+    lockByAssignment: unexpected("lockByAssignment"),
+    lockByTask: unexpected("lockByTask"),
+    requirementsOf: unexpected("requirementsOf"),
+    write: unexpected("write"),
+    findDependents: unexpected("findDependents"),
+    findFailedDependents: unexpected("findFailedDependents"),
+    hasOpenDependencies: unexpected("hasOpenDependencies"),
+    findOpenChildren: unexpected("findOpenChildren"),
+    findHeld: unexpected("findHeld"),
+    findCandidates: unexpected("findCandidates"),
+    lockHeads: unexpected("lockHeads"),
+    countPassedOver: unexpected("countPassedOver"),
+    take: unexpected("take"),
+    ...methods,
+  };
+}
+
+/** A store that has nothing but transactions, all on one fake. */
+export function fakeStore(methods: Partial<LedgerTx>): LedgerStore {
+  const tx = fakeTx(methods);
+  return {
+    transaction: async (_, work) => work(tx),
+    findDue: () => Promise.reject(new Error("findDue was not expected")),
+    findOutputSchemas: () => Promise.reject(new Error("findOutputSchemas was not expected")),
+  };
+}
+
+/** What submitting needs of a transaction, kept in memory: keys and tasks outlive the call. */
+export function memoryOfSubmits(states: ReadonlyMap<TaskId, TaskState> = new Map()): {
+  readonly methods: Partial<LedgerTx>;
+  readonly inserted: NewTask[];
+} {
+  const records = new Map<string, IdempotencyRecord>();
+  const inserted: NewTask[] = [];
+  const keyOf = (one: Omit<IdempotencyRecord, "response" | "bodyHash">): string =>
+    [one.tenantId, one.principalId, one.operation, one.key].join(" ");
+  return {
+    inserted,
+    methods: {
+      async claimKeys(claims) {
+        const fresh = new Set<number>();
+        for (const [index, claim] of claims.entries()) {
+          if (records.has(keyOf(claim))) continue;
+          records.set(keyOf(claim), { ...claim, response: JSON.parse(claim.response) });
+          fresh.add(index);
+        }
+        return fresh;
+      },
+      findKeys: async (claims) => claims.flatMap((claim) => records.get(keyOf(claim)) ?? []),
+      lockDependencies: async (refs) =>
+        new Map(
+          refs.flatMap(({ taskId }) => {
+            const state = states.get(taskId);
+            return state === undefined ? [] : [[taskId, state] as const];
+          }),
+        ),
+      insertTasks: async (tasks) => {
+        inserted.push(...tasks);
+      },
+    },
+  };
+}
+
+/** Makes a lane for each new set of requirements, and says how often it was asked. */
+export function memoryOfLanes(): { readonly ensureLanes: LedgerTx["ensureLanes"]; calls: number } {
+  const lanes: string[] = [];
+  const memory = {
+    calls: 0,
+    ensureLanes: async (asked: readonly { tenantId: TenantId; requirements: Requirements }[]) => {
+      memory.calls++;
+      return asked.map(({ requirements }) => {
+        const text = canonicalJson(requirements);
+        if (!lanes.includes(text)) lanes.push(text);
+        return laneIdOf(lanes.indexOf(text) + 1);
+      });
+    },
+  };
+  return memory;
+}
