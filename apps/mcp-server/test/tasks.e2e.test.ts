@@ -189,7 +189,7 @@ test("tells the agent when its task is cancelled", async () => {
   await agent.close();
 });
 
-test("gives a rejected task to another agent, and a drained agent's offers back", async () => {
+test("gives a rejected task to another agent at once", async () => {
   const first = await registered({ port: node.port, key: mesh.key, name: "first", capability: "shared" });
   await submit(first, "shared");
   const { payload: offer } = await first.next("TASK_ASSIGN");
@@ -197,13 +197,21 @@ test("gives a rejected task to another agent, and a drained agent's offers back"
   await first.request("TASK_REJECT", { assignmentId: offer.assignmentId, fence: offer.fence, reason: "busy" });
   const { payload: next } = await second.next("TASK_ASSIGN");
   expect(next).toMatchObject({ fence: 2, task: { id: offer.task.id, attempt: 1 } });
-  const third = await registered({ port: node.port, key: mesh.key, name: "third", capability: "shared" });
-  expect(await second.request("AGENT_UPDATE", { availability: "draining" })).toMatchObject({
+  for (const client of [first, second]) await client.close();
+});
+
+test("gives the offers of an agent that drains to another", async () => {
+  const draining = await registered({ port: node.port, key: mesh.key, name: "drainer", capability: "drained" });
+  await submit(draining, "drained");
+  const { payload: offer } = await draining.next("TASK_ASSIGN");
+  const other = await registered({ port: node.port, key: mesh.key, name: "other", capability: "drained" });
+  expect(await draining.request("AGENT_UPDATE", { availability: "draining" })).toMatchObject({
     name: "AGENT_REGISTERED",
     payload: { agent: { availability: "draining" } },
   });
-  expect((await third.next("TASK_ASSIGN")).payload).toMatchObject({ fence: 3, task: { attempt: 1 } });
-  for (const client of [first, second, third]) await client.close();
+  const { payload: next } = await other.next("TASK_ASSIGN");
+  expect(next).toMatchObject({ fence: 2, task: { id: offer.task.id, attempt: 1 } });
+  for (const client of [draining, other]) await client.close();
 });
 
 test("gives back what an agent holds when it deregisters", async () => {
