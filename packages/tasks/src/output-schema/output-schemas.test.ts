@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import { openOutputSchemas } from "./output-schemas.ts";
+import { findSchemaProblems } from "./validate.ts";
+
+const report = {
+  type: "object",
+  properties: { score: { type: "number", maximum: 1 }, at: { type: "string", format: "date-time" } },
+  required: ["score"],
+  additionalProperties: false,
+};
+const problemsOf = (schema: unknown, value: unknown) => findSchemaProblems(schema, { value });
+
+describe("an output schema", () => {
+  test("lets pass what fits it", () => {
+    expect(problemsOf(report, { score: 0.5, at: "2026-11-30T00:00:00Z" })).toEqual([]);
+    expect(problemsOf(true, 1)).toEqual([]);
+    expect(problemsOf({}, null)).toEqual([]);
+  });
+
+  test("names every place that does not fit", () => {
+    expect(problemsOf(report, { score: 2, at: "soon", extra: 1 })).toEqual(
+      expect.arrayContaining([
+        { path: "", message: 'must NOT have additional properties: "extra"' },
+        { path: "/score", message: "must be <= 1" },
+        { path: "/at", message: 'must match format "date-time"' },
+      ]),
+    );
+    expect(problemsOf(report, {})).toEqual([{ path: "", message: "must have required property 'score'" }]);
+    expect(problemsOf(false, 1)).toHaveLength(1);
+    expect(problemsOf({ enum: ["a", "b"] }, "c")[0]?.message).toContain('["a","b"]');
+  });
+
+  test("tells 20 problems at most", () => {
+    expect(problemsOf({ items: { type: "string" } }, Array(100).fill(1))).toHaveLength(20);
+  });
+
+  test("is of 2020-12: prefixItems, $defs, unevaluatedProperties", () => {
+    const schema = {
+      $defs: { n: { type: "number" } },
+      prefixItems: [{ $ref: "#/$defs/n" }],
+      contains: { type: "object", unevaluatedProperties: false },
+    };
+    expect(problemsOf(schema, [1, {}])).toEqual([]);
+    expect(problemsOf(schema, ["1", {}])).toHaveLength(1);
+    expect(problemsOf(schema, [1, { a: 1 }]).length).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ["a type that there is not", { type: "text" }],
+    ["a remote $ref", { $ref: "https://example.com/schema.json" }],
+    ["a $ref to nowhere", { $ref: "#/$defs/none" }],
+    ["an older dialect", { $schema: "http://json-schema.org/draft-07/schema#" }],
+    ["a regular expression that is none", { pattern: "(" }],
+    ["what is no schema", 3],
+    ["$async, whose validator would pass for anything", { $async: true, type: "string" }],
+  ])("is refused for %s", (_, schema) => {
+    expect(findSchemaProblems(schema)).toEqual([{ path: "outputSchema", message: expect.any(String) }]);
+    expect(problemsOf(schema, {})).toHaveLength(1);
+  });
+});
+
+describe("the validator's thread", () => {
+  test("answers, ends what takes too long, answers again, and closes", { timeout: 20_000 }, async () => {
+    const schemas = openOutputSchemas({ timeoutMs: 300, maxWaiting: 3 });
+    await schemas.check(report);
+    await expect(schemas.check({ type: "text" })).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringMatching(/^outputSchema: /),
+      details: [{ path: "outputSchema" }],
+    });
+    expect(await schemas.findProblems(report, '{"score":1}')).toEqual([]);
+
+    const evil = { type: "string", pattern: "^(a+)+$" };
+    const began = performance.now();
+    const late = schemas.findProblems(evil, JSON.stringify(`${"a".repeat(40)}!`));
+    const next = schemas.findProblems(report, '{"score":2}');
+    expect(await late).toEqual([{ path: "", message: "validation took longer than 300 ms" }]);
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(await next).toEqual([{ path: "/score", message: "must be <= 1" }]);
+
+    const pending = [1, 2, 3, 4].map((score) => schemas.findProblems(report, JSON.stringify({ score })));
+    await expect(schemas.findProblems(report, "{}")).rejects.toMatchObject({ code: "resource_exhausted" });
+    const ends = Promise.allSettled(pending);
+    await schemas[Symbol.asyncDispose]();
+    expect((await ends).slice(1)).toMatchObject(Array(3).fill({ reason: { code: "cancelled" } }));
+  });
+});
