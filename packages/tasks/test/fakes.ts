@@ -42,6 +42,7 @@ export function entryOf(more: Partial<LedgerEntry> = {}): LedgerEntry {
     maxAttempts: 3,
     timeoutMs: 600_000,
     fence: 0,
+    eventSeq: 1,
     laneId: laneIdOf(1),
     rejectedBy: [],
     deadline: undefined,

@@ -1,6 +1,6 @@
 import type { AssignmentScope, Candidate, QueuedTask, TakenSlot } from "@devmesh/models";
 import { describe, expect, test } from "vitest";
-import { agentIdOf, assignmentIdOf, fakeStore, laneIdOf, taskIdOf, tenantId } from "../../test/fakes.ts";
+import { agentIdOf, assignmentIdOf, fakeStore, laneIdOf, now, taskIdOf, tenantId } from "../../test/fakes.ts";
 import type { LedgerTx } from "../store.ts";
 import { createAssigner } from "./assigner.ts";
 
@@ -59,7 +59,7 @@ function mesh({ tasks, slots, loses = 0 }: { tasks: number; slots: number; loses
       }
       state.tasks -= picks.length;
       state.slots -= picks.length;
-      return picks.map((pick, seq) => ({ ...pick, seq, nodeId: undefined }));
+      return picks.map((pick, seq) => ({ ...pick, seq, checkAt: now, nodeId: undefined }));
     },
   };
   return { state, methods };

@@ -1,4 +1,4 @@
-import { isFinal, isOpen, type LedgerChange, type TaskState } from "@devmesh/models";
+import { isOpen, type LedgerChange, type TaskState } from "@devmesh/models";
 import type { AgentSlotRef, TaskRef } from "../store.ts";
 
 /** The agents that have a slot again since these changes. */
@@ -13,13 +13,6 @@ export function freedSlots(changes: readonly LedgerChange[]): readonly AgentSlot
 export function movedTo(changes: readonly LedgerChange[], ...states: readonly TaskState[]): readonly TaskRef[] {
   return changes
     .filter(({ before, after }) => before.state !== after.state && states.includes(after.state))
-    .map(({ after }) => ({ tenantId: after.tenantId, taskId: after.taskId }));
-}
-
-/** Tasks that have just ended. */
-export function finished(changes: readonly LedgerChange[]): readonly TaskRef[] {
-  return changes
-    .filter(({ before, after }) => !isFinal(before.state) && isFinal(after.state))
     .map(({ after }) => ({ tenantId: after.tenantId, taskId: after.taskId }));
 }
 

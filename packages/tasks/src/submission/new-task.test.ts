@@ -9,7 +9,7 @@ function draft(more: Record<string, unknown> = {}): Draft {
     tenantId,
     id: taskIdOf(1),
     submission,
-    dependsOn: submission.dependsOn as readonly TaskId[],
+    dependsOn: submission.dependsOn.map((id) => id as TaskId),
     requirements: toRequirements("work", submission.requirements),
     laneId: laneIdOf(1),
     parentId: undefined,

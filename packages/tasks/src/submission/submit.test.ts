@@ -13,7 +13,7 @@ import { hashBody, type Submission, type SubmitKey, submit } from "./submit.ts";
 
 const draft = (number: number, more: Record<string, unknown> = {}): Draft => {
   const submission = taskSubmissionSchema.parse({ type: "work", ...more });
-  const dependsOn = submission.dependsOn as readonly TaskId[];
+  const dependsOn = submission.dependsOn.map((id) => id as TaskId);
   const requirements = toRequirements("work", undefined);
   const rest = { requirements, laneId: laneIdOf(1), parentId: undefined, traceparent: undefined };
   return { tenantId, id: taskIdOf(number), submission, dependsOn, ...rest };
