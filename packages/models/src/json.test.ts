@@ -99,7 +99,7 @@ describe("canonicalJson", () => {
         expect(canonicalJson(reversed(value))).toBe(text);
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)));
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 });
@@ -108,10 +108,7 @@ describe("utf8Bytes", () => {
   test("counts as TextEncoder does, lone surrogates included", () => {
     const encoder = new TextEncoder();
     const unit = fc.oneof(fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: 0xd7fe, max: 0xe001 }), fc.nat(0x90));
-    const text = fc.oneof(
-      fc.string({ unit: "binary" }),
-      fc.array(unit).map((units) => String.fromCharCode(...units)),
-    );
+    const text = fc.array(unit).map((units) => String.fromCharCode(...units));
     fc.assert(
       fc.property(text, (value) => utf8Bytes(value) === encoder.encode(value).length),
       { numRuns: 500 },

@@ -76,7 +76,7 @@ describe("a fitting agent", () => {
     { name, level: fc.integer({ min: 1, max: 3 }), tags, costMicroUsd: fc.nat(5) },
     { requiredKeys: ["name", "level"] },
   );
-  const capabilities = fc.uniqueArray(capability, { selector: (one) => one.name, maxLength: 3 });
+  const capabilities = fc.uniqueArray(capability, { selector: (one) => one.name, minLength: 2, maxLength: 3 });
   const requirements: fc.Arbitrary<Requirements> = fc
     .record({ capabilities: fc.uniqueArray(name, { minLength: 1 }), minLevel: fc.integer({ min: 1, max: 3 }), tags })
     .map((more) => asked(more));
@@ -86,7 +86,7 @@ describe("a fitting agent", () => {
         fc.pre(findMisfit(asks, agent(...list)) === undefined);
         law(asks, list);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
 
   test("still fits with one capability more", () => {
