@@ -16,6 +16,8 @@ export interface BatchWriterOptions<Item, Result> {
   readonly concurrency: number;
   /** How many may wait. */
   readonly maxWaiting: number;
+  /** Items of one key go in the order in which they were added, never in two batches at once. */
+  readonly keyOf?: (item: Item) => string;
   /** How much an item counts towards `maxBatch`; 1 unless said otherwise. */
   readonly weigh?: (item: Item) => number;
 }
@@ -33,6 +35,7 @@ interface Waiting<Item, Result> {
  */
 export function createBatchWriter<Item, Result>(options: BatchWriterOptions<Item, Result>): BatchWriter<Item, Result> {
   const waiting: Waiting<Item, Result>[] = [];
+  const runningKeys = new Set<string>();
   let running = 0;
   let isScheduled = false;
 
@@ -46,13 +49,16 @@ export function createBatchWriter<Item, Result>(options: BatchWriterOptions<Item
   }
 
   async function flush(): Promise<void> {
-    const batch = takeBatch(waiting, options);
+    const batch = takeBatch(waiting, runningKeys, options);
     if (batch.length === 0) return;
+    const keys = batch.map(({ item }) => options.keyOf?.(item)).filter((key) => key !== undefined);
+    for (const key of keys) runningKeys.add(key);
     running++;
     schedule();
     try {
       await settle(batch, options.run);
     } finally {
+      for (const key of keys) runningKeys.delete(key);
       running--;
       schedule();
     }
@@ -72,18 +78,30 @@ export function createBatchWriter<Item, Result>(options: BatchWriterOptions<Item
   };
 }
 
+/** Takes the first that fit out of the list; what shares a key with a running batch, or with one passed over, stays. */
 function takeBatch<Item, Result>(
   waiting: Waiting<Item, Result>[],
-  { maxBatch, weigh = () => 1 }: BatchWriterOptions<Item, Result>,
+  runningKeys: ReadonlySet<string>,
+  { maxBatch, keyOf, weigh = () => 1 }: BatchWriterOptions<Item, Result>,
 ): Waiting<Item, Result>[] {
+  const batch: Waiting<Item, Result>[] = [];
+  const left: Waiting<Item, Result>[] = [];
+  const leftKeys = new Set<string>();
   let weight = 0;
-  let count = 0;
-  for (const { item } of waiting) {
-    weight += weigh(item);
-    if (count > 0 && weight > maxBatch) break;
-    count++;
+  for (const one of waiting) {
+    const key = keyOf?.(one.item);
+    const mustWait = key !== undefined && (runningKeys.has(key) || leftKeys.has(key));
+    const fits = batch.length === 0 || weight + weigh(one.item) <= maxBatch;
+    if (fits && !mustWait) {
+      batch.push(one);
+      weight += weigh(one.item);
+    } else {
+      left.push(one);
+      if (key !== undefined) leftKeys.add(key);
+    }
   }
-  return waiting.splice(0, count);
+  waiting.splice(0, waiting.length, ...left);
+  return batch;
 }
 
 async function settle<Item, Result>(

@@ -108,6 +108,7 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
   const frames = createBatchWriter<AgentOperation, Outcome>({
     run: settleAndAnnounce,
     maxBatch,
+    keyOf: ({ assignmentId }) => assignmentId,
     concurrency: 2,
     maxWaiting: 50_000,
   });

@@ -68,7 +68,7 @@ export interface LedgerTx {
    *
    * @throws AppError `conflict` when one is not.
    */
-  write(changes: readonly LedgerChange[], lanes: ReadonlyMap<TaskId, LaneId>): Promise<void>;
+  write(changes: readonly LedgerChange[]): Promise<void>;
 
   /** Blocked tasks that wait for one of these, with how many of their dependencies are not completed. */
   findDependents(refs: readonly TaskRef[]): Promise<readonly (TaskRef & { dependsOn: TaskId; open: number })[]>;

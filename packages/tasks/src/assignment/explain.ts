@@ -25,9 +25,12 @@ const nearestFirst: readonly UnassignedReason[] = [
 /** Says why a queued task has no agent, by the agents that came nearest. */
 export function explainUnassigned(standing: LaneStanding): UnassignedBecause {
   if (standing.agents === 0) return { reason: "no_agent", message: "no agent is registered" };
+  const kept = Object.values(standing.byReason).reduce((sum, count) => sum + count, 0);
   const reason = nearestFirst.find((one) => (standing.byReason[one] ?? 0) > 0);
-  // every agent fits and is free: the task is about to be assigned
-  if (reason === undefined) return { reason: "busy", message: "an agent is free and will get it next" };
+  // some agent fits and is free: the task is about to be assigned
+  if (kept < standing.agents || reason === undefined) {
+    return { reason: "busy", message: "an agent is free and will get it next" };
+  }
   return { reason, message: describe(reason, standing) };
 }
 

@@ -3,7 +3,7 @@ import type { MeshOperation } from "../operation.ts";
 import type { LedgerTx, TaskRef } from "../store.ts";
 import { movedTo } from "./changes.ts";
 import { createDraft } from "./draft.ts";
-import { findLanes } from "./find-lanes.ts";
+import { placeInLanes } from "./place-in-lanes.ts";
 
 /** Longer than any chain of dependencies or delegations that a limit allows to grow; past it something loops. */
 const maxRounds = 10_000;
@@ -37,8 +37,8 @@ async function carryOut(
 ): Promise<readonly LedgerChange[]> {
   const draft = createDraft(await tx.lockByTask(words), { now: tx.now, random: 0 }, random);
   for (const word of words) draft.apply(word);
-  const changes = draft.changes();
-  if (changes.length > 0) await tx.write(changes, await findLanes(tx, changes));
+  const changes = await placeInLanes(tx, draft.changes());
+  if (changes.length > 0) await tx.write(changes);
   return changes;
 }
 

@@ -3,7 +3,7 @@ import { isAgentOperation, type MeshOperation, type Operation, type Outcome } fr
 import type { LedgerStore, LedgerTx } from "../store.ts";
 import { cascade } from "./cascade.ts";
 import { createDraft, type Draft } from "./draft.ts";
-import { findLanes } from "./find-lanes.ts";
+import { placeInLanes } from "./place-in-lanes.ts";
 
 /** What a settled batch leads to, after its commit. */
 export interface Settled {
@@ -20,11 +20,10 @@ export function settle(store: LedgerStore, operations: readonly Operation[], ran
   return store.transaction(tenants, async (tx) => {
     const draft = await openDraft(tx, operations, random);
     const outcomes = operations.map((operation) => draft.apply(operation));
-    const changes = draft.changes();
+    const changes = await placeInLanes(tx, draft.changes());
     if (changes.length === 0) return { outcomes, changes };
-    const lanes = await findLanes(tx, changes);
     // sent together, carried out one after the other
-    const [, followed] = await Promise.all([tx.write(changes, lanes), cascade(tx, changes, random)]);
+    const [, followed] = await Promise.all([tx.write(changes), cascade(tx, changes, random)]);
     return { outcomes, changes: [...changes, ...followed] };
   });
 }

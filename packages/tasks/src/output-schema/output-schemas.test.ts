@@ -61,7 +61,7 @@ describe("an output schema", () => {
 
 describe("the validator's thread", () => {
   test("answers, ends what takes too long, answers again, and closes", { timeout: 20_000 }, async () => {
-    const schemas = openOutputSchemas({ timeoutMs: 300, maxWaiting: 3 });
+    const schemas = openOutputSchemas({ timeoutMs: 500, maxWaiting: 3 });
     await schemas.check(report);
     await expect(schemas.check({ type: "text" })).rejects.toMatchObject({
       code: "invalid_argument",
@@ -74,7 +74,7 @@ describe("the validator's thread", () => {
     const began = performance.now();
     const late = schemas.findProblems(evil, JSON.stringify(`${"a".repeat(40)}!`));
     const next = schemas.findProblems(report, '{"score":2}');
-    expect(await late).toEqual([{ path: "", message: "validation took longer than 300 ms" }]);
+    expect(await late).toEqual([{ path: "", message: "validation took longer than 500 ms" }]);
     expect(performance.now() - began).toBeLessThan(5_000);
     expect(await next).toEqual([{ path: "/score", message: "must be <= 1" }]);
 
@@ -82,6 +82,6 @@ describe("the validator's thread", () => {
     await expect(schemas.findProblems(report, "{}")).rejects.toMatchObject({ code: "resource_exhausted" });
     const ends = Promise.allSettled(pending);
     await schemas[Symbol.asyncDispose]();
-    expect((await ends).slice(1)).toMatchObject(Array(3).fill({ reason: { code: "cancelled" } }));
+    expect(await ends).toMatchObject(Array(4).fill({ reason: { code: "cancelled" } }));
   });
 });

@@ -40,7 +40,7 @@ const threadFile = new URL(
 export function openOutputSchemas(options: OutputSchemasOptions): OutputSchemas {
   const waiting: Question[] = [];
   let thread: Thread | undefined;
-  let isBusy = false;
+  let asked: Question | undefined;
 
   function ask(schema: unknown, value: string | undefined): Promise<readonly SchemaProblem[]> {
     if (waiting.length >= options.maxWaiting) {
@@ -54,24 +54,24 @@ export function openOutputSchemas(options: OutputSchemasOptions): OutputSchemas 
   }
 
   function next(): void {
-    const question = isBusy ? undefined : waiting.shift();
+    const question = asked === undefined ? waiting.shift() : undefined;
     if (question === undefined) return;
-    isBusy = true;
+    asked = question;
     thread ??= startThread();
     void answer(thread, question);
   }
 
-  async function answer(asked: Thread, question: Question): Promise<void> {
-    asked.worker.ref();
+  async function answer({ worker, ready }: Thread, question: Question): Promise<void> {
+    worker.ref();
     try {
-      await asked.ready;
-      question.resolve(await askThread(asked.worker, question, options.timeoutMs));
+      await ready;
+      question.resolve(await askThread(worker, question, options.timeoutMs));
     } catch (error) {
       await dropThread();
       question.resolve([{ path: "", message: error instanceof Error ? error.message : String(error) }]);
     }
-    asked.worker.unref();
-    isBusy = false;
+    worker.unref();
+    asked = undefined;
     next();
   }
 
@@ -89,7 +89,8 @@ export function openOutputSchemas(options: OutputSchemasOptions): OutputSchemas 
     },
     findProblems: (schema, output) => ask(schema, output),
     async [Symbol.asyncDispose]() {
-      for (const { reject } of waiting.splice(0)) reject(new AppError("cancelled", "the validator was closed"));
+      const unanswered = [...(asked === undefined ? [] : [asked]), ...waiting.splice(0)];
+      for (const { reject } of unanswered) reject(new AppError("cancelled", "the validator was closed"));
       await dropThread();
     },
   };
