@@ -1,9 +1,10 @@
 -- The whole first schema: tenants and keys, the registry, the task ledger, mailboxes and the outbox.
 -- Locks nothing that is in use: every table is new. Shapes and their reasons: docs/data-model.md.
 --
--- Keys begin with the id, which is unique by itself, and no index that a look-up by id could use instead begins with
--- tenant_id: a plan that was made while a table was empty, and is kept, must still be right when it has grown. Between
--- indexes that look equal the planner takes the youngest: where there are several, the primary key is added last.
+-- The ids of the hot tables are their keys, without tenant_id, and no index that a look-up by id could use instead
+-- begins with it: a plan that was made while a table was empty, and is kept, must still be right when it has grown. For
+-- an empty table a scan of all of a tenant's rows costs as much as the look-up of one. Between indexes that look equal
+-- the planner takes the youngest: where there are several, the primary key is added last.
 
 do $$ begin
   if not exists (select from pg_roles where rolname = 'devmesh_app') then create role devmesh_app nologin; end if;
@@ -117,7 +118,7 @@ create table agent_slot (
   slow boolean not null default false,
   last_assigned_at timestamptz(3),
   last_seen_at timestamptz(3) not null default now(),
-  primary key (agent_id, tenant_id),
+  primary key (agent_id),
   foreign key (tenant_id, agent_id) references agent (tenant_id, id) on delete cascade
 ) with (fillfactor = 50);
 
@@ -140,7 +141,7 @@ create table lane_agent (
   misfit text,
   level_gap int not null default 0,
   cost_micro_usd bigint,
-  primary key (lane_id, agent_id, tenant_id),
+  primary key (lane_id, agent_id),
   foreign key (tenant_id, lane_id) references lane (tenant_id, id) on delete cascade,
   foreign key (tenant_id, agent_id) references agent (tenant_id, id) on delete cascade
 );
@@ -186,7 +187,7 @@ create index task_queue on task (lane_id, queue_rank, id) where queue_rank is no
 create index task_wake on task (wake_at) where wake_at is not null;
 create index task_unfinished on task (tenant_id, created_at desc, id desc) where finished_at is null;
 create index task_children on task (parent_id) where parent_id is not null;
-alter table task add primary key (id, tenant_id);
+alter table task add primary key (id);
 
 -- The part of a task that never changes.
 create table task_body (
@@ -208,13 +209,13 @@ create table task_body (
 create index task_body_listed on task_body (tenant_id, created_at desc, task_id desc);
 create index task_body_type on task_body (tenant_id, type, created_at desc, task_id desc);
 create index task_body_label on task_body using gin (labels) where labels <> '{}';
-alter table task_body add primary key (task_id, tenant_id);
+alter table task_body add primary key (task_id);
 
 create table task_dependency (
   tenant_id uuid not null,
   task_id uuid not null,
   depends_on_id uuid not null,
-  primary key (task_id, depends_on_id, tenant_id)
+  primary key (task_id, depends_on_id)
 );
 create index task_dependent on task_dependency (depends_on_id);
 
@@ -247,7 +248,7 @@ create table assignment (
 create unique index assignment_fence on assignment (task_id, fence);
 create index assignment_open on assignment (agent_id, seq) where is_open;
 create index assignment_check on assignment (check_at) where is_open;
-alter table assignment add primary key (id, tenant_id);
+alter table assignment add primary key (id);
 
 -- The one recorded result: its key is what makes a second one impossible.
 create table task_result (
@@ -258,7 +259,7 @@ create table task_result (
   artifacts json,
   usage json,
   recorded_at timestamptz(3) not null default now(),
-  primary key (task_id, tenant_id)
+  primary key (task_id)
 );
 
 -- History of each task, and the outbox: the relay numbers events per tenant after their commit.
@@ -274,7 +275,7 @@ create table task_event (
 );
 create index task_event_unnumbered on task_event (recorded) where position is null;
 create unique index task_event_position on task_event (tenant_id, position) where position is not null;
-alter table task_event add primary key (task_id, seq, tenant_id);
+alter table task_event add primary key (task_id, seq);
 
 -- The last position given out per tenant; written by the relay alone.
 create table event_cursor (
@@ -292,7 +293,7 @@ create table mailbox (
   assignment_id uuid,
   created_at timestamptz(3) not null default now(),
   expires_at timestamptz(3),
-  primary key (agent_id, seq, tenant_id)
+  primary key (agent_id, seq)
 );
 
 create table idempotency_key (

@@ -59,7 +59,10 @@ export interface AgentConnections {
 
 export function agentConnections(database: Database): AgentConnections {
   const inTenants = <T>(rows: readonly { tenantId: TenantId }[], work: (tx: Queryable) => Promise<T>): Promise<T> =>
-    database.transaction({ role: "devmesh_app", tenants: [...new Set(rows.map(({ tenantId }) => tenantId))] }, work);
+    database.transaction(
+      { role: "devmesh_app", tenants: [...new Set(rows.map(({ tenantId }) => tenantId))], plans: "by_index" },
+      work,
+    );
   return {
     attach: (tenantId, agentName, connection, lastSeq) =>
       inTenants([{ tenantId }], (tx) => attach(tx, { tenantId, agentName, connection, lastSeq })),

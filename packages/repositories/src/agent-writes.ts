@@ -43,7 +43,7 @@ export function registerAgent(database: Database, registering: Registering): Pro
         select a.tenant_id, a.id, ${registration.maxConcurrency}, ${connection?.connectionId}::uuid,
           ${connection?.nodeId}::uuid, ${isOfferable}
         from a
-        on conflict (tenant_id, agent_id) do update
+        on conflict (agent_id) do update
         set max_concurrency = excluded.max_concurrency, offerable = excluded.offerable,
           connection_id = coalesce(excluded.connection_id, held.connection_id),
           node_id = coalesce(excluded.node_id, held.node_id),
@@ -142,7 +142,7 @@ const matchWithLanes: Sql = sql`
           level_gap(l.requirements, a.capabilities), fit_cost(l.requirements, a.capabilities)
         from a
         join lane l on l.tenant_id = a.tenant_id
-        on conflict (tenant_id, lane_id, agent_id) do update
+        on conflict (lane_id, agent_id) do update
         set misfit = excluded.misfit, level_gap = excluded.level_gap, cost_micro_usd = excluded.cost_micro_usd
         where (pair.misfit, pair.level_gap, pair.cost_micro_usd)
           is distinct from (excluded.misfit, excluded.level_gap, excluded.cost_micro_usd)`;

@@ -40,7 +40,7 @@ export function deliveryRepository(database: Database): DeliveryRepository {
   return {
     findFrames: (agents, limit) => {
       const tenants = [...new Set(agents.map(({ tenantId }) => tenantId))];
-      return database.transaction({ role: "devmesh_app", tenants }, async (tx) => {
+      return database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, async (tx) => {
         const { rows } = await tx.query<FrameRow>(findFrames(agents, limit));
         const outputs = await findDependencies(tx, rows);
         return rows.map((row) => toFrame(row, outputs));
@@ -114,9 +114,9 @@ function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
         limit ${limit}
       ) one
     ) frame
-    left join (
-      task t ${taskJoins}
-    ) on t.tenant_id = frame.tenant_id and t.id = frame.task_id and t.assignment_id = frame.assignment_id
+    left join task t
+      on t.id = frame.task_id and t.assignment_id = frame.assignment_id
+    left ${taskJoins}
     where frame.type is not null or t.id is not null
     order by frame.agent_id, frame.seq`;
 }

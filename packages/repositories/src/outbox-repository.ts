@@ -37,7 +37,7 @@ export function outboxRepository(database: Database): OutboxRepository {
  * events of the first numbered, and leaves them out. Reads `task_event_unnumbered` and the beginning of `task_queue`.
  */
 async function numberEvents(database: Database, limit: number): Promise<Numbered> {
-  const { rows } = await database.transaction({ role: "devmesh_engine" }, (tx) =>
+  const { rows } = await database.transaction({ role: "devmesh_engine", plans: "by_index" }, (tx) =>
     tx.query<{ numbered: number; tenantId: TenantId | null; taskId: TaskId | null }>(sql`
       with unnumbered as materialized (
         select tenant_id, task_id, seq, type, recorded

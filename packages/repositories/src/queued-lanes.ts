@@ -13,7 +13,7 @@ export interface QueuedLane {
 /** Tells the lanes of those of these tasks that are queued; the others, and unknown ones, are left out. */
 export async function findQueuedLanes(database: Database, refs: readonly TaskRef[]): Promise<readonly QueuedLane[]> {
   const tenants = [...new Set(refs.map(({ tenantId }) => tenantId))];
-  const { rows } = await database.transaction({ role: "devmesh_app", tenants }, (tx) =>
+  const { rows } = await database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, (tx) =>
     tx.query<QueuedLane>(sql`
       select t.tenant_id as "tenantId", t.id as "taskId", t.lane_id as "laneId"
       from ${taskRows(refs)} as asked (tenant_id, task_id)

@@ -32,10 +32,10 @@ export const heavyTaskColumns: Sql = sql`
 
 /** The rows that {@link taskColumns} names, beside `t`. */
 export const taskJoins: Sql = sql`
-  join task_body b on b.tenant_id = t.tenant_id and b.task_id = t.id
-  left join assignment x on x.tenant_id = t.tenant_id and x.id = t.assignment_id
-  left join agent a on a.tenant_id = x.tenant_id and a.id = x.agent_id
-  left join task_result r on r.tenant_id = t.tenant_id and r.task_id = t.id`;
+  join task_body b on b.task_id = t.id
+  left join assignment x on x.id = t.assignment_id
+  left join agent a on a.id = x.agent_id
+  left join task_result r on r.task_id = t.id`;
 
 export interface TaskRow {
   readonly id: TaskId;

@@ -26,7 +26,7 @@ export async function findCandidates(
       join lane_agent la on la.tenant_id = asked.tenant_id and la.agent_id = asked.agent_id and la.misfit is null
     ) la
     join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
-    join agent a on a.tenant_id = la.tenant_id and a.id = la.agent_id
+    join agent a on a.id = la.agent_id
     cross join lateral (${firstInLane(sql`la.lane_id`)}) waiting
     where s.connection_id is not null and s.offerable and not s.slow and s.in_flight < s.max_concurrency
     limit ${limit}`);
@@ -95,7 +95,7 @@ export async function countPassedOver(tx: Queryable, lanes: AssignmentScope["lan
       from ${laneRows(lanes)} as asked (tenant_id, lane_id)
       join lane_agent la on la.tenant_id = asked.tenant_id and la.lane_id = asked.lane_id
       join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
-      join agent a on a.tenant_id = la.tenant_id and a.id = la.agent_id
+      join agent a on a.id = la.agent_id
     ) one
     where reason is not null
     group by "tenantId", "laneId", reason`);

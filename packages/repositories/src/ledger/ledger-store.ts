@@ -52,7 +52,7 @@ export interface LedgerTransaction {
   ): Promise<readonly LedgerEntry[]>;
   lockByTask(refs: readonly TaskRef[]): Promise<readonly LedgerEntry[]>;
   requirementsOf(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, Requirements>>;
-  write(changes: readonly LedgerChange[], lanes: ReadonlyMap<TaskId, LaneId>): Promise<void>;
+  write(changes: readonly LedgerChange[]): Promise<void>;
   findDependents(refs: readonly TaskRef[]): Promise<readonly (TaskRef & { dependsOn: TaskId; open: number })[]>;
   findFailedDependents(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   hasOpenDependencies(ref: TaskRef): Promise<boolean>;
@@ -94,7 +94,7 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
     lockByAssignment: (ids) => lockByAssignment(tx, ids),
     lockByTask: (refs) => lockByTask(tx, refs),
     requirementsOf: (refs) => requirementsOf(tx, refs),
-    write: (changes, lanes) => writeChanges(tx, changes, lanes),
+    write: (changes) => writeChanges(tx, changes),
     findDependents: (refs) => findDependents(tx, refs),
     findFailedDependents: (refs) => findFailedDependents(tx, refs),
     hasOpenDependencies: (ref) => hasOpenDependencies(tx, ref),

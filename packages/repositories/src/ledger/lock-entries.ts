@@ -35,7 +35,7 @@ export async function lockByTask(tx: Queryable, refs: readonly TaskRef[]): Promi
       select ${taskColumns}, b.not_before as "notBefore"
       from ${taskRows(refs)} as asked (tenant_id, task_id)
       join task t on t.tenant_id = asked.tenant_id and t.id = asked.task_id
-      join task_body b on b.tenant_id = t.tenant_id and b.task_id = t.id
+      join task_body b on b.task_id = t.id
       order by t.id
       for update of t`),
     tx.query<AssignmentRow>(sql`

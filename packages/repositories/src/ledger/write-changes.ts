@@ -1,4 +1,4 @@
-import { AppError, type CancelNotice, isOpen, type LaneId, type LedgerChange, type TaskId } from "@devmesh/models";
+import { AppError, type CancelNotice, isOpen, type LedgerChange } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
 
@@ -9,14 +9,9 @@ const taskCancelType = 0x0207;
  * Writes changed tasks with their assignments, results, events, slots and notices, in one statement. Slots are locked in
  * the order of their ids; the tasks have been since they were read.
  *
- * @param lanes the lanes of the tasks that change theirs.
  * @throws AppError `conflict` when a task is not as the change found it.
  */
-export async function writeChanges(
-  tx: Queryable,
-  changes: readonly LedgerChange[],
-  lanes: ReadonlyMap<TaskId, LaneId>,
-): Promise<void> {
+export async function writeChanges(tx: Queryable, changes: readonly LedgerChange[]): Promise<void> {
   const { rows } = await tx.query<{ moved: number }>(sql`
     with moved as (
       update task t
@@ -25,7 +20,7 @@ export async function writeChanges(
         event_seq = t.event_seq + c.events, wake_at = c.wake_at, started_at = c.started_at,
         finished_at = c.finished_at, error = c.error, progress = c.progress, updated_at = now(),
         assignment_id = case when c.state in ('blocked', 'scheduled', 'queued') then null else t.assignment_id end
-      from ${taskChanges(changes, lanes)} as c (tenant_id, task_id, from_state, from_fence, state, attempt, counted,
+      from ${taskChanges(changes)} as c (tenant_id, task_id, from_state, from_fence, state, attempt, counted,
         uncounted, lane_id, rejected_by, events, wake_at, started_at, finished_at, error, progress)
       where t.tenant_id = c.tenant_id and t.id = c.task_id and t.state = c.from_state and t.fence = c.from_fence
       returning t.id
@@ -69,7 +64,7 @@ export async function writeChanges(
   throw new AppError("conflict", `${changes.length - moved} of ${changes.length} tasks were changed by another`);
 }
 
-function taskChanges(changes: readonly LedgerChange[], lanes: ReadonlyMap<TaskId, LaneId>): Sql {
+function taskChanges(changes: readonly LedgerChange[]): Sql {
   return unnest(
     ["uuid", changes.map(({ before }) => before.tenantId)],
     ["uuid", changes.map(({ before }) => before.taskId)],
@@ -79,7 +74,7 @@ function taskChanges(changes: readonly LedgerChange[], lanes: ReadonlyMap<TaskId
     ["int", changes.map(({ after }) => after.attempt)],
     ["int", changes.map(({ after }) => after.counted)],
     ["int", changes.map(({ after }) => after.uncounted)],
-    ["uuid", changes.map(({ after }) => lanes.get(after.taskId) ?? after.laneId)],
+    ["uuid", changes.map(({ after }) => after.laneId)],
     ["text", changes.map(({ after }) => `{${after.rejectedBy.join(",")}}`)],
     ["int", changes.map(({ events: happened }) => happened.length)],
     ["timestamptz", changes.map(({ after }) => after.wakeAt)],
