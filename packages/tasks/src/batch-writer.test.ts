@@ -4,7 +4,13 @@ import { createBatchWriter } from "./batch-writer.ts";
 
 /** A writer whose batches are kept, each until it is let go. */
 function gated(
-  options: { maxBatch?: number; concurrency?: number; maxWaiting?: number; weigh?: (n: number) => number } = {},
+  options: {
+    maxBatch?: number;
+    concurrency?: number;
+    maxWaiting?: number;
+    weigh?: (n: number) => number;
+    keyOf?: (n: number) => string;
+  } = {},
 ) {
   const batches: (readonly number[])[] = [];
   const gates: (() => void)[] = [];
@@ -75,7 +81,40 @@ describe("a batch writer", () => {
       release();
     }
     await results;
-    expect(batches).toEqual([[4, 6], [1], [99], [2]]);
+    expect(batches).toEqual([[4, 6], [1, 2], [99]]);
+  });
+
+  test("keeps items of one key in their order, and out of two batches at once", async () => {
+    const { writer, batches, release } = gated({ maxBatch: 2, concurrency: 2, keyOf: (n) => String(n % 10) });
+    const results = Promise.all([1, 2, 11, 21, 3].map((item) => writer.add(item)));
+    await turns();
+    expect(batches).toEqual([[1, 2], [3]]);
+    for (let n = 0; n < 3; n++) {
+      release();
+      await turns();
+    }
+    expect(batches).toEqual([[1, 2], [3], [11, 21]]);
+    expect(await results).toEqual(["#1", "#2", "#11", "#21", "#3"]);
+  });
+
+  test.each([
+    [3, [{ value: 10 }, { value: 20 }], 4],
+    [4, [{ value: 10 }, { value: 20 }], 5],
+  ])("does a batch again that lost %i races, whole three times, then one by one", async (races, results, runs) => {
+    const batches: (readonly number[])[] = [];
+    const writer = createBatchWriter<number, number>({
+      maxBatch: 10,
+      concurrency: 1,
+      maxWaiting: 100,
+      run: async (items) => {
+        batches.push(items);
+        if (batches.length <= races) throw new AppError("conflict", "deadlock", { reason: "serialization" });
+        return items.map((item) => item * 10);
+      },
+    });
+    expect(await Promise.allSettled([1, 2].map((item) => writer.add(item)))).toMatchObject(results);
+    expect(batches.slice(0, 4)).toEqual(Array(4).fill([1, 2]));
+    expect(batches.length).toBeGreaterThanOrEqual(runs);
   });
 
   test("refuses what is over its bound, and takes more once there is room", async () => {

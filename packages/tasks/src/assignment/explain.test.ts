@@ -8,13 +8,15 @@ const requirements = toRequirements("work", {
   tags: { language: "ts" },
   agent: "reviewer-1",
 });
-const explain = (byReason: Partial<Record<UnassignedReason, number>>, agents = 5) =>
-  explainUnassigned({ requirements, agents, byReason });
+const explain = (
+  byReason: Partial<Record<UnassignedReason, number>>,
+  agents = Object.values(byReason).reduce((sum, count) => sum + count, 0),
+) => explainUnassigned({ requirements, agents, byReason });
 
 describe("why a task has no agent", () => {
   test.each<[UnassignedReason, string]>([
     ["agent", "no agent is named reviewer-1"],
-    ["capability", "none of the 5 agents has the capability code.review, test"],
+    ["capability", "none of the 2 agents has the capability code.review, test"],
     ["level", "no agent has code.review, test at level 3 or above; 2 are below it"],
     ["tags", 'no agent has code.review, test with the tags {"language":"ts"}'],
     ["rejected", "each of the 2 fitting agents rejected it or let it lie"],
@@ -28,6 +30,13 @@ describe("why a task has no agent", () => {
 
   test("is that there is no agent at all", () => {
     expect(explain({}, 0)).toEqual({ reason: "no_agent", message: "no agent is registered" });
+  });
+
+  test("is that it comes next, where an agent is left that nothing keeps from it", () => {
+    const next = { reason: "busy", message: "an agent is free and will get it next" };
+    expect(explain({}, 1)).toEqual(next);
+    expect(explain({ capability: 3, busy: 1 }, 5)).toEqual(next);
+    expect(explain({ capability: 4, busy: 1 }, 5)).not.toEqual(next);
   });
 
   test("is the nearest miss of many", () => {
