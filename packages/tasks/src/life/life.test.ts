@@ -151,7 +151,7 @@ test("a task's life keeps to its rules, whatever is said and however time passes
         }
       },
     ),
-    { numRuns: 1_000 },
+    { numRuns: 500 },
   );
   // the walk is worth something only if it comes round; two rare ones are left to the tables of words
   const common = [
