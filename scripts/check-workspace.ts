@@ -14,7 +14,9 @@ interface Manifest {
 
 const scope = "@devmesh/";
 const conditions = ["source", "types", "default"];
-const folders = globSync(["apps/*/package.json", "packages/*/package.json", "localstack/package.json"]).map(dirname).sort();
+const folders = globSync(["apps/*/package.json", "packages/*/package.json", "localstack/package.json"])
+  .map(dirname)
+  .sort();
 const folderByName = new Map(folders.map((folder) => [readManifest(folder).name, folder]));
 
 const problems = folders.flatMap((folder) => checkPackage(folder).map((problem) => `${folder}: ${problem}`));
@@ -37,9 +39,12 @@ function checkPackage(folder: string): readonly string[] {
 /** Each entry has the three conditions in order, and its source is there. */
 function checkExports(folder: string, { exports = {} }: Manifest): readonly string[] {
   return Object.entries(exports).flatMap(([entry, targets]) => {
-    const order = Object.keys(targets).join() === conditions.join() ? [] : [`exports "${entry}" must have ${conditions}`];
+    const order =
+      Object.keys(targets).join() === conditions.join() ? [] : [`exports "${entry}" must have ${conditions}`];
     const source = targets["source"] ?? "";
-    return existsSync(join(folder, source)) ? order : [...order, `exports "${entry}" names ${source}, which is not there`];
+    return existsSync(join(folder, source))
+      ? order
+      : [...order, `exports "${entry}" names ${source}, which is not there`];
   });
 }
 
@@ -57,7 +62,9 @@ function checkIndex(folder: string): readonly string[] {
     const text = readFileSync(join(folder, file), "utf8");
     if (/^export \* /m.test(text)) return [`${file} exports everything of another file`];
     const isIndex = file === join("src", "index.ts");
-    return !isIndex && /^export (type )?\{[^}]*\} from/m.test(text) ? [`${file} re-exports; only src/index.ts may`] : [];
+    return !isIndex && /^export (type )?\{[^}]*\} from/m.test(text)
+      ? [`${file} re-exports; only src/index.ts may`]
+      : [];
   });
 }
 
