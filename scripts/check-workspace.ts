@@ -48,12 +48,17 @@ function checkExports(folder: string, { exports = {} }: Manifest): readonly stri
   });
 }
 
-/** TypeScript does not complain of a missing project reference: the manifest says which there must be. */
+/** TypeScript does not complain of a wrong set of project references: the manifest says which there must be. */
 function checkReferences(folder: string, { dependencies = {} }: Manifest): readonly string[] {
   const config = JSON.parse(readFileSync(join(folder, "tsconfig.json"), "utf8"));
-  const referenced = new Set((config.references ?? []).map(({ path }: { path: string }) => join(folder, path)));
+  const referenced = new Set<string>((config.references ?? []).map(({ path }: { path: string }) => join(folder, path)));
   const needed = Object.keys(dependencies).flatMap((name) => folderByName.get(name) ?? []);
-  return needed.filter((one) => !referenced.has(one)).map((one) => `tsconfig.json lacks a reference to ${one}`);
+  const missing = needed.filter((one) => !referenced.has(one));
+  const surplus = [...referenced].filter((one) => !needed.includes(one));
+  return [
+    ...missing.map((one) => `tsconfig.json lacks a reference to ${one}`),
+    ...surplus.map((one) => `tsconfig.json refers to ${one}, which is no dependency`),
+  ];
 }
 
 /** One index, explicit names only, and nothing else re-exports. */
