@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { assertStores, readEnv, toConfig } from "./config.ts";
+import { readEnv, storesOf, toConfig } from "./config.ts";
 
 const pepper = "a pepper of some length";
 
@@ -26,5 +26,8 @@ test("lists every problem of the environment by name", () => {
 });
 
 test("needs a database where the process opens its own", () => {
-  expect(() => assertStores(toConfig(readEnv({ DEVMESH_PEPPER: pepper })))).toThrow(/DEVMESH_DATABASE_URL is required/);
+  expect(() => readEnv({ DEVMESH_MCP_PORT: "x" }, { ownStores: true })).toThrow(
+    /DEVMESH_MCP_PORT .*DEVMESH_PEPPER .*DEVMESH_DATABASE_URL is required/,
+  );
+  expect(() => storesOf(toConfig(readEnv({ DEVMESH_PEPPER: pepper })))).toThrow("assertion failed");
 });

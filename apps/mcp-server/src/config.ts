@@ -1,4 +1,4 @@
-import { AppError } from "@devmesh/models";
+import { assert } from "@devmesh/models";
 import { type LogLevel, logLevels } from "@devmesh/observability";
 import { envReader, required, type Secret } from "@devmesh/runtime";
 import { type Intervals, intervals } from "./limits.ts";
@@ -43,12 +43,21 @@ export interface McpConfig {
   readonly stores: StoresConfig | undefined;
 }
 
+/** How the environment is read. */
+export interface ReadEnvOptions {
+  /** The process opens its database itself, and needs to be told where it is. Default: its caller brings it. */
+  readonly ownStores?: boolean;
+}
+
 /**
  * Reads the environment.
  *
  * @throws AppError `invalid_argument`, reason `environment`, that lists every problem by variable.
  */
-export function readEnv(env: Readonly<Record<string, string | undefined>>): McpEnv {
+export function readEnv(
+  env: Readonly<Record<string, string | undefined>>,
+  { ownStores = false }: ReadEnvOptions = {},
+): McpEnv {
   const reader = envReader(env);
   const raw: McpEnv = {
     databaseUrl: reader.secretUrl("DEVMESH_DATABASE_URL", undefined, { protocols: ["postgres", "postgresql"] }),
@@ -65,6 +74,7 @@ export function readEnv(env: Readonly<Record<string, string | undefined>>): McpE
     maxConnections: reader.int("DEVMESH_MCP_MAX_CONNECTIONS", 10_000, { min: 1, max: 1_000_000 }),
     maxTenantConnections: reader.int("DEVMESH_MCP_MAX_TENANT_CONNECTIONS", 5_000, { min: 1, max: 1_000_000 }),
   };
+  if (ownStores && raw.databaseUrl === undefined) reader.refuse("DEVMESH_DATABASE_URL", "is required");
   reader.done();
   return raw;
 }
@@ -85,8 +95,8 @@ export function toConfig(raw: McpEnv): McpConfig {
   };
 }
 
-/** The stores that a process of its own opens. @throws AppError `invalid_argument` where no database is named. */
-export function assertStores(config: McpConfig): StoresConfig {
-  if (config.stores !== undefined) return config.stores;
-  throw new AppError("invalid_argument", "environment: DEVMESH_DATABASE_URL is required", { reason: "environment" });
+/** The stores that a process of its own opens; its environment was read with `ownStores`. */
+export function storesOf({ stores }: McpConfig): StoresConfig {
+  assert(stores !== undefined, "the environment was read for a caller that brings the stores");
+  return stores;
 }

@@ -2,12 +2,12 @@ import { fallbackFanOut, openRedisFanOut } from "@devmesh/adapters";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
 import { shutdownSignal } from "@devmesh/runtime";
-import { assertStores, type McpConfig, readEnv, toConfig } from "./config.ts";
+import { type McpConfig, readEnv, storesOf, toConfig } from "./config.ts";
 import { runService } from "./service.ts";
 
 /** Opens the distributed drivers and runs one node on them. */
 async function run(config: McpConfig, logger: Logger): Promise<void> {
-  const { databaseUrl, databaseConnections, redisUrl } = assertStores(config);
+  const { databaseUrl, databaseConnections, redisUrl } = storesOf(config);
   const signal = shutdownSignal({ deadlineMs: config.shutdownMs });
   await using database = openPostgres({
     url: databaseUrl.reveal(),
@@ -23,7 +23,7 @@ async function run(config: McpConfig, logger: Logger): Promise<void> {
 
 let logger = createLogger({ level: "info", service: "mcp-server" });
 try {
-  const config = toConfig(readEnv(process.env));
+  const config = toConfig(readEnv(process.env, { ownStores: true }));
   logger = createLogger({ level: config.logLevel, service: "mcp-server" });
   await run(config, logger);
 } catch (err) {

@@ -1,4 +1,4 @@
-import { AppError } from "@devmesh/models";
+import { assert } from "@devmesh/models";
 import { type LogLevel, logLevels } from "@devmesh/observability";
 import { envReader, required, type Secret } from "@devmesh/runtime";
 
@@ -33,12 +33,21 @@ export interface RestConfig {
     | undefined;
 }
 
+/** How the environment is read. */
+export interface ReadEnvOptions {
+  /** The process opens its database itself, and needs to be told where it is. Default: its caller brings it. */
+  readonly ownStores?: boolean;
+}
+
 /**
  * Reads the environment.
  *
  * @throws AppError `invalid_argument`, reason `environment`, that lists every problem by variable.
  */
-export function readEnv(env: Readonly<Record<string, string | undefined>>): RestEnv {
+export function readEnv(
+  env: Readonly<Record<string, string | undefined>>,
+  { ownStores = false }: ReadEnvOptions = {},
+): RestEnv {
   const reader = envReader(env);
   const raw: RestEnv = {
     databaseUrl: reader.secretUrl("DEVMESH_DATABASE_URL", undefined, { protocols: ["postgres", "postgresql"] }),
@@ -53,6 +62,7 @@ export function readEnv(env: Readonly<Record<string, string | undefined>>): Rest
     shutdownMs: reader.int("DEVMESH_SHUTDOWN_MS", 25_000, { min: 1_000, max: 600_000 }),
     rateLimitPerSecond: reader.int("DEVMESH_RATE_LIMIT_PER_SECOND", 2_000, { min: 0, max: 1_000_000 }),
   };
+  if (ownStores && raw.databaseUrl === undefined) reader.refuse("DEVMESH_DATABASE_URL", "is required");
   reader.done();
   return raw;
 }
@@ -71,9 +81,8 @@ export function toConfig(raw: RestEnv): RestConfig {
   };
 }
 
-/** The stores that a process of its own opens. @throws AppError `invalid_argument` where no database is named. */
-export function assertStores(config: RestConfig): NonNullable<RestConfig["stores"]> {
-  if (config.stores !== undefined) return config.stores;
-  const message = "DEVMESH_DATABASE_URL is required";
-  throw new AppError("invalid_argument", `environment: ${message}`, { reason: "environment" });
+/** The stores that a process of its own opens; its environment was read with `ownStores`. */
+export function storesOf({ stores }: RestConfig): NonNullable<RestConfig["stores"]> {
+  assert(stores !== undefined, "the environment was read for a caller that brings the stores");
+  return stores;
 }

@@ -2,12 +2,12 @@ import { fallbackFanOut, openRedisFanOut } from "@devmesh/adapters";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
 import { shutdownSignal } from "@devmesh/runtime";
-import { assertStores, type RestConfig, readEnv, toConfig } from "./config.ts";
+import { type RestConfig, readEnv, storesOf, toConfig } from "./config.ts";
 import { runService } from "./service.ts";
 
 /** Opens the distributed drivers and runs the service on them. */
 async function run(config: RestConfig, logger: Logger): Promise<void> {
-  const { databaseUrl, databaseConnections, redisUrl } = assertStores(config);
+  const { databaseUrl, databaseConnections, redisUrl } = storesOf(config);
   const signal = shutdownSignal({ deadlineMs: config.shutdownMs });
   await using database = openPostgres({
     url: databaseUrl.reveal(),
@@ -23,7 +23,7 @@ async function run(config: RestConfig, logger: Logger): Promise<void> {
 
 let logger = createLogger({ level: "info", service: "rest-api" });
 try {
-  const config = toConfig(readEnv(process.env));
+  const config = toConfig(readEnv(process.env, { ownStores: true }));
   logger = createLogger({ level: config.logLevel, service: "rest-api" });
   await run(config, logger);
 } catch (err) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { assertStores, readEnv, readMigrateEnv, toConfig } from "./config.ts";
+import { readEnv, readMigrateEnv, storesOf, toConfig } from "./config.ts";
 
 const pepper = "0123456789abcdef";
 
@@ -11,21 +11,24 @@ describe("the worker's environment", () => {
       tasks: { leaseMs: 30_000, acceptMs: 10_000 },
       stores: undefined,
     });
-    expect(() => assertStores(config)).toThrow("DEVMESH_DATABASE_URL is required");
+    expect(() => storesOf(config)).toThrow("assertion failed");
   });
 
   it("lists all problems at once", () => {
     const env = { DEVMESH_DATABASE_URL: "mysql://x", DEVMESH_WORKER_PORT: "70000", DEVMESH_LEASE_MS: "soon" };
-    expect(() => readEnv(env)).toThrow(
+    expect(() => readEnv(env, { ownStores: true })).toThrow(
       /DEVMESH_DATABASE_URL .*DEVMESH_WORKER_PORT .*DEVMESH_PEPPER .*DEVMESH_LEASE_MS .*DEVMESH_QUEUE_TASKS_URL/,
+    );
+    expect(() => readEnv({ DEVMESH_WORKER_PORT: "70000" }, { ownStores: true })).toThrow(
+      /DEVMESH_WORKER_PORT .*DEVMESH_PEPPER .*DEVMESH_DATABASE_URL is required.*DEVMESH_QUEUE_TASKS_URL/,
     );
   });
 
   it("needs a queue's URL where no endpoint is given", () => {
     const env = { DEVMESH_PEPPER: pepper, DEVMESH_DATABASE_URL: "postgres://localhost/mesh" };
-    expect(() => readEnv(env)).toThrow("DEVMESH_QUEUE_TASKS_URL is required");
-    const { stores } = toConfig(readEnv({ ...env, DEVMESH_AWS_ENDPOINT: "http://127.0.0.1:4566" }));
-    expect(stores?.tasksQueue.endpoint).toBe("http://127.0.0.1:4566");
+    expect(() => readEnv(env, { ownStores: true })).toThrow("DEVMESH_QUEUE_TASKS_URL is required");
+    const raw = readEnv({ ...env, DEVMESH_AWS_ENDPOINT: "http://127.0.0.1:4566" }, { ownStores: true });
+    expect(storesOf(toConfig(raw)).tasksQueue.endpoint).toBe("http://127.0.0.1:4566");
   });
 
   it("migrates with the database's URL alone", () => {

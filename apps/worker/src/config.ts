@@ -1,4 +1,4 @@
-import { AppError } from "@devmesh/models";
+import { assert } from "@devmesh/models";
 import { type LogLevel, logLevels } from "@devmesh/observability";
 import { envReader, required, type Secret } from "@devmesh/runtime";
 
@@ -55,12 +55,18 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 const postgresUrls = { protocols: ["postgres", "postgresql"] };
 
+/** How the environment is read. */
+export interface ReadEnvOptions {
+  /** The process opens database and queue itself, and needs to be told where they are. Default: its caller brings them. */
+  readonly ownStores?: boolean;
+}
+
 /**
  * Reads the environment.
  *
  * @throws AppError `invalid_argument`, reason `environment`, that lists every problem by variable.
  */
-export function readEnv(env: Environment): WorkerEnv {
+export function readEnv(env: Environment, { ownStores = false }: ReadEnvOptions = {}): WorkerEnv {
   const reader = envReader(env);
   const raw: WorkerEnv = {
     databaseUrl: reader.secretUrl("DEVMESH_DATABASE_URL", undefined, postgresUrls),
@@ -79,7 +85,8 @@ export function readEnv(env: Environment): WorkerEnv {
     acceptMs: reader.int("DEVMESH_ACCEPT_MS", 10_000, { min: 100, max: 600_000 }),
     shutdownMs: reader.int("DEVMESH_SHUTDOWN_MS", 25_000, { min: 1_000, max: 600_000 }),
   };
-  if (raw.databaseUrl !== undefined && raw.awsEndpoint === undefined && raw.tasksQueueUrl === undefined) {
+  if (ownStores && raw.databaseUrl === undefined) reader.refuse("DEVMESH_DATABASE_URL", "is required");
+  if (ownStores && raw.awsEndpoint === undefined && raw.tasksQueueUrl === undefined) {
     reader.refuse("DEVMESH_QUEUE_TASKS_URL", "is required where DEVMESH_AWS_ENDPOINT is not given");
   }
   reader.done();
@@ -105,10 +112,10 @@ export function toConfig(raw: WorkerEnv): WorkerConfig {
   };
 }
 
-/** The stores that a process of its own opens. @throws AppError `invalid_argument` where no database is named. */
-export function assertStores(config: WorkerConfig): StoresConfig {
-  if (config.stores !== undefined) return config.stores;
-  throw new AppError("invalid_argument", "environment: DEVMESH_DATABASE_URL is required", { reason: "environment" });
+/** The stores that a process of its own opens; its environment was read with `ownStores`. */
+export function storesOf({ stores }: WorkerConfig): StoresConfig {
+  assert(stores !== undefined, "the environment was read for a caller that brings the stores");
+  return stores;
 }
 
 /** Reads what migrating needs. @throws AppError `invalid_argument` that lists all problems by name. */

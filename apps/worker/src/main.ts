@@ -2,13 +2,13 @@ import { fallbackFanOut, openRedisFanOut } from "@devmesh/adapters";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
 import { shutdownSignal } from "@devmesh/runtime";
-import { assertStores, readEnv, toConfig, type WorkerConfig } from "./config.ts";
+import { readEnv, storesOf, toConfig, type WorkerConfig } from "./config.ts";
 import { openTasksQueue } from "./open-tasks-queue.ts";
 import { runService } from "./service.ts";
 
 /** Opens the distributed drivers and runs the worker on them. */
 async function run(config: WorkerConfig, logger: Logger): Promise<void> {
-  const { databaseUrl, databaseConnections, redisUrl, tasksQueue: queueConfig } = assertStores(config);
+  const { databaseUrl, databaseConnections, redisUrl, tasksQueue: queueConfig } = storesOf(config);
   const signal = shutdownSignal({ deadlineMs: config.shutdownMs });
   await using database = openPostgres({
     url: databaseUrl.reveal(),
@@ -25,7 +25,7 @@ async function run(config: WorkerConfig, logger: Logger): Promise<void> {
 
 let logger = createLogger({ level: "info", service: "worker" });
 try {
-  const config = toConfig(readEnv(process.env));
+  const config = toConfig(readEnv(process.env, { ownStores: true }));
   logger = createLogger({ level: config.logLevel, service: "worker" });
   await run(config, logger);
 } catch (err) {
