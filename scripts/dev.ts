@@ -12,6 +12,7 @@ import {
   type LocalMesh,
   localFile,
   prepareTenant,
+  removeLocalFile,
   startAwsStandIn,
   writeLocalFile,
 } from "../localstack/src/index.ts";
@@ -70,6 +71,7 @@ async function run(ports: ReturnType<typeof readPorts>): Promise<void> {
   await writeLocalFile(home, toLocalMesh(ports, secrets.apiKey));
   console.log(`dev: PostgreSQL at ${databaseUrl}, API at http://127.0.0.1:${ports.rest}, key in ${localFile(home)}`);
   if (!signal.aborted) await once(signal, "abort");
+  await removeLocalFile(home);
   await Promise.all(children.map(stopService));
 }
 

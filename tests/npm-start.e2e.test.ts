@@ -112,6 +112,7 @@ describe("npm start", () => {
     expect(await first.mesh.stop({ signal: "SIGINT" })).toEqual({ code: 0, signal: null });
     expect(performance.now() - stoppedAt).toBeLessThan(10_000);
     expect(await areGone(agents)).toBe(true);
+    await expect(access(join(home, "local.json"))).rejects.toMatchObject({ code: "ENOENT" });
 
     const second = await startReady([]);
     await using _second = second.mesh;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { sleep } from "@devmesh/runtime";
-import type { LocalMesh } from "./local-file.ts";
+import type { EmbeddedMesh } from "./embedded.ts";
 
 const examplesDir = new URL("../../packages/agent-sdk/examples/", import.meta.url);
 const endWithParent = new URL("./end-with-parent.ts", import.meta.url).href;
@@ -12,7 +12,7 @@ const exampleFiles = ["text-summarize.ts", "text-keywords.ts", "code-metrics.ts"
 const leaveMs = 2_000;
 
 /** The demo agents, each a process of its own, as a user's would be. Disposing ends them. */
-export function startDemoAgents(mesh: LocalMesh, print: (line: string) => void): AsyncDisposable {
+export function startDemoAgents(mesh: EmbeddedMesh, print: (line: string) => void): AsyncDisposable {
   const children = exampleFiles.map((file) => startAgent(file, mesh));
   let isStopping = false;
   for (const { stderr } of children) {
@@ -29,11 +29,11 @@ export function startDemoAgents(mesh: LocalMesh, print: (line: string) => void):
   };
 }
 
-function startAgent(file: string, { wsUrl, apiKey }: LocalMesh): ChildProcess {
+function startAgent(file: string, { wsUrl, agentKey }: EmbeddedMesh): ChildProcess {
   const script = fileURLToPath(new URL(file, examplesDir));
   const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning", `--import=${endWithParent}`];
   const child = spawn(process.execPath, [...flags, script], {
-    env: { ...process.env, DEVMESH_WS_URL: wsUrl, DEVMESH_API_KEY: apiKey, DEVMESH_AGENT_NAME: nameOf(file) },
+    env: { ...process.env, DEVMESH_WS_URL: wsUrl, DEVMESH_API_KEY: agentKey, DEVMESH_AGENT_NAME: nameOf(file) },
     stdio: ["pipe", "ignore", "pipe"],
     // In a group of its own: Ctrl-C is this process's affair, which ends its agents before the mesh.
     detached: true,

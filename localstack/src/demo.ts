@@ -1,13 +1,13 @@
 import { toAppError } from "@devmesh/models";
 import { startDemoAgents } from "./demo-agents.ts";
 import { readDemoTasks } from "./demo-tasks.ts";
-import type { LocalMesh } from "./local-file.ts";
+import type { EmbeddedMesh } from "./embedded.ts";
 import { createMeshClient } from "./mesh-client.ts";
 import { formatResult } from "./print-result.ts";
 
 /** Starts the demo agents, has them do some tasks and prints the results. What fails is printed, and ends nothing. */
 export async function runDemo(
-  mesh: LocalMesh,
+  mesh: EmbeddedMesh,
   print: (line: string) => void,
   signal: AbortSignal,
 ): Promise<AsyncDisposable> {

@@ -20,7 +20,12 @@ export interface EmbeddedOptions {
   readonly home: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Runs while the mesh is up. The mesh stops when it returns, which it does once its signal has aborted. */
-  readonly work: (mesh: LocalMesh, signal: AbortSignal) => Promise<void>;
+  readonly work: (mesh: EmbeddedMesh, signal: AbortSignal) => Promise<void>;
+}
+
+/** What runs, and a key of kind `agt` for agents of its own. */
+export interface EmbeddedMesh extends LocalMesh {
+  readonly agentKey: string;
 }
 
 const region = "us-east-1";
@@ -67,7 +72,10 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
           onReady: ({ port }) => onReady(port),
         }),
     },
-    { signal, work: (ports, end) => work(toLocalMesh(config, ports, secrets.apiKey), end) },
+    {
+      signal,
+      work: (ports, end) => work({ ...toLocalMesh(config, ports, secrets.apiKey), agentKey: secrets.agentKey }, end),
+    },
   );
 }
 

@@ -20,20 +20,24 @@ describe("keepSecrets", () => {
   it("makes a key and a pepper once, for the owner's eyes only", async () => {
     const first = await keepSecrets(home);
     expect(parseApiKey(first.apiKey)?.kind).toBe("pat");
+    expect(parseApiKey(first.agentKey)?.kind).toBe("agt");
     expect(first.pepper).toMatch(/^[0-9a-f]{64}$/);
     expect(await keepSecrets(home)).toEqual(first);
     expect((await stat(join(home, "secrets.json"))).mode & 0o777).toBe(0o600);
   });
 
-  it.each(["", "null", "{}", '{"pepper": 1, "apiKey": "x"}'])(
-    "never replaces a file that it can't read: %j",
-    async (text) => {
-      const file = join(home, "secrets.json");
-      await writeFile(file, text);
-      await expect(keepSecrets(home)).rejects.toMatchObject({ code: "failed_precondition" });
-      expect(await readFile(file, "utf8")).toBe(text);
-    },
-  );
+  it.each([
+    "",
+    "null",
+    "{}",
+    '{"pepper": 1, "apiKey": "x"}',
+    '{"pepper": "0123456789abcdef", "apiKey": "x", "agentKey": "y"}',
+  ])("never replaces a file that it can't read: %j", async (text) => {
+    const file = join(home, "secrets.json");
+    await writeFile(file, text);
+    await expect(keepSecrets(home)).rejects.toMatchObject({ code: "failed_precondition" });
+    expect(await readFile(file, "utf8")).toBe(text);
+  });
 });
 
 describe("local.json", () => {

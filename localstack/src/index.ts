@@ -1,4 +1,4 @@
 export { type AwsStandIn, type AwsStandInOptions, startAwsStandIn } from "./aws-stand-in.ts";
-export { type EmbeddedOptions, runEmbedded } from "./embedded.ts";
+export { type EmbeddedMesh, type EmbeddedOptions, runEmbedded } from "./embedded.ts";
 export { keepSecrets, prepareTenant, type Secrets } from "./first-start.ts";
-export { type LocalMesh, localFile, writeLocalFile } from "./local-file.ts";
+export { type LocalMesh, localFile, removeLocalFile, writeLocalFile } from "./local-file.ts";

@@ -3,8 +3,8 @@ import { AppError } from "@devmesh/models";
 import { shutdownSignal } from "@devmesh/runtime";
 import { formatBanner } from "./banner.ts";
 import { runDemo } from "./demo.ts";
-import { runEmbedded } from "./embedded.ts";
-import { type LocalMesh, writeLocalFile } from "./local-file.ts";
+import { type EmbeddedMesh, runEmbedded } from "./embedded.ts";
+import { removeLocalFile, writeLocalFile } from "./local-file.ts";
 import { parseCommand, usage } from "./options.ts";
 
 interface StartOptions {
@@ -44,12 +44,13 @@ async function start({ demo, home: folder }: StartOptions): Promise<number> {
   }
 }
 
-async function stayUp(mesh: LocalMesh, { home, demo }: StartOptions, signal: AbortSignal): Promise<void> {
+async function stayUp(mesh: EmbeddedMesh, { home, demo }: StartOptions, signal: AbortSignal): Promise<void> {
   await writeLocalFile(home, mesh);
   console.log(formatBanner(mesh, home, performance.now()));
   await using _agents = demo ? await runDemo(mesh, console.log, signal) : undefined;
   if (!signal.aborted) await new Promise((stop) => signal.addEventListener("abort", stop, { once: true }));
   console.log("\nStopping …");
+  await removeLocalFile(home);
 }
 
 /** What a person can act on is one line; what is our own bug shows where it happened. */
