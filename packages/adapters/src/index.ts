@@ -15,12 +15,6 @@ export { openRedisFanOut, type RedisFanOutOptions } from "./redis/redis-fan-out.
 export { type Consumer, type ConsumerOptions, startConsumer } from "./sqs/consumer.ts";
 export { type EnsureQueueOptions, ensureQueue, type QueueUrls } from "./sqs/ensure-queue.ts";
 export type { HandlerOutcome } from "./sqs/message-outcome.ts";
-export type { FailedMessage, OutgoingMessage } from "./sqs/split-batches.ts";
+export type { FailedMessage, OutgoingMessage, ReceivedMessage, ReceiveOptions } from "./sqs/queue-message.ts";
 export { createSqsClient, type SqsClientOptions } from "./sqs/sqs-client.ts";
-export {
-  type ReceivedMessage,
-  type ReceiveOptions,
-  type SqsQueue,
-  type SqsQueueOptions,
-  sqsQueue,
-} from "./sqs/sqs-queue.ts";
+export { type SqsQueue, type SqsQueueOptions, sqsQueue } from "./sqs/sqs-queue.ts";

@@ -1,7 +1,7 @@
 import type { Logger } from "@devmesh/observability";
 import { Redis, type RedisOptions } from "ioredis";
 import type { FanOut } from "./fan-out.ts";
-import { createSubscriptions } from "./subscriptions.ts";
+import { createRedisListener } from "./redis-listener.ts";
 
 export interface RedisFanOutOptions {
   /** `redis://` or `rediss://`. */
@@ -16,6 +16,8 @@ const maxReconnectMs = 2_000;
 const connectionOptions = {
   // A hint that waits for Redis to come back is worth nothing.
   enableOfflineQueue: false,
+  // what is published in one turn of the event loop goes in one system call
+  enableAutoPipelining: true,
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
   // Subscriptions are made anew here, from the list of those in force.
@@ -34,14 +36,13 @@ const connectionOptions = {
  */
 export function openRedisFanOut(options: RedisFanOutOptions): FanOut {
   const { url, logger } = options;
-  const subscriptions = createSubscriptions(logger);
   const publisher = new Redis(url, connectionOptions);
   const subscriber = new Redis(url, connectionOptions);
-  let isListening = false;
+  const listener = createRedisListener({ connection: subscriber, onChange: () => noteChange(), logger });
   let wasReady: boolean | undefined;
   let isClosed = false;
 
-  const isReady = (): boolean => !isClosed && isListening && publisher.status === "ready";
+  const isReady = (): boolean => !isClosed && listener.isListening && publisher.status === "ready";
 
   function noteChange(err?: Error): void {
     const isNow = isReady();
@@ -52,40 +53,12 @@ export function openRedisFanOut(options: RedisFanOutOptions): FanOut {
     options.onChange?.(isNow);
   }
 
-  async function listen(): Promise<void> {
-    try {
-      const channels = subscriptions.channels();
-      if (channels.length > 0) await subscriber.subscribe(...channels);
-      isListening = true;
-      noteChange();
-    } catch (err) {
-      // Listening to half of the channels is worse than starting over.
-      logger.warn({ err }, "redis subscriptions failed");
-      if (!isClosed) subscriber.disconnect(true);
-    }
-  }
-
-  async function follow(call: () => Promise<unknown>): Promise<void> {
-    // Without a connection there is nothing to do: `listen` takes what is in force when there is one.
-    if (!isListening) return;
-    await call().catch((err: unknown) => {
-      logger.warn({ err }, "redis subscription failed");
-      if (!isClosed) subscriber.disconnect(true);
-    });
-  }
-
   for (const connection of [publisher, subscriber]) {
     // Without a listener ioredis writes each failed attempt to the console.
     connection.on("error", (err: Error) => noteChange(err));
   }
   publisher.on("ready", () => noteChange());
   publisher.on("close", () => noteChange());
-  subscriber.on("ready", () => void listen());
-  subscriber.on("close", () => {
-    isListening = false;
-    noteChange();
-  });
-  subscriber.on("message", (channel: string, message: string) => subscriptions.deliver(channel, message));
 
   return {
     publish: async (channel, message) => {
@@ -97,18 +70,13 @@ export function openRedisFanOut(options: RedisFanOutOptions): FanOut {
         return false; // lost on the way: the answer says so, and the connection's own event is logged
       }
     },
-    subscribe: async (channel, handler) => {
-      const own = (message: string): void => handler(message);
-      if (subscriptions.add(channel, own)) await follow(() => subscriber.subscribe(channel));
-      return async () => {
-        if (subscriptions.remove(channel, own)) await follow(() => subscriber.unsubscribe(channel));
-      };
-    },
+    subscribe: listener.subscribe,
     get isReady() {
       return isReady();
     },
     [Symbol.asyncDispose]: () => {
       isClosed = true;
+      listener.close();
       publisher.disconnect();
       subscriber.disconnect();
       return Promise.resolve();

@@ -1,4 +1,5 @@
 import type { Logger } from "@devmesh/observability";
+import { maxBatchEntries } from "./split-batches.ts";
 import type { SqsQueue } from "./sqs-queue.ts";
 
 export interface DeleteBatcher {
@@ -10,8 +11,6 @@ interface Waiting {
   readonly handle: string;
   readonly resolve: () => void;
 }
-
-const maxEntries = 10;
 
 /**
  * Deletes messages ten at a time: while one call is under way the next batch gathers, so that batches fill exactly when
@@ -35,7 +34,7 @@ export function createDeleteBatcher(queue: Pick<SqsQueue, "deleteBatch">, logger
   async function run(): Promise<void> {
     if (isRunning) return;
     isRunning = true;
-    while (waiting.length > 0) await deletePart(waiting.splice(0, maxEntries));
+    while (waiting.length > 0) await deletePart(waiting.splice(0, maxBatchEntries));
     isRunning = false;
   }
 

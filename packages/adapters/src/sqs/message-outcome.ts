@@ -1,5 +1,5 @@
 import { type AppError, type ErrorCode, toAppError } from "@devmesh/models";
-import type { ReceivedMessage } from "./sqs-queue.ts";
+import type { ReceivedMessage } from "./queue-message.ts";
 
 /** What a handler wants done with its message. */
 export type HandlerOutcome = "done" | "deadLetter" | { readonly retryAfterMs: number };

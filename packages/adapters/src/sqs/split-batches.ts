@@ -1,20 +1,8 @@
 import { AppError } from "@devmesh/models";
+import type { FailedMessage, OutgoingMessage } from "./queue-message.ts";
 
-export interface OutgoingMessage {
-  /** The sender's own, by which failures are reported; on FIFO queues also what duplicates are known by. */
-  readonly id: string;
-  readonly body: string;
-  /** FIFO queues only: order holds within a group. */
-  readonly groupId?: string;
-}
-
-export interface FailedMessage {
-  readonly id: string;
-  readonly error: AppError;
-}
-
-/** `SendMessageBatch` takes ten entries. */
-const maxEntries = 10;
+/** Every batch operation of SQS takes ten entries. */
+export const maxBatchEntries = 10;
 /** The classic limit of a message and of a batch, 256 KiB. */
 const maxBytes = 262_144;
 
@@ -33,7 +21,7 @@ export function splitBatches(messages: readonly OutgoingMessage[]): SplitMessage
     const bytes = Buffer.byteLength(message.body);
     const last = batches.at(-1);
     if (bytes > maxBytes) tooLarge.push({ id: message.id, error: tooLargeError(bytes) });
-    else if (last !== undefined && last.length < maxEntries && bytes <= room) {
+    else if (last !== undefined && last.length < maxBatchEntries && bytes <= room) {
       last.push(message);
       room -= bytes;
     } else {
