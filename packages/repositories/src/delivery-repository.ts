@@ -1,5 +1,5 @@
 import type { AgentId, AssignmentId, Task, TaskId, TenantId } from "@devmesh/models";
-import type { Database, Queryable } from "./database/database.ts";
+import type { Database, QueryResult } from "./database/database.ts";
 import { type Sql, sql, unnest } from "./database/sql.ts";
 import { type TaskRef, taskRows } from "./ledger/refs.ts";
 import { heavyTaskColumns, taskColumns, taskJoins, toAssignedTask, type WholeTaskRow } from "./task-columns.ts";
@@ -38,13 +38,13 @@ export interface DeliveryRepository {
 
 export function deliveryRepository(database: Database): DeliveryRepository {
   return {
-    findFrames: (agents, limit) => {
+    findFrames: async (agents, limit) => {
       const tenants = [...new Set(agents.map(({ tenantId }) => tenantId))];
-      return database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, async (tx) => {
-        const { rows } = await tx.query<FrameRow>(findFrames(agents, limit));
-        const outputs = await findDependencies(tx, rows);
-        return rows.map((row) => toFrame(row, outputs));
-      });
+      const scope = { role: "devmesh_app", tenants, plans: "by_index" } as const;
+      const { rows } = await database.queryAs<FrameRow>(scope, findFrames(agents, limit));
+      // results of completed tasks do not change: a second look sees what the first would have
+      const outputs = await findDependencies((statement) => database.queryAs(scope, statement), rows);
+      return rows.map((row) => toFrame(row, outputs));
     },
   };
 }
@@ -130,12 +130,15 @@ interface DependencyRow {
 
 type Dependencies = ReadonlyMap<TaskId, readonly DependencyRow[]>;
 
-async function findDependencies(tx: Queryable, frames: readonly FrameRow[]): Promise<Dependencies> {
+async function findDependencies(
+  query: (statement: Sql) => Promise<QueryResult<DependencyRow>>,
+  frames: readonly FrameRow[],
+): Promise<Dependencies> {
   const refs = frames.flatMap((frame): readonly TaskRef[] =>
     frame.mailType === null && frame.dependsOn.length > 0 ? [{ tenantId: frame.forTenantId, taskId: frame.id }] : [],
   );
   if (refs.length === 0) return new Map();
-  const { rows } = await tx.query<DependencyRow>(sql`
+  const { rows } = await query(sql`
     select d.task_id as "taskId", d.depends_on_id as id, b.ref, r.output
     from ${taskRows(refs)} as asked (tenant_id, task_id)
     join task_dependency d on d.tenant_id = asked.tenant_id and d.task_id = asked.task_id

@@ -45,7 +45,7 @@ interface KeyRow extends Omit<KeyRecord, "agentName" | "expiresAt" | "revokedAt"
 
 export function keyRepository(database: Database): KeyRepository {
   const query = <Row>(statement: Sql): Promise<QueryResult<Row>> =>
-    database.transaction({ role: "devmesh_engine", plans: "by_index" }, (tx) => tx.query<Row>(statement));
+    database.queryAs<Row>({ role: "devmesh_engine", plans: "by_index" }, statement);
   return {
     findByHash: async (hash) => {
       const { rows } = await query<KeyRow>(sql`

@@ -13,12 +13,13 @@ export interface QueuedLane {
 /** Tells the lanes of those of these tasks that are queued; the others, and unknown ones, are left out. */
 export async function findQueuedLanes(database: Database, refs: readonly TaskRef[]): Promise<readonly QueuedLane[]> {
   const tenants = [...new Set(refs.map(({ tenantId }) => tenantId))];
-  const { rows } = await database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, (tx) =>
-    tx.query<QueuedLane>(sql`
+  const { rows } = await database.queryAs<QueuedLane>(
+    { role: "devmesh_app", tenants, plans: "by_index" },
+    sql`
       select t.tenant_id as "tenantId", t.id as "taskId", t.lane_id as "laneId"
       from ${taskRows(refs)} as asked (tenant_id, task_id)
       join task t on t.tenant_id = asked.tenant_id and t.id = asked.task_id
-      where t.queue_rank is not null`),
+      where t.queue_rank is not null`,
   );
   return rows;
 }

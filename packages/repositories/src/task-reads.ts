@@ -44,10 +44,10 @@ export interface TaskReads {
 
 export function taskReads(database: Database): TaskReads {
   const query = <Row>(tenants: readonly TenantId[], statement: Sql): Promise<QueryResult<Row>> =>
-    database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, (tx) => tx.query<Row>(statement));
+    database.queryAs<Row>({ role: "devmesh_app", tenants, plans: "by_index" }, statement);
   // a label is found by a GIN index, which a bitmap alone can read
   const queryAny = <Row>(tenantId: TenantId, statement: Sql): Promise<QueryResult<Row>> =>
-    database.transaction({ role: "devmesh_app", tenants: [tenantId] }, (tx) => tx.query<Row>(statement));
+    database.queryAs<Row>({ role: "devmesh_app", tenants: [tenantId] }, statement);
   return {
     get: async (tenantId, taskIds, detail) => {
       const tasks =

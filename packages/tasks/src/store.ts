@@ -81,8 +81,6 @@ export interface LedgerTx {
   /** Tasks of which an agent holds an open assignment. */
   findHeld(slot: AgentSlotRef, limit: number): Promise<readonly TaskRef[]>;
 
-  /** Agents with a free slot, once for each lane of the scope that they fit. */
-  findCandidates(scope: AssignmentScope, limit: number): Promise<readonly Candidate[]>;
   /** Locks the heads of lanes, `perLane` of each, skipping those that are locked: best first over all. */
   lockHeads(lanes: AssignmentScope["lanes"], perLane: number, limit: number): Promise<readonly QueuedTask[]>;
   /** How many agents each lane passes over, by reason: those that do not fit, and those that fit but have no free slot. */
@@ -105,6 +103,11 @@ export interface DueWork {
 export interface LedgerStore {
   /** Runs `work` in one transaction over the rows of these tenants. */
   transaction<T>(tenants: readonly TenantId[], work: (tx: LedgerTx) => Promise<T>): Promise<T>;
+  /**
+   * Agents with a free slot, once for each lane with a waiting task that they fit: those of the scope's lanes, and the
+   * scope's agents for all of their lanes. As of now: nothing is locked.
+   */
+  findCandidates(scope: AssignmentScope, limit: number): Promise<readonly Candidate[]>;
   /** Over all tenants; at most `limit` of each kind. */
   findDue(limit: number): Promise<DueWork>;
   /** JSON schemas of the outputs of tasks, as parsed JSON. */

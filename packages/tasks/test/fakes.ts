@@ -119,7 +119,6 @@ export function fakeTx(methods: Partial<LedgerTx>): LedgerTx {
     hasOpenDependencies: unexpected("hasOpenDependencies"),
     findOpenChildren: unexpected("findOpenChildren"),
     findHeld: unexpected("findHeld"),
-    findCandidates: unexpected("findCandidates"),
     lockHeads: unexpected("lockHeads"),
     countPassedOver: unexpected("countPassedOver"),
     take: unexpected("take"),
@@ -127,10 +126,17 @@ export function fakeTx(methods: Partial<LedgerTx>): LedgerTx {
   };
 }
 
-/** A store that has nothing but transactions, all on one fake. */
-export function fakeStore(methods: Partial<LedgerTx>): LedgerStore {
+/** What a test writes of a store and of its transactions. */
+export type FakeMethods = Partial<LedgerTx & Pick<LedgerStore, "findCandidates">>;
+
+/** A store that has nothing but transactions, all on one fake, and what candidates it is given. */
+export function fakeStore({
+  findCandidates = () => Promise.reject(new Error("findCandidates was not expected")),
+  ...methods
+}: FakeMethods): LedgerStore {
   const tx = fakeTx(methods);
   return {
+    findCandidates,
     transaction: async (_, work) => work(tx),
     findDue: () => Promise.reject(new Error("findDue was not expected")),
     findOutputSchemas: () => Promise.reject(new Error("findOutputSchemas was not expected")),

@@ -56,6 +56,9 @@ export interface Database extends Queryable, AsyncDisposable {
    */
   transaction<T>(scope: TransactionScope, work: (tx: Transaction) => Promise<T>): Promise<T>;
 
+  /** One statement in a transaction of its own, in one round trip. Fails as `query` and `transaction` do. */
+  queryAs<Row>(scope: TransactionScope, statement: Sql): Promise<QueryResult<Row>>;
+
   /** Runs `work` on a connection of its own, as the owner. On PGlite nothing else runs meanwhile. */
   ownerSession<T>(work: (session: OwnerSession) => Promise<T>): Promise<T>;
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type pg from "pg";
 import type { QueryResult } from "./database.ts";
 import { toDatabaseError } from "./database-errors.ts";
+import { sendTogether } from "./send-together.ts";
 import type { Sql } from "./sql.ts";
 
 /** More texts than a program has; past it a statement is still right, but planned anew each time. Judgement. */
@@ -30,6 +31,7 @@ export async function runStatement<Row>(
   const { text, values } = statement;
   try {
     const name = names(text);
+    sendTogether(client);
     const result = await client.query({ text, values: [...values], ...(name !== undefined && { name }) });
     return { rows: result.rows, rowCount: result.rowCount ?? 0 };
   } catch (error) {

@@ -1,8 +1,10 @@
 import { AppError, assert, isUuid } from "@devmesh/models";
 import type pg from "pg";
-import type { OwnerSession, Transaction, TransactionScope } from "./database.ts";
+import type { OwnerSession, QueryResult, Transaction, TransactionScope } from "./database.ts";
 import { toDatabaseError } from "./database-errors.ts";
 import { runStatement, type StatementNames } from "./run-statement.ts";
+import { sendTogether } from "./send-together.ts";
+import type { Sql } from "./sql.ts";
 
 /**
  * Runs `work` between begin and commit on a connection that nobody else uses meanwhile. A statement that is sent after
@@ -34,6 +36,24 @@ export async function runTransaction<T>(
     await client.query("rollback").catch(() => undefined);
     throw error;
   }
+}
+
+/**
+ * Runs one statement in a transaction of its own, all of it sent at once: one round trip. When the statement fails,
+ * so does the commit behind it, and nothing was done.
+ */
+export async function runAlone<Row>(
+  session: { readonly client: pg.ClientBase; readonly names: StatementNames },
+  scope: TransactionScope,
+  statement: Sql,
+): Promise<QueryResult<Row>> {
+  const { client, names } = session;
+  const steps = [begin(client, scope), runStatement<Row>(client, names, statement), commit(client)] as const;
+  const [begun, result, committed] = await Promise.allSettled(steps);
+  const failed = [begun, result, committed].find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
+  assert(result.status === "fulfilled", "a statement that did not fail has a result");
+  return result.value;
 }
 
 /** An owner's session on a connection that nobody else uses meanwhile. */
@@ -70,6 +90,7 @@ async function begin(client: pg.ClientBase, scope: TransactionScope): Promise<Da
   const plans = scope.plans === "by_index" ? plansByIndex : "";
   const script = `begin; select set_config('role', '${scope.role}', true), set_config('devmesh.tenants', '${tenants.join(",")}', true), ${plans}now()::timestamptz(3) as now`;
   try {
+    sendTogether(client);
     // A script of several statements gives several results, which the types of pg don't know.
     const results: unknown = await client.query(script);
     return readNow(results);
@@ -88,6 +109,7 @@ function readNow(results: unknown): Date {
 }
 
 async function commit(client: pg.ClientBase): Promise<void> {
+  sendTogether(client);
   const { command } = await client.query("commit").catch(throwCommitError);
   assert(command === "COMMIT", "a statement of the transaction failed, and its error was not passed on");
 }

@@ -1,5 +1,5 @@
 import type { AssignmentScope, Candidate, PassedOver, QueuedTask } from "@devmesh/models";
-import type { Queryable } from "../database/database.ts";
+import type { Database, Queryable } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import { laneRows, slotRows } from "./refs.ts";
 
@@ -8,11 +8,14 @@ import { laneRows, slotRows } from "./refs.ts";
  * scope's agents for all of their lanes. Locks nothing.
  */
 export async function findCandidates(
-  tx: Queryable,
+  database: Database,
   scope: AssignmentScope,
   limit: number,
 ): Promise<readonly Candidate[]> {
-  const { rows } = await tx.query<CandidateRow>(sql`
+  const tenants = [...new Set([...scope.lanes, ...scope.agents].map(({ tenantId }) => tenantId))];
+  const { rows } = await database.queryAs<CandidateRow>(
+    { role: "devmesh_app", tenants, plans: "by_index" },
+    sql`
     select la.tenant_id as "tenantId", la.lane_id as "laneId", la.agent_id as "agentId", a.name as "agentName",
       la.level_gap as "levelGap", la.cost_micro_usd as "costMicroUsd", s.in_flight as "inFlight",
       s.max_concurrency as "maxConcurrency", s.last_assigned_at as "lastAssignedAt"
@@ -29,7 +32,8 @@ export async function findCandidates(
     join agent a on a.id = la.agent_id
     cross join lateral (${firstInLane(sql`la.lane_id`)}) waiting
     where s.connection_id is not null and s.offerable and not s.slow and s.in_flight < s.max_concurrency
-    limit ${limit}`);
+    limit ${limit}`,
+  );
   return rows.map((row) => ({
     ...row,
     costMicroUsd: row.costMicroUsd ?? undefined,

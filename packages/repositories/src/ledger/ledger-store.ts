@@ -58,7 +58,6 @@ export interface LedgerTransaction {
   hasOpenDependencies(ref: TaskRef): Promise<boolean>;
   findOpenChildren(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   findHeld(slot: SlotRef, limit: number): Promise<readonly TaskRef[]>;
-  findCandidates(scope: AssignmentScope, limit: number): Promise<readonly Candidate[]>;
   lockHeads(lanes: AssignmentScope["lanes"], perLane: number, limit: number): Promise<readonly QueuedTask[]>;
   countPassedOver(lanes: AssignmentScope["lanes"]): Promise<readonly PassedOver[]>;
   take(
@@ -70,6 +69,7 @@ export interface LedgerTransaction {
 /** The ledger in Postgres, as the task engine needs it. */
 export interface Ledger {
   transaction<T>(tenants: readonly TenantId[], work: (tx: LedgerTransaction) => Promise<T>): Promise<T>;
+  findCandidates(scope: AssignmentScope, limit: number): Promise<readonly Candidate[]>;
   findDue(limit: number): Promise<DueRows>;
   findOutputSchemas(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, unknown>>;
 }
@@ -78,6 +78,7 @@ export function ledgerStore(database: Database, newId: NewId): Ledger {
   return {
     transaction: (tenants, work) =>
       database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, (tx) => work(bind(tx, newId))),
+    findCandidates: (scope, limit) => findCandidates(database, scope, limit),
     findDue: (limit) => database.transaction({ role: "devmesh_engine", plans: "by_index" }, (tx) => findDue(tx, limit)),
     findOutputSchemas: (refs) => findOutputSchemas(database, refs),
   };
@@ -100,7 +101,6 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
     hasOpenDependencies: (ref) => hasOpenDependencies(tx, ref),
     findOpenChildren: (refs) => findOpenChildren(tx, refs),
     findHeld: (slot, limit) => findHeld(tx, slot, limit),
-    findCandidates: (scope, limit) => findCandidates(tx, scope, limit),
     lockHeads: (lanes, perLane, limit) => lockHeads(tx, lanes, { perLane, limit }),
     countPassedOver: (lanes) => countPassedOver(tx, lanes),
     take: (picks, windows) => takeSlots(tx, picks, windows),
@@ -109,11 +109,12 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
 
 async function findOutputSchemas(database: Database, refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, unknown>> {
   const tenants = [...new Set(refs.map(({ tenantId }) => tenantId))];
-  const { rows } = await database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, (tx) =>
-    tx.query<{ taskId: TaskId; outputSchema: unknown }>(sql`
+  const { rows } = await database.queryAs<{ taskId: TaskId; outputSchema: unknown }>(
+    { role: "devmesh_app", tenants, plans: "by_index" },
+    sql`
       select b.task_id as "taskId", b.output_schema as "outputSchema"
       from ${taskRows(refs)} as asked (tenant_id, task_id)
-      join task_body b on b.tenant_id = asked.tenant_id and b.task_id = asked.task_id`),
+      join task_body b on b.tenant_id = asked.tenant_id and b.task_id = asked.task_id`,
   );
   return new Map(rows.map(({ taskId, outputSchema }) => [taskId, outputSchema]));
 }

@@ -26,11 +26,11 @@ const nothing: Assigned = { taken: [], again: { lanes: [], agents: [] } };
  * lanes that the agents of the scope fit, to the agents that their strategies choose. Lanes without a free agent are
  * left alone, unlocked.
  */
-export function assign(store: LedgerStore, scope: AssignmentScope, options: AssignOptions): Promise<Assigned> {
-  const tenants = [...new Set([...scope.lanes, ...scope.agents].map(({ tenantId }) => tenantId))];
+export async function assign(store: LedgerStore, scope: AssignmentScope, options: AssignOptions): Promise<Assigned> {
+  const candidates = await store.findCandidates(scope, maxCandidates);
+  if (candidates.length === 0) return nothing;
+  const tenants = [...new Set(candidates.map(({ tenantId }) => tenantId))];
   return store.transaction(tenants, async (tx) => {
-    const candidates = await tx.findCandidates(scope, maxCandidates);
-    if (candidates.length === 0) return nothing;
     const lanes = lanesOf(candidates);
     const limit = Math.min(countFree(candidates), maxTasks);
     const [tasks, passedOver] = await Promise.all([tx.lockHeads(lanes, limit, limit), tx.countPassedOver(lanes)]);

@@ -1,7 +1,15 @@
 import type { AssignmentScope, Candidate, QueuedTask, TakenSlot } from "@devmesh/models";
 import { describe, expect, test } from "vitest";
-import { agentIdOf, assignmentIdOf, fakeStore, laneIdOf, now, taskIdOf, tenantId } from "../../test/fakes.ts";
-import type { LedgerTx } from "../store.ts";
+import {
+  agentIdOf,
+  assignmentIdOf,
+  type FakeMethods,
+  fakeStore,
+  laneIdOf,
+  now,
+  taskIdOf,
+  tenantId,
+} from "../../test/fakes.ts";
 import { createAssigner } from "./assigner.ts";
 
 const lane = (number: number) => ({ tenantId, laneId: laneIdOf(number) });
@@ -11,7 +19,7 @@ const scope = (lanes: number[], agents: number[] = []): AssignmentScope => ({
   agents: agents.map(agent),
 });
 
-function open(methods: Partial<LedgerTx>) {
+function open(methods: FakeMethods) {
   const taken: TakenSlot[] = [];
   const errors: unknown[] = [];
   let made = 0;
@@ -45,7 +53,7 @@ function mesh({ tasks, slots, loses = 0 }: { tasks: number; slots: number; loses
     strategy: "round_robin",
     rank: number,
   });
-  const methods: Partial<LedgerTx> = {
+  const methods: FakeMethods = {
     findCandidates: async () => {
       state.rounds++;
       return state.slots > 0 ? [candidate()] : [];

@@ -5,7 +5,7 @@ import { toDatabaseError } from "../database-errors.ts";
 import { assertNotification } from "../notification.ts";
 import { resultTypes } from "../result-types.ts";
 import { createStatementNames, runStatement } from "../run-statement.ts";
-import { createOwnerSession, runTransaction } from "../run-transaction.ts";
+import { createOwnerSession, runAlone, runTransaction } from "../run-transaction.ts";
 import { sql } from "../sql.ts";
 import { createTransactionGuard } from "../transaction-guard.ts";
 import { PgliteStream } from "./pglite-stream.ts";
@@ -65,6 +65,10 @@ function createPgliteDatabase(client: pg.Client, thread: PgliteThread): Database
     transaction: async (scope, work) => {
       guard.assertOutside();
       return turns.take(() => guard.run(() => runTransaction({ client, names }, scope, work)));
+    },
+    queryAs: async (scope, statement) => {
+      guard.assertOutside();
+      return turns.take(() => runAlone({ client, names }, scope, statement));
     },
     ownerSession: async (work) => {
       guard.assertOutside();

@@ -4,7 +4,7 @@ import { breaksConnection, toDatabaseError } from "../database-errors.ts";
 import { assertNotification } from "../notification.ts";
 import { resultTypes } from "../result-types.ts";
 import { createStatementNames, runStatement } from "../run-statement.ts";
-import { createOwnerSession, runTransaction } from "../run-transaction.ts";
+import { createOwnerSession, runAlone, runTransaction } from "../run-transaction.ts";
 import { sql } from "../sql.ts";
 import { createTransactionGuard } from "../transaction-guard.ts";
 import { createPostgresListener } from "./postgres-listener.ts";
@@ -57,6 +57,10 @@ export function openPostgres(options: PostgresOptions): Database {
     transaction: async (scope, work) => {
       guard.assertOutside();
       return withClient(pool, (client) => guard.run(() => runTransaction({ client, names }, scope, work)));
+    },
+    queryAs: async (scope, statement) => {
+      guard.assertOutside();
+      return withClient(pool, (client) => runAlone({ client, names }, scope, statement));
     },
     ownerSession: async (work) => {
       guard.assertOutside();
