@@ -16,6 +16,7 @@ import { ProgressBuffer } from "./progress-buffer.ts";
  */
 export type AssignmentPhase = "offered" | "accepting" | "running" | "ending" | "over";
 
+/** Mutable: `Assignments` alone moves it from phase to phase. */
 export interface Assignment {
   readonly id: string;
   readonly fence: number;
@@ -34,6 +35,7 @@ export interface Assignment {
   requestId: string | undefined;
 }
 
+/** Takes an offer as it arrived at `nowMs`, monotonic: its accept window runs from then. */
 export function createAssignment(offer: PayloadOf<"TASK_ASSIGN">, nowMs: number): Assignment {
   return {
     id: offer.assignmentId,
@@ -51,12 +53,23 @@ export function createAssignment(offer: PayloadOf<"TASK_ASSIGN">, nowMs: number)
   };
 }
 
+/** The mesh keeps it for this agent across a reconnect. */
+export function isHeld({ phase }: Assignment): boolean {
+  return phase === "running" || phase === "ending";
+}
+
 /** The assignment is not this agent's any more. */
 export function isStale(error: unknown): error is AppError {
   if (!(error instanceof AppError)) return false;
   return error.code === "conflict" || error.code === "not_found" || error.code === "failed_precondition";
 }
 
+/** The error that stale writes are answered with, for what is known to be stale without asking. */
 export function staleAssignment(message: string): AppError {
   return new AppError("conflict", message, { reason: "stale_assignment" });
+}
+
+/** Why an assignment is given up after `error`: what is no AppError is our own fault. */
+export function toDropReason(error: unknown): AppError {
+  return error instanceof AppError ? error : new AppError("internal", "the assignment failed", { cause: error });
 }

@@ -1,13 +1,14 @@
-import { AppError, type Task } from "@devmesh/models";
+import { AppError } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
 import type { AgentEvent } from "./agent-event.ts";
-import { type Assignment, createAssignment, isStale, staleAssignment } from "./assignment.ts";
+import { type Assignment, createAssignment, isHeld, isStale, staleAssignment, toDropReason } from "./assignment.ts";
 import type { Clock } from "./clock.ts";
-import type { TaskContext, TaskHandler, TaskHandlers } from "./handler.ts";
+import { findHandler, type TaskContext, type TaskHandler, type TaskHandlers } from "./handler.ts";
 import { hasCertainlyEnded, noteRenewalLost, noteRenewed, startLease } from "./lease-watchdog.ts";
 import type { ProgressSender } from "./progress-sender.ts";
 import type { ReceivedSeqs } from "./received-seqs.ts";
-import type { ReplyTo, RequestBody, Requests } from "./requests.ts";
+import type { ReplyTo, RequestBody } from "./request.ts";
+import type { Requests } from "./requests.ts";
 import { type AttemptEnd, isRefusedOutput, runHandler, toRefusedOutput } from "./run-handler.ts";
 
 type RecordName = "TASK_ACCEPT" | "TASK_REJECT" | "TASK_COMPLETE" | "TASK_FAIL";
@@ -65,15 +66,13 @@ export class Assignments {
 
   /** TASK_CANCEL. */
   cancel({ assignmentId, seq, reason }: PayloadOf<"TASK_CANCEL">): void {
-    const assignment = this.#byId.get(assignmentId);
-    if (assignment !== undefined) this.#drop(assignment, new AppError("cancelled", `cancelled: ${reason}`, { reason }));
+    this.#dropById(assignmentId, new AppError("cancelled", `cancelled: ${reason}`, { reason }));
     this.#options.seqs.process(seq);
   }
 
   /** ERROR without `re`, to a TASK_PROGRESS without `id`: `details` names the assignment. */
   refuseProgress(assignmentId: string, error: AppError): void {
-    const assignment = this.#byId.get(assignmentId);
-    if (assignment !== undefined && isStale(error)) this.#drop(assignment, error);
+    if (isStale(error)) this.#dropById(assignmentId, error);
   }
 
   /** What HELLO says that the agent still works on. */
@@ -83,16 +82,9 @@ export class Assignments {
 
   /** What WELCOME said of {@link holding}. What it does not mention is kept. */
   resume({ recorded, drop }: Pick<PayloadOf<"WELCOME">, "recorded" | "drop">): void {
-    for (const id of recorded) {
-      const assignment = this.#byId.get(id);
-      if (assignment !== undefined)
-        this.#drop(assignment, new AppError("conflict", "its end is recorded already", { reason: "recorded" }));
-    }
-    for (const id of drop) {
-      const assignment = this.#byId.get(id);
-      if (assignment !== undefined)
-        this.#drop(assignment, staleAssignment("the assignment was lost while disconnected"));
-    }
+    const isRecorded = new AppError("conflict", "its end is recorded already", { reason: "recorded" });
+    for (const id of recorded) this.#dropById(id, isRecorded);
+    for (const id of drop) this.#dropById(id, staleAssignment("the assignment was lost while disconnected"));
     const nowMs = this.#options.clock.nowMs();
     for (const { phase, lease } of this.#byId.values()) {
       if (phase === "running" && lease !== undefined) noteRenewalLost(lease, nowMs);
@@ -239,6 +231,11 @@ export class Assignments {
     this.#options.report({ type: "recorded", ...recorded });
   }
 
+  #dropById(id: string, reason: AppError): void {
+    const assignment = this.#byId.get(id);
+    if (assignment !== undefined) this.#drop(assignment, reason);
+  }
+
   /** The assignment ends without more being sent. Safe to call again. */
   #drop(assignment: Assignment, reason: AppError): void {
     if (assignment.phase === "over") return;
@@ -300,19 +297,4 @@ export class Assignments {
     const grantedMs = Math.min(leaseMs, 3_600_000);
     if (assignment.lease !== undefined) noteRenewed(assignment.lease, this.#options.clock.nowMs(), grantedMs);
   }
-}
-
-function isHeld({ phase }: Assignment): boolean {
-  return phase === "running" || phase === "ending";
-}
-
-/** By the task's type, else by the first capability it requires that has a handler. */
-function findHandler(handlers: ReadonlyMap<string, TaskHandler>, task: Task): TaskHandler | undefined {
-  const names = [task.type, ...(task.requirements?.capabilities ?? [])];
-  const name = names.find((candidate) => handlers.has(candidate));
-  return name === undefined ? undefined : handlers.get(name);
-}
-
-function toDropReason(error: unknown): AppError {
-  return error instanceof AppError ? error : new AppError("internal", "the assignment failed", { cause: error });
 }

@@ -15,7 +15,7 @@ import { type Heartbeat, startHeartbeat } from "./heartbeat.ts";
 import { openSocket } from "./open-socket.ts";
 import { Outbox } from "./outbox.ts";
 import type { Ending } from "./reconnect.ts";
-import { toReceivedError } from "./requests.ts";
+import { toReceivedError } from "./request.ts";
 
 /** How long the other side may take to answer a close before the socket is cut. */
 const closeMs = 1_000;

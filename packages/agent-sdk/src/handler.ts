@@ -86,3 +86,10 @@ export class TaskFailure extends Error {
     this.usage = options.usage;
   }
 }
+
+/** The handler of the task's type, else of the first capability it requires that has one. */
+export function findHandler(handlers: ReadonlyMap<string, TaskHandler>, task: Task): TaskHandler | undefined {
+  const names = [task.type, ...(task.requirements?.capabilities ?? [])];
+  const name = names.find((candidate) => handlers.has(candidate));
+  return name === undefined ? undefined : handlers.get(name);
+}

@@ -15,7 +15,8 @@ import type { Outbox } from "./outbox.ts";
 import type { ProgressSender } from "./progress-sender.ts";
 import type { ReceivedSeqs } from "./received-seqs.ts";
 import { askedDelayMs, type Ending, findFinalError, reconnectDelayMs } from "./reconnect.ts";
-import { type ReplyTo, type Requests, toReceivedError } from "./requests.ts";
+import { type ReplyTo, toReceivedError } from "./request.ts";
+import type { Requests } from "./requests.ts";
 
 /** What HELLO tells of the client. */
 const sdkName = "devmesh-typescript/1";

@@ -12,7 +12,8 @@ import {
   noteUnconfirmedProgress,
 } from "./lease-watchdog.ts";
 import type { Outbox } from "./outbox.ts";
-import { connectionLost, type Requests } from "./requests.ts";
+import { connectionLost } from "./request.ts";
+import type { Requests } from "./requests.ts";
 
 export interface ProgressSenderOptions {
   readonly clock: Clock;

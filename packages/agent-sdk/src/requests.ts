@@ -1,66 +1,21 @@
 import { AppError } from "@devmesh/models";
-import {
-  encodeMessage,
-  type Frame,
-  MAX_MESSAGE_BYTES,
-  type Message,
-  type PayloadInput,
-  type PayloadOf,
-} from "@devmesh/protocol";
+import type { Message } from "@devmesh/protocol";
 import type { Clock } from "./clock.ts";
 import type { Outbox } from "./outbox.ts";
 import { isTransient, reconnectDelayMs } from "./reconnect.ts";
-
-/** Which message answers which request. */
-interface ReplyNames {
-  readonly HELLO: "WELCOME";
-  readonly AGENT_REGISTER: "AGENT_REGISTERED";
-  readonly AGENT_UPDATE: "AGENT_REGISTERED";
-  readonly AGENT_DISCOVER: "AGENT_LIST";
-  readonly AGENT_DEREGISTER: "GOODBYE";
-  readonly TASK_ACCEPT: "TASK_RECORDED";
-  readonly TASK_REJECT: "TASK_RECORDED";
-  readonly TASK_PROGRESS: "TASK_RECORDED";
-  readonly TASK_COMPLETE: "TASK_RECORDED";
-  readonly TASK_FAIL: "TASK_RECORDED";
-  readonly TASK_EXTEND: "TASK_RECORDED";
-  readonly TASK_SUBMIT: "TASK_STATUS";
-  readonly TASK_GET: "TASK_STATUS";
-}
-
-export type RequestName = keyof ReplyNames;
-export type ReplyTo<Name extends RequestName> = PayloadOf<ReplyNames[Name]>;
-export type RequestBody<Name extends RequestName> = Omit<PayloadInput<Name>, "id">;
-
-/**
- * - `call`: the user's. Waits its turn, is sent again after a reconnect, and fails with `deadline_exceeded` in the end.
- * - `record`: of an assignment. Goes first, is sent again after a reconnect and on transient errors until it is answered
- *   for good; the caller bounds how many there are.
- * - `once`: goes first and fails with the connection.
- */
-export type RequestKind = "call" | "record" | "once";
-
-/** `reason` of the error with which a `once` request ends when its connection drops. */
-export const connectionLost = "connection_lost";
+import {
+  encodeRequest,
+  lostConnection,
+  type PendingRequest,
+  type ReplyTo,
+  type RequestBody,
+  type RequestKind,
+  type RequestName,
+  toReceivedError,
+} from "./request.ts";
 
 const maxWaitingCalls = 10_000;
 const maxWaitingCallBytes = 64 * 1_048_576;
-/** Room that the envelope of a BATCH may take. */
-const maxFrameBytes = MAX_MESSAGE_BYTES - 64;
-
-interface Entry {
-  readonly id: string;
-  readonly name: RequestName;
-  readonly kind: RequestKind;
-  readonly frame: Frame;
-  readonly deadlineMs: number | undefined;
-  readonly resolve: (reply: Message) => void;
-  readonly reject: (error: AppError) => void;
-  /** Its caller has an answer; it is kept while the server still owes one, since it counts as in flight. */
-  isSettled: boolean;
-  tries: number;
-  retryAtMs: number;
-}
 
 export interface RequestsOptions {
   readonly clock: Clock;
@@ -77,12 +32,12 @@ export class Requests {
   #outbox: Outbox | undefined;
   #maxInFlight = 0;
   /** Sent on the present connection, by id, in the order of sending. */
-  readonly #sent = new Map<string, Entry>();
-  #waitingFirst = new Map<string, Entry>();
-  #waitingCalls = new Map<string, Entry>();
+  readonly #sent = new Map<string, PendingRequest>();
+  #waitingFirst = new Map<string, PendingRequest>();
+  #waitingCalls = new Map<string, PendingRequest>();
   #waitingCallBytes = 0;
   /** Refused for the moment, to be sent again at `retryAtMs`. */
-  readonly #parked = new Map<string, Entry>();
+  readonly #parked = new Map<string, PendingRequest>();
   #closedWith: AppError | undefined;
 
   constructor(options: RequestsOptions) {
@@ -132,11 +87,11 @@ export class Requests {
   /** The connection is gone: what was sent and not answered waits for the next, before what came later. */
   suspend(): void {
     this.#outbox = undefined;
-    const first = new Map<string, Entry>();
-    const calls = new Map<string, Entry>();
+    const first = new Map<string, PendingRequest>();
+    const calls = new Map<string, PendingRequest>();
     for (const entry of [...this.#sent.values(), ...this.#parked.values(), ...this.#waitingFirst.values()]) {
       if (entry.isSettled) continue;
-      if (entry.kind === "once") entry.reject(lost());
+      if (entry.kind === "once") entry.reject(lostConnection());
       else (entry.kind === "record" ? first : calls).set(entry.id, entry);
     }
     this.#sent.clear();
@@ -211,19 +166,12 @@ export class Requests {
   #createEntry(
     request: { readonly name: RequestName; readonly body: object; readonly kind: RequestKind },
     settle: { readonly resolve: (reply: unknown) => void; readonly reject: (error: AppError) => void },
-  ): Entry {
+  ): PendingRequest {
     if (this.#closedWith !== undefined) throw this.#closedWith;
     const { name, body, kind } = request;
     this.#lastId += 1;
     const id = this.#lastId.toString(36);
-    const frame = encodeMessage(name, { id, ...body } as PayloadInput<RequestName>);
-    if (frame.payload.byteLength > maxFrameBytes) {
-      throw new AppError(
-        "resource_exhausted",
-        `${name} of ${frame.payload.byteLength} bytes exceeds the limit of ${maxFrameBytes}`,
-        { reason: "payload_too_large" },
-      );
-    }
+    const frame = encodeRequest(id, name, body);
     const deadlineMs = kind === "call" ? this.#options.clock.nowMs() + this.#options.requestTimeoutMs : undefined;
     if (deadlineMs !== undefined) this.#options.wake();
     const resolve = (reply: Message): void => settle.resolve(reply.payload);
@@ -241,8 +189,8 @@ export class Requests {
     };
   }
 
-  #enqueue(entry: Entry): void {
-    if (entry.kind === "once" && this.#outbox === undefined) throw lost();
+  #enqueue(entry: PendingRequest): void {
+    if (entry.kind === "once" && this.#outbox === undefined) throw lostConnection();
     if (entry.kind !== "call") {
       this.#waitingFirst.set(entry.id, entry);
       return;
@@ -258,12 +206,12 @@ export class Requests {
     this.#waitingCalls.set(entry.id, entry);
   }
 
-  #takeFromWaiting(entry: Entry): void {
+  #takeFromWaiting(entry: PendingRequest): void {
     this.#waitingFirst.delete(entry.id);
     if (this.#waitingCalls.delete(entry.id)) this.#waitingCallBytes -= entry.frame.payload.byteLength;
   }
 
-  #answer(entry: Entry, message: Message): void {
+  #answer(entry: PendingRequest, message: Message): void {
     if (message.name !== "ERROR") {
       entry.resolve(message);
       return;
@@ -280,26 +228,13 @@ export class Requests {
     this.#options.wake();
   }
 
-  #timedOut(entry: Entry): AppError {
+  #timedOut(entry: PendingRequest): AppError {
     const message = `${entry.name} had no reply within ${this.#options.requestTimeoutMs} ms`;
     return new AppError("deadline_exceeded", message);
   }
 }
 
-/** ERROR as the error it stands for. */
-export function toReceivedError(payload: PayloadOf<"ERROR">): AppError {
-  return new AppError(payload.code, payload.message, {
-    reason: payload.reason,
-    details: payload.details,
-    retryAfterMs: payload.retryAfterMs,
-  });
-}
-
-function lost(): AppError {
-  return new AppError("unavailable", "the connection was lost", { reason: connectionLost });
-}
-
-function peek(entries: ReadonlyMap<string, Entry>): Entry | undefined {
+function peek(entries: ReadonlyMap<string, PendingRequest>): PendingRequest | undefined {
   for (const entry of entries.values()) return entry;
   return undefined;
 }
