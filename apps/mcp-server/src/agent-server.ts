@@ -1,25 +1,25 @@
 import type { AgentStore, NodeStore } from "@devmesh/agents";
 import type { Authenticator } from "@devmesh/auth";
-import type { AssignmentId, ConnectionId, NewId, NodeId } from "@devmesh/models";
+import type { ConnectionId, NewId, NodeId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { closeCodes } from "@devmesh/protocol";
 import type { LedgerStore, TaskEngine } from "@devmesh/tasks";
 import { closeByMesh } from "./close-by-mesh.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
+import { createConnectionEvents } from "./connection-events.ts";
 import { type Connections, createConnections } from "./connections.ts";
 import { runCredentialCheck } from "./credential-check.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
-import { dispatch } from "./dispatch.ts";
 import { drain } from "./drain.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import type { Intervals } from "./limits.ts";
 import { runNodeLease } from "./node-lease.ts";
-import type { Outbound } from "./outbound.ts";
+import { refuseUndeliverable } from "./refuse-undeliverable.ts";
 import type { ServerContext } from "./server-context.ts";
-import type { AssignFrame, DeliveryStore, TaskReads } from "./stores.ts";
+import type { DeliveryStore, TaskReads } from "./stores.ts";
 import { createTouch, type Touch } from "./touch.ts";
 import { createTraffic } from "./traffic.ts";
-import { createTurnCounter, gatherTurn } from "./turn.ts";
+import { createTurnCounter } from "./turn.ts";
 import { createUpgrader, type OpenedSocket, type Upgrader } from "./upgrade.ts";
 
 export interface AgentServerDeps {
@@ -80,24 +80,14 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
     onUndeliverable: (connection, frame) => void refuseUndeliverable(deps, connection, frame),
     logger,
   });
-  const context: ServerContext = {
-    ...deps,
-    connections,
-    delivery,
-    turn: createTurnCounter(),
-    closeConnection(owner, connectionId, code, reason) {
-      const own = connections.find(connectionId);
-      if (own !== undefined) closeByMesh(own, code, reason);
-      else if (owner !== nodeId) deps.closeElsewhere(owner, connectionId, code, reason);
-    },
-  };
+  const context = createContext(deps, connections, delivery);
   const traffic = createTraffic({
     logger,
     metrics: deps.metrics,
     countConnections: () => connections.size,
     countInFlight: () => connections.inFlight,
   });
-  const events: ConnectionEvents = { ...createEvents(deps, context, touch), traffic };
+  const events: ConnectionEvents = { ...createConnectionEvents(context, touch), traffic };
   const stopping = new AbortController();
   const upgrader = createUpgrader({
     authenticator: deps.authenticator,
@@ -122,16 +112,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
 
   async function stop(windows: StopWindows): Promise<void> {
     stopping.abort();
-    await drain({
-      ...windows,
-      connections: all,
-      countSockets: () => upgrader.openSockets.size,
-      terminateSockets: () => {
-        for (const socket of upgrader.openSockets) socket.terminate();
-      },
-      random: deps.random,
-      now: deps.now,
-    });
+    await drainSockets(deps, { connections: all, upgrader, windows });
     heartbeat[Symbol.dispose]();
     upgrader[Symbol.dispose]();
     await background;
@@ -162,32 +143,17 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   };
 }
 
-function createEvents(
-  { agents, logger }: AgentServerDeps,
-  context: ServerContext,
-  touch: Touch,
-): Omit<ConnectionEvents, "traffic"> {
+function createContext(deps: AgentServerDeps, connections: Connections, delivery: Delivery): ServerContext {
   return {
-    onFrame: (connection, frame) => dispatch(context, connection, frame),
-    onOver: (connection, code) => {
-      context.connections.remove(connection);
-      touch.leave(connection, code === closeCodes.dead);
+    ...deps,
+    connections,
+    delivery,
+    turn: createTurnCounter(),
+    closeConnection(owner, connectionId, code, reason) {
+      const own = connections.find(connectionId);
+      if (own !== undefined) closeByMesh(own, code, reason);
+      else if (owner !== deps.nodeId) deps.closeElsewhere(owner, connectionId, code, reason);
     },
-    onSlow(connection, isSlow) {
-      const { state, tenantId, id } = connection;
-      if (state.kind !== "registered") return;
-      const { agentId } = state;
-      agents
-        .setSlow(tenantId, agentId, id, isSlow)
-        .then(() => {
-          if (!isSlow) context.engine.requestAssignment({ lanes: [], agents: [{ tenantId, agentId }] });
-        })
-        .catch((err: unknown) => logger.warn({ ...connection.fields, err }, "a slow reader could not be noted"));
-      if (!isSlow) context.delivery.wake(connection);
-    },
-    requestFlush: gatherTurn<Outbound>((outbounds) => {
-      for (const outbound of outbounds) outbound.flush();
-    }),
   };
 }
 
@@ -265,22 +231,26 @@ async function runBackground(
   ]);
 }
 
-/** A task that fits into no message can't be worked on by any agent of this protocol: it fails for good. */
-async function refuseUndeliverable(
-  { engine, logger }: AgentServerDeps,
-  { tenantId }: Connection,
-  { agentId, assignmentId, fence }: AssignFrame,
+interface Draining {
+  readonly connections: () => readonly Connection[];
+  readonly upgrader: Upgrader;
+  readonly windows: StopWindows;
+}
+
+async function drainSockets(
+  { random, now }: AgentServerDeps,
+  { connections, upgrader, windows }: Draining,
 ): Promise<void> {
-  const about = { tenantId, agentId, assignmentId: assignmentId as AssignmentId, fence };
-  const message = "the task, with what its dependencies resulted in, is larger than a message may be (10485760 bytes)";
-  try {
-    await Promise.all([
-      engine.perform({ ...about, word: { kind: "accept" } }),
-      engine.perform({ ...about, word: { kind: "fail", class: "permanent", message, usage: undefined } }),
-    ]);
-  } catch (err) {
-    logger.warn({ assignmentId, agentId, err }, "a task that is too large could not be failed");
-  }
+  await drain({
+    ...windows,
+    connections,
+    countSockets: () => upgrader.openSockets.size,
+    terminateSockets: () => {
+      for (const socket of upgrader.openSockets) socket.terminate();
+    },
+    random,
+    now,
+  });
 }
 
 async function leaveMesh({ nodes, nodeId, logger }: AgentServerDeps, touch: Touch): Promise<void> {
