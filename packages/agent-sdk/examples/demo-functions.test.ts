@@ -12,10 +12,15 @@ When the lease runs out, the task goes to another agent.`;
   const { sentences, sentenceCount } = summarize(text, 3);
   expect(sentenceCount).toBe(5);
   expect(sentences).toEqual([
-    expect.stringContaining("A lease gives a task"),
+    "A lease gives a task to one agent for a while.",
     "The agent renews the lease while the task runs.",
     "When the lease runs out, the task goes to another agent.",
   ]);
+});
+
+test("takes a sentence over several lines as one", () => {
+  const { sentences } = summarize("A task that was accepted\nis never lost. Its result\nis recorded once.", 2);
+  expect(sentences).toEqual(["A task that was accepted is never lost.", "Its result is recorded once."]);
 });
 
 test("summarizes a text without a sentence as nothing", () => {

@@ -32,16 +32,18 @@ function splitSentences(text: string): string[] {
   return (
     text
       .replaceAll("\r\n", "\n")
+      .replace(/^(#+ .*)$/gm, "$1\n")
       // tables and fenced code are no prose
       .replace(/^```[\s\S]*?^```|^\|.*$/gm, "\n\n")
       .split(/\n\s*\n|\n(?=\s*(?:[-*#>]|\d+\.)\s)/)
-      .flatMap((block) => [...segmenter.segment(block)])
-      .map(({ segment }) =>
-        segment
+      // a line break within a block ends no sentence
+      .map((block) =>
+        block
           .replace(/^\s*(?:[-*>]|#+|\d+\.)\s+/, "")
           .replace(/\s+/g, " ")
           .trim(),
       )
+      .flatMap((block) => [...segmenter.segment(block)].map(({ segment }) => segment.trim()))
       .filter((sentence) => toWords(sentence).length > 2)
   );
 }
