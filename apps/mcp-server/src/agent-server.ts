@@ -100,7 +100,10 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
     traffic,
   });
 
-  await deps.nodes.renew(nodeId, deps.intervals.nodeLeaseMs);
+  // with the database away the node begins all the same: nobody can sign in, and its presence follows by itself
+  await deps.nodes
+    .renew(nodeId, deps.intervals.nodeLeaseMs)
+    .catch((err: unknown) => logger.warn({ err, nodeId }, "node lease not begun yet"));
   const heartbeat = startHeartbeat({
     heartbeatMs: deps.heartbeatMs,
     helloMs: deps.intervals.helloMs,

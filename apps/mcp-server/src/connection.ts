@@ -225,7 +225,10 @@ export class Connection {
 
   #createInbound(): Inbound {
     return new Inbound({
-      onFrame: (frame) => this.#events.onFrame(this, frame),
+      onFrame: (frame) => {
+        this.#events.traffic.received(frame.type);
+        this.#events.onFrame(this, frame);
+      },
       onFault: (error) => this.fault(error),
       pause: () => this.#socket.pause(),
       resume: () => {

@@ -15,7 +15,8 @@ export interface Traffic {
   opened(fields: ConnectionFields): void;
   greeted(fields: ConnectionFields): void;
   closed(fields: ConnectionFields, code: number, reason: string): void;
-  received(type: number, bytes: number): void;
+  /** A frame, by its type; bytes are counted by message. */
+  received(type: number): void;
   receivedBytes(bytes: number): void;
   sent(frames: number, bytes: number): void;
   /** A frame was answered with ERROR. */
