@@ -1,5 +1,6 @@
+import { storesOf } from "@devmesh/runtime";
 import { expect, test } from "vitest";
-import { readEnv, storesOf, toConfig } from "./config.ts";
+import { readEnv, toConfig } from "./config.ts";
 
 const pepper = "a pepper of some length";
 

@@ -1,8 +1,8 @@
 import { fallbackFanOut, openRedisFanOut } from "@devmesh/adapters";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
-import { shutdownSignal } from "@devmesh/runtime";
-import { type McpConfig, readEnv, storesOf, toConfig } from "./config.ts";
+import { shutdownSignal, storesOf } from "@devmesh/runtime";
+import { type McpConfig, readEnv, toConfig } from "./config.ts";
 import { runService } from "./service.ts";
 
 /** Opens the distributed drivers and runs one node on them. */

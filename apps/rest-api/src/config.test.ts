@@ -1,6 +1,7 @@
 import { AppError } from "@devmesh/models";
+import { storesOf } from "@devmesh/runtime";
 import { describe, expect, test } from "vitest";
-import { readEnv, storesOf, toConfig } from "./config.ts";
+import { readEnv, toConfig } from "./config.ts";
 
 describe("the configuration", () => {
   test("has defaults for all but secrets", () => {

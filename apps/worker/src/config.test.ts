@@ -1,5 +1,6 @@
+import { storesOf } from "@devmesh/runtime";
 import { describe, expect, it } from "vitest";
-import { readEnv, readMigrateEnv, storesOf, toConfig } from "./config.ts";
+import { readEnv, readMigrateEnv, toConfig } from "./config.ts";
 
 const pepper = "0123456789abcdef";
 

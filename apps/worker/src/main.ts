@@ -1,8 +1,8 @@
 import { fallbackFanOut, openRedisFanOut } from "@devmesh/adapters";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
-import { shutdownSignal } from "@devmesh/runtime";
-import { readEnv, storesOf, toConfig, type WorkerConfig } from "./config.ts";
+import { shutdownSignal, storesOf } from "@devmesh/runtime";
+import { readEnv, toConfig, type WorkerConfig } from "./config.ts";
 import { openTasksQueue } from "./open-tasks-queue.ts";
 import { runService } from "./service.ts";
 

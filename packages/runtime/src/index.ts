@@ -15,6 +15,18 @@ export type { Probe, ProbeResult } from "./probe.ts";
 export { type LoopOptions, runLoop } from "./run-loop.ts";
 export { Secret } from "./secret.ts";
 export { type HttpOptions, type HttpServer, serveHttp } from "./serve-http.ts";
+export {
+  postgresUrls,
+  type ReadEnvOptions,
+  readServiceEnv,
+  type ServiceConfig,
+  type ServiceEnv,
+  type ServiceEnvOptions,
+  type StoresConfig,
+  storesOf,
+  toServiceConfig,
+  toStoresConfig,
+} from "./service-env.ts";
 export { type ForceReason, type ShutdownOptions, type SignalSource, shutdownSignal } from "./shutdown-signal.ts";
 export { sleep } from "./sleep.ts";
 export { createUuidV7, type UuidV7Options } from "./uuid-v7.ts";
