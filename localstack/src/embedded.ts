@@ -43,11 +43,14 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
   const config = readStackConfig(env, secrets.pepper);
   await checkPorts(toPorts(config));
 
+  // Ctrl-C may come before anything is up: nothing more is opened then
+  if (signal.aborted) return;
   const dataDir = join(home, "database");
   await mkdir(dataDir, { recursive: true });
   await using database = await openPglite({ dataDir });
   await migrate(database);
   await prepareTenant(database, secrets, createUuidV7());
+  if (signal.aborted) return;
   await using aws = await startAwsStandIn({ port: config.awsPort, dataDir: join(home, "aws") });
   await using fanOut = memoryFanOut();
   using tasksQueue = openTasksQueue({ region, endpoint: aws.endpoint, queueUrl: undefined, deadLetterUrl: undefined });

@@ -16,7 +16,9 @@ function fakeReads(): { standings: Map<TaskId, TaskStanding>; looks: number[]; s
     looks,
     states: async (refs) => {
       looks.push(refs.length);
-      return new Map([...standings].filter(([id]) => refs.some(({ taskId }) => taskId === id)));
+      return new Map(
+        [...standings].filter(([id]) => refs.some((one) => one.taskId === id && one.tenantId === tenantId)),
+      );
     },
   };
 }
@@ -38,6 +40,17 @@ describe("task waiters", () => {
     await Promise.all([a.changed(5_000, never), b.changed(5_000, never)]);
     expect(reads.looks).toEqual([2]);
     expect(a.standing).toEqual({ state: "running", eventSeq: 4 });
+  });
+
+  test("who waits for an id of another tenant's keeps nobody from hearing", async () => {
+    const reads = fakeReads();
+    await using waiters = open(reads);
+    using foreign = waiters.watch({ ...ref("a"), tenantId: "other" as TenantId });
+    using own = waiters.watch(ref("a"));
+    reads.standings.set("a" as TaskId, { state: "completed", eventSeq: 5 });
+    waiters.onChanged([ref("a")]);
+    await own.changed(5_000, never);
+    expect([own.standing?.state, foreign.standing]).toEqual(["completed", undefined]);
   });
 
   test("a hint that was lost is made good by the slow look", async () => {

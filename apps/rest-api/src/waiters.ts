@@ -48,8 +48,8 @@ interface Watched {
  */
 export function createTaskWaiters(options: TaskWaitersOptions): TaskWaiters {
   const { reads, logger, maxWatches, recheckMs } = options;
-  const watchedById = new Map<TaskId, Watched>();
-  const dirty = new Set<TaskId>();
+  const watchedByKey = new Map<string, Watched>();
+  const dirty = new Set<string>();
   const stopping = new AbortController();
   let size = 0;
   let looking: Promise<void> | undefined;
@@ -58,9 +58,9 @@ export function createTaskWaiters(options: TaskWaitersOptions): TaskWaiters {
     // hints of one turn come together
     await new Promise((resolve) => setImmediate(resolve));
     while (dirty.size > 0 && !stopping.signal.aborted) {
-      const ids = [...dirty].slice(0, maxTasksPerLook);
-      for (const id of ids) dirty.delete(id);
-      await lookAt(ids.flatMap((id) => watchedById.get(id) ?? []));
+      const keys = [...dirty].slice(0, maxTasksPerLook);
+      for (const key of keys) dirty.delete(key);
+      await lookAt(keys.flatMap((key) => watchedByKey.get(key) ?? []));
     }
   }
 
@@ -83,7 +83,7 @@ export function createTaskWaiters(options: TaskWaitersOptions): TaskWaiters {
   async function recheck(): Promise<void> {
     while (!stopping.signal.aborted) {
       await sleep(recheckMs, stopping.signal);
-      for (const id of watchedById.keys()) dirty.add(id);
+      for (const key of watchedByKey.keys()) dirty.add(key);
       if (dirty.size > 0) lookSoon();
     }
   }
@@ -98,16 +98,17 @@ export function createTaskWaiters(options: TaskWaitersOptions): TaskWaiters {
         const message = `${size} requests wait for tasks, the limit is ${maxWatches}`;
         throw new AppError("resource_exhausted", message, { reason: "too_many_waiters", retryAfterMs: 1_000 });
       }
-      const watched = watchedById.get(ref.taskId) ?? { ref, nudges: new Set<Nudge>(), standing: undefined };
-      watchedById.set(ref.taskId, watched);
+      const key = toKey(ref);
+      const watched = watchedByKey.get(key) ?? { ref, nudges: new Set<Nudge>(), standing: undefined };
+      watchedByKey.set(key, watched);
       size += 1;
       return createWatch(watched, () => {
         size -= 1;
-        if (watched.nudges.size === 0) watchedById.delete(ref.taskId);
+        if (watched.nudges.size === 0) watchedByKey.delete(key);
       });
     },
     onChanged(refs) {
-      for (const { taskId } of refs) if (watchedById.has(taskId)) dirty.add(taskId);
+      for (const key of refs.map(toKey)) if (watchedByKey.has(key)) dirty.add(key);
       if (dirty.size > 0) lookSoon();
     },
     async [Symbol.asyncDispose]() {
@@ -116,6 +117,11 @@ export function createTaskWaiters(options: TaskWaitersOptions): TaskWaiters {
       await looking;
     },
   };
+}
+
+/** With the tenant: who waits for an id of another tenant's hears nothing, and keeps nobody from hearing. */
+function toKey({ tenantId, taskId }: TaskRef): string {
+  return `${tenantId}/${taskId}`;
 }
 
 function tell(watched: Watched, standing: TaskStanding | undefined): void {
