@@ -1,4 +1,4 @@
-import { AppError, type Task } from "@devmesh/models";
+import type { Task } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
 import type { Lease } from "./lease-watchdog.ts";
 import { ProgressBuffer } from "./progress-buffer.ts";
@@ -53,23 +53,12 @@ export function createAssignment(offer: PayloadOf<"TASK_ASSIGN">, nowMs: number)
   };
 }
 
+/** What every word about an assignment names, so that a stale one is refused. */
+export function fenceOf({ id, fence }: Assignment): { readonly assignmentId: string; readonly fence: number } {
+  return { assignmentId: id, fence };
+}
+
 /** The mesh keeps it for this agent across a reconnect. */
 export function isHeld({ phase }: Assignment): boolean {
   return phase === "running" || phase === "ending";
-}
-
-/** The assignment is not this agent's any more. */
-export function isStale(error: unknown): error is AppError {
-  if (!(error instanceof AppError)) return false;
-  return error.code === "conflict" || error.code === "not_found" || error.code === "failed_precondition";
-}
-
-/** The error that stale writes are answered with, for what is known to be stale without asking. */
-export function staleAssignment(message: string): AppError {
-  return new AppError("conflict", message, { reason: "stale_assignment" });
-}
-
-/** Why an assignment is given up after `error`: what is no AppError is our own fault. */
-export function toDropReason(error: unknown): AppError {
-  return error instanceof AppError ? error : new AppError("internal", "the assignment failed", { cause: error });
 }

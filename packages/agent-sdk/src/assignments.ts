@@ -1,7 +1,8 @@
 import { AppError } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
 import type { AgentEvent } from "./agent-event.ts";
-import { type Assignment, createAssignment, isHeld, isStale, staleAssignment, toDropReason } from "./assignment.ts";
+import { type Assignment, createAssignment, fenceOf, isHeld } from "./assignment.ts";
+import { isStale, staleAssignment, toDropReason } from "./assignment-error.ts";
 import type { Clock } from "./clock.ts";
 import { findHandler, type TaskContext, type TaskHandler, type TaskHandlers } from "./handler.ts";
 import { hasCertainlyEnded, noteRenewalLost, noteRenewed, startLease } from "./lease-watchdog.ts";
@@ -12,7 +13,6 @@ import type { Requests } from "./requests.ts";
 import { type AttemptEnd, isRefusedOutput, runHandler, toRefusedOutput } from "./run-handler.ts";
 
 type RecordName = "TASK_ACCEPT" | "TASK_REJECT" | "TASK_COMPLETE" | "TASK_FAIL";
-type RecordFields<Name extends RecordName> = Omit<RequestBody<Name>, "assignmentId" | "fence">;
 
 export interface AssignmentsOptions {
   readonly clock: Clock;
@@ -154,7 +154,7 @@ export class Assignments {
   async #reject(assignment: Assignment): Promise<void> {
     const reason = `no handler for ${assignment.task.type}`;
     try {
-      await this.#record(assignment, "TASK_REJECT", { reason });
+      await this.#record(assignment, "TASK_REJECT", { ...fenceOf(assignment), reason });
       this.#drop(assignment, new AppError("failed_precondition", reason, { reason: "no_handler" }));
     } catch (error) {
       this.#drop(assignment, toDropReason(error));
@@ -174,7 +174,7 @@ export class Assignments {
   /** False if the assignment is over before it began. */
   async #accept(assignment: Assignment): Promise<boolean> {
     try {
-      const { taskState } = await this.#record(assignment, "TASK_ACCEPT", {});
+      const { taskState } = await this.#record(assignment, "TASK_ACCEPT", fenceOf(assignment));
       // cancelled while the answer was under way
       if (assignment.phase !== "accepting") return false;
       this.#options.seqs.process(assignment.seq);
@@ -205,18 +205,18 @@ export class Assignments {
   }
 
   #recordEnd(assignment: Assignment, end: AttemptEnd): Promise<ReplyTo<"TASK_COMPLETE">> {
+    const about = fenceOf(assignment);
     return end.name === "TASK_COMPLETE"
-      ? this.#record(assignment, end.name, end.fields)
-      : this.#record(assignment, end.name, end.fields);
+      ? this.#record(assignment, end.name, { ...about, ...end.fields })
+      : this.#record(assignment, end.name, { ...about, ...end.fields });
   }
 
   #record<Name extends RecordName>(
     assignment: Assignment,
     name: Name,
-    fields: RecordFields<Name>,
+    body: RequestBody<Name>,
   ): Promise<ReplyTo<Name>> {
-    const body = { assignmentId: assignment.id, fence: assignment.fence, ...fields };
-    return this.#options.requests.send(name, body as unknown as RequestBody<Name>, {
+    return this.#options.requests.send(name, body, {
       kind: "record",
       onId: (id) => {
         assignment.requestId = id;
@@ -286,7 +286,7 @@ export class Assignments {
 
   async #extend(assignment: Assignment, leaseMs: number): Promise<void> {
     assignment.controller.signal.throwIfAborted();
-    const body = { assignmentId: assignment.id, fence: assignment.fence, leaseMs };
+    const body = { ...fenceOf(assignment), leaseMs };
     try {
       await this.#options.requests.send("TASK_EXTEND", body, { kind: "once" });
     } catch (error) {

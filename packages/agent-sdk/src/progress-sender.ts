@@ -1,6 +1,7 @@
 import { AppError } from "@devmesh/models";
 import { encodeMessage } from "@devmesh/protocol";
-import { type Assignment, isStale } from "./assignment.ts";
+import type { Assignment } from "./assignment.ts";
+import { isStale } from "./assignment-error.ts";
 import type { Clock } from "./clock.ts";
 import type { LogLevel, ProgressUpdate } from "./handler.ts";
 import {
