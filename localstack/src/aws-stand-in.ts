@@ -1,11 +1,13 @@
 import { AppError } from "@devmesh/models";
 import { type FauxqsServer, startFauxqs } from "fauxqs";
 
+/** SQS and S3 in this process. */
 export interface AwsStandIn extends AsyncDisposable {
   readonly endpoint: string;
   readonly port: number;
 }
 
+/** Where it listens, and where it keeps what it holds. */
 export interface AwsStandInOptions {
   /** 0 picks a free one. */
   readonly port: number;

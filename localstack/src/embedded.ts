@@ -15,6 +15,7 @@ import { type LocalMesh, removeLocalFile } from "./local-file.ts";
 import { runTogether } from "./run-together.ts";
 import { readStackConfig, type StackConfig } from "./stack-config.ts";
 
+/** What the embedded stack is made of. */
 export interface EmbeddedOptions {
   /** The folder that everything is kept in; made if need be. */
   readonly home: string;

@@ -25,6 +25,7 @@ export function removeLocalFile(home: string): Promise<void> {
   return rm(localFile(home), { force: true });
 }
 
+/** The path of the file that says where a running mesh is. */
 export function localFile(home: string): string {
   return join(home, "local.json");
 }

@@ -1,6 +1,7 @@
 import { AppError } from "@devmesh/models";
 import CircuitBreaker from "opossum";
 
+/** When a breaker opens, and for how long. */
 export interface BreakerOptions {
   /** Opens when this share of the calls of the last 10 s failed. Default 50. */
   readonly errorPercent?: number;

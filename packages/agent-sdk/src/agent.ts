@@ -17,6 +17,7 @@ const giveBackMs = 2_000;
 /** A task to submit: what has a default may be left out. */
 export type NewTask = Pick<TaskSubmission, "type"> & { readonly [K in keyof TaskSubmission]?: TaskSubmission[K] };
 
+/** How a submission is sent. */
 export interface SubmitOptions {
   /** 1–255 characters. Without one the SDK makes one, so that a lost reply never submits twice. */
   readonly idempotencyKey?: string;
@@ -24,6 +25,7 @@ export interface SubmitOptions {
   readonly parentAssignmentId?: string;
 }
 
+/** Which agents are looked for. All that are given must hold. */
 export interface DiscoverOptions {
   /** Agents that have all of these. */
   readonly capabilities?: readonly string[];
@@ -34,6 +36,7 @@ export interface DiscoverOptions {
   readonly cursor?: string;
 }
 
+/** One page of agents; without `nextCursor` it is the last. */
 export interface AgentPage {
   readonly agents: readonly Agent[];
   /** Absent on the last page. */

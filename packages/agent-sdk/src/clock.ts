@@ -8,6 +8,7 @@ export interface Clock {
   startTimer(delayMs: number, run: () => void): () => void;
 }
 
+/** The real one. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   time: () => new Date().toISOString(),

@@ -1,7 +1,9 @@
 import type { Artifact, AssignmentId, FailureClass, Task, TaskId, Usage } from "@devmesh/models";
 
+/** How loud a line of a task's log is. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
+/** How far a handler is. What is left out stays as it was reported last. */
 export interface ProgressUpdate {
   /** 0 to 100. */
   readonly percent?: number;
@@ -41,6 +43,7 @@ export type TaskHandler = (task: Task, ctx: TaskContext) => unknown;
 /** Handlers by task type, or by a capability that the task requires. */
 export type TaskHandlers = Readonly<Record<string, TaskHandler>>;
 
+/** The output of a task, with what else belongs to its result. */
 export interface Completion {
   readonly output: unknown;
   readonly artifacts?: readonly Artifact[];
@@ -63,6 +66,7 @@ export function toCompletion(returned: unknown): Completion {
   return isMarked ? (returned as Completion) : { output: returned === undefined ? null : returned };
 }
 
+/** What else is known of a failure. */
 export interface TaskFailureOptions {
   readonly retryAfterMs?: number;
   readonly usage?: Usage;

@@ -2,6 +2,7 @@ import type { AgentKind, AgentRegistration, Capability } from "@devmesh/models";
 import type { AgentEvent } from "./agent-event.ts";
 import { type Clock, systemClock } from "./clock.ts";
 
+/** Where the mesh is, and who connects to it. */
 export interface ConnectOptions {
   /** The MCP server's socket, such as `ws://127.0.0.1:8081/ws`. */
   readonly url: string;

@@ -24,6 +24,7 @@ export interface HeldConnection {
   readonly connectionId: ConnectionId;
 }
 
+/** Which agents are listed. All that are given must hold. */
 export interface AgentFilter {
   /** Names of capabilities, all of which an agent must have. */
   readonly capabilities?: readonly string[] | undefined;

@@ -1,6 +1,7 @@
 import type { Agent, TenantId } from "@devmesh/models";
 import type { AgentFilter, AgentStore, Page } from "./agent-store.ts";
 
+/** One page of agents; without `nextCursor` it is the last. */
 export interface DiscoveredAgents {
   readonly agents: readonly Agent[];
   /** Where the next page goes on; absent on the last one. */

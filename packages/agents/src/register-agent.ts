@@ -9,6 +9,7 @@ import {
 } from "@devmesh/models";
 import type { AgentStore, ConnectionRef } from "./agent-store.ts";
 
+/** On whose behalf, and over what, an agent registers. */
 export interface RegisterContext {
   readonly tenantId: TenantId;
   /** `pull` for agents that claim their tasks (MCP). */

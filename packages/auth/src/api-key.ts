@@ -5,8 +5,10 @@ import { crc32 } from "./crc32.ts";
 /** A person's key, an agent's key, and a service's key. */
 export const apiKeyKinds = ["pat", "agt", "svc"] as const;
 
+/** One of {@link apiKeyKinds}. */
 export type ApiKeyKind = (typeof apiKeyKinds)[number];
 
+/** What a key's text says of itself; that it exists only the store knows. */
 export interface ParsedApiKey {
   readonly kind: ApiKeyKind;
   /** The whole key. */

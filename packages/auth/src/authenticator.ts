@@ -16,6 +16,7 @@ export interface StoredApiKey {
   readonly revokedAt?: Date | undefined;
 }
 
+/** Where keys are looked up, and how long answers are remembered. */
 export interface AuthenticatorOptions {
   /** Finds a key of any tenant by {@link hashApiKey}, revoked and expired ones included. */
   readonly findKeyByHash: (hash: Buffer) => Promise<StoredApiKey | undefined>;
@@ -30,6 +31,7 @@ export interface AuthenticatorOptions {
   readonly maxEntries?: number;
 }
 
+/** Turns credentials into principals, and remembers answers for a while. */
 export interface Authenticator {
   /**
    * Tells who presents `credential`, the answer of `readBearer`.

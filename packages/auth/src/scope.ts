@@ -1,6 +1,5 @@
 import { AppError } from "@devmesh/models";
 import type { ApiKeyKind } from "./api-key.ts";
-import type { Principal } from "./principal.ts";
 
 /** Everything that a credential can be allowed to do; `admin` implies all the others. */
 export const scopes = [
@@ -27,6 +26,7 @@ export const scopes = [
   "admin",
 ] as const;
 
+/** One of {@link scopes}. */
 export type Scope = (typeof scopes)[number];
 
 const agentScopes: readonly Scope[] = [
@@ -46,8 +46,10 @@ const everydayScopes: readonly Scope[] = scopes.filter(
   (scope) => !["admin", "keys:admin", "dlq:write"].includes(scope),
 );
 
+/** Names for common sets of scopes. */
 export const roles = ["admin", "operator", "member", "viewer", "agent"] as const;
 
+/** One of {@link roles}. */
 export type Role = (typeof roles)[number];
 
 const scopesByRole: Readonly<Record<Role, readonly Scope[]>> = {
@@ -73,12 +75,17 @@ export function isScope(text: string): text is Scope {
   return scopes.some((scope) => scope === text);
 }
 
-export function hasScope(principal: Pick<Principal, "scopes">, scope: Scope): boolean {
+interface Scoped {
+  readonly scopes: readonly Scope[];
+}
+
+/** True where the credential has the scope itself, or `admin`. */
+export function hasScope(principal: Scoped, scope: Scope): boolean {
   return principal.scopes.includes(scope) || principal.scopes.includes("admin");
 }
 
 /** @throws AppError `permission_denied`, reason `missing_scope`, naming the scope. */
-export function assertScope(principal: Pick<Principal, "scopes">, scope: Scope): void {
+export function assertScope(principal: Scoped, scope: Scope): void {
   if (hasScope(principal, scope)) return;
   throw new AppError("permission_denied", `the credential lacks the scope ${scope}`, { reason: "missing_scope" });
 }

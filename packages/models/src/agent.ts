@@ -3,16 +3,25 @@ import type { AgentId } from "./ids.ts";
 import { utf8Bytes } from "./json.ts";
 import { nameSchema, tagsSchema } from "./text.ts";
 
+/** What part an agent may say it plays. */
 export const agentKinds = ["coordinator", "worker", "monitor"] as const;
+/** What an agent may say of its own readiness. */
 export const availabilities = ["available", "busy", "draining"] as const;
+/** What the mesh makes of an agent's heartbeats, from best to worst. */
 export const healthStates = ["healthy", "degraded", "unreachable"] as const;
+/** What an operator may decide about an agent. */
 export const adminStates = ["active", "paused", "revoked"] as const;
 
+/** One of {@link agentKinds}. */
 export type AgentKind = (typeof agentKinds)[number];
+/** One of {@link availabilities}. */
 export type Availability = (typeof availabilities)[number];
+/** One of {@link healthStates}. */
 export type Health = (typeof healthStates)[number];
+/** One of {@link adminStates}. */
 export type AdminState = (typeof adminStates)[number];
 
+/** A capability as it arrives. */
 export const capabilitySchema = z.object({
   name: nameSchema,
   level: z.int().min(1).max(100).default(1),
@@ -21,6 +30,7 @@ export const capabilitySchema = z.object({
   tags: tagsSchema.optional(),
 });
 
+/** What an agent can do, how well, and at what price. */
 export type Capability = z.infer<typeof capabilitySchema>;
 
 /** In JSON text, the escape of a character that Postgres' jsonb refuses: after an even number of backslashes. */
@@ -37,6 +47,7 @@ const loadSchema = z.object({
   queue: z.number().min(0).optional(),
 });
 
+/** How busy an agent says that its machine is. */
 export type AgentLoad = z.infer<typeof loadSchema>;
 
 const capabilitiesSchema = z
@@ -53,6 +64,7 @@ export const agentRegistrationSchema = z.object({
   metadata: metadataSchema.optional(),
 });
 
+/** What an agent says of itself when it registers, checked. */
 export type AgentRegistration = z.infer<typeof agentRegistrationSchema>;
 
 /** What AGENT_UPDATE and `PATCH /agents/{id}` carry: what is absent stays as it is. */
@@ -64,6 +76,7 @@ export const agentUpdateSchema = z.object({
   metadata: metadataSchema.optional(),
 });
 
+/** What a registered agent changes of itself, checked; what is left out stays. */
 export type AgentUpdate = z.infer<typeof agentUpdateSchema>;
 
 /** An agent as every door shows it. Times are RFC 3339 UTC with milliseconds. */

@@ -14,6 +14,7 @@ export const errorCodes = [
   "internal",
 ] as const;
 
+/** One of {@link errorCodes}. */
 export type ErrorCode = (typeof errorCodes)[number];
 
 /** One offending field of an `invalid_argument`: `path` in dots and brackets, such as `tasks[3].title`. */
@@ -22,6 +23,7 @@ export interface FieldProblem {
   readonly message: string;
 }
 
+/** What an error may carry beside code and message. */
 export interface AppErrorOptions {
   /** A finer, stable word, such as `stale_assignment`. */
   readonly reason?: string | undefined;

@@ -2,13 +2,21 @@ import { AppError } from "./errors.ts";
 
 type Brand<Name extends string> = string & { readonly __brand: Name };
 
+/** Who everything belongs to. */
 export type TenantId = Brand<"TenantId">;
+/** A task, over all of its tries. */
 export type TaskId = Brand<"TaskId">;
+/** An agent, across all of its connections. */
 export type AgentId = Brand<"AgentId">;
+/** One handing of a task to an agent. */
 export type AssignmentId = Brand<"AssignmentId">;
+/** One socket of an agent. */
 export type ConnectionId = Brand<"ConnectionId">;
+/** One process of the MCP server, from start to end. */
 export type NodeId = Brand<"NodeId">;
+/** An API key; not the key itself. */
 export type ApiKeyId = Brand<"ApiKeyId">;
+/** Queued tasks of equal requirements. */
 export type LaneId = Brand<"LaneId">;
 
 /** Makes a fresh UUIDv7 (RFC 9562, section 5.7). An argument wherever ids are made, so that tests can fix it. */

@@ -49,6 +49,7 @@ export type {
   LedgerEntry,
   NewEvent,
   NewResult,
+  PassedOverAgent,
 } from "./ledger.ts";
 export { type Fit, findMisfit, type MatchableAgent, type Misfit, measureFit } from "./matching.ts";
 export type { IdempotencyClaim, IdempotencyRecord, NewTask } from "./new-task.ts";

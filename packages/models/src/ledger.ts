@@ -41,6 +41,8 @@ export interface LedgerEntry {
   readonly eventSeq: number;
   readonly laneId: LaneId;
   readonly rejectedBy: readonly AgentId[];
+  /** Agents that let it lie, and until when each is passed over. */
+  readonly passedOver: readonly PassedOverAgent[];
   readonly deadline: Date | undefined;
   readonly notBefore: Date | undefined;
   readonly wakeAt: Date | undefined;
@@ -54,6 +56,12 @@ export interface LedgerEntry {
   /** False where the entry shows an assignment that is not the task's latest. */
   readonly holdsCurrentAssignment: boolean;
   readonly assignment: LedgerAssignment | undefined;
+}
+
+/** An agent that is not offered a task for a while. */
+export interface PassedOverAgent {
+  readonly agentId: AgentId;
+  readonly until: Date;
 }
 
 /** An event to be appended to the task's history. */

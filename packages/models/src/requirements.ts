@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { nameSchema, tagsSchema } from "./text.ts";
 
+/** How the agent is chosen among those that fit. */
 export const assignmentStrategies = ["capability_match", "least_loaded", "cost_optimized", "round_robin"] as const;
 
+/** One of {@link assignmentStrategies}. */
 export type AssignmentStrategy = (typeof assignmentStrategies)[number];
 
+/** What a task asks of its agent, as it arrives. */
 export const requirementsSchema = z.object({
   capabilities: z.array(nameSchema).min(1).max(20).optional(),
   minLevel: z.int().min(1).max(100).optional(),

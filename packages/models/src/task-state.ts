@@ -11,6 +11,7 @@ export const taskStates = [
   "cancelled",
 ] as const;
 
+/** One of {@link taskStates}. */
 export type TaskState = (typeof taskStates)[number];
 
 /**
@@ -44,6 +45,7 @@ export function isFinal(state: TaskState): boolean {
   return state === "completed" || state === "failed" || state === "cancelled";
 }
 
+/** True where {@link taskTransitions} has the step; staying is no step. */
 export function canTransition(from: TaskState, to: TaskState): boolean {
   return taskTransitions[from].includes(to);
 }
@@ -66,8 +68,10 @@ export const assignmentStates = [
   "cancelled",
 ] as const;
 
+/** One of {@link assignmentStates}. */
 export type AssignmentState = (typeof assignmentStates)[number];
 
+/** True while the agent holds the assignment, and a slot with it. */
 export function isOpen(state: AssignmentState): boolean {
   return state === "offered" || state === "running" || state === "waiting";
 }
@@ -75,4 +79,5 @@ export function isOpen(state: AssignmentState): boolean {
 /** Why an agent failed: worth another try, worth one later that is not counted, or never to be tried again. */
 export const failureClasses = ["retryable", "rate_limited", "permanent"] as const;
 
+/** One of {@link failureClasses}. */
 export type FailureClass = (typeof failureClasses)[number];

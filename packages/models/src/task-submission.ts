@@ -5,7 +5,9 @@ import { nameSchema, textSchema } from "./text.ts";
 
 /** Largest `input` and `output` of a task, as JSON text in UTF-8. Larger things travel as contexts. */
 export const maxTaskJsonBytes = 1_048_576;
+/** Of the schema as JSON. */
 export const maxOutputSchemaBytes = 65_536;
+/** The most tasks of one batch. */
 export const maxBatchTasks = 500;
 
 /** The first moment that RFC 3339 has no four digits of a year for. */
@@ -40,4 +42,5 @@ export const taskSubmissionSchema = z.object({
   ref: textSchema(128).optional(),
 });
 
+/** A task as it is submitted, checked, with defaults filled in. */
 export type TaskSubmission = z.infer<typeof taskSubmissionSchema>;

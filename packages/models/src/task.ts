@@ -2,6 +2,7 @@ import type { AgentId, AssignmentId, TaskId } from "./ids.ts";
 import type { AssignmentStrategy } from "./requirements.ts";
 import type { TaskState } from "./task-state.ts";
 
+/** An agent by id and name. */
 export interface AgentRef {
   readonly id: AgentId;
   readonly name: string;
@@ -24,6 +25,7 @@ export interface Artifact {
   readonly contextId: string;
 }
 
+/** The newest report of the agent. */
 export interface TaskProgress {
   readonly percent?: number | undefined;
   readonly note?: string | undefined;
@@ -44,6 +46,7 @@ export interface AssignmentWhy {
   readonly passedOver: Readonly<Record<string, number>>;
 }
 
+/** Who holds a task, or held it last. */
 export interface TaskAssignment {
   readonly id: AssignmentId;
   readonly fence: number;
@@ -53,6 +56,7 @@ export interface TaskAssignment {
   readonly why?: AssignmentWhy;
 }
 
+/** Why a task waits, as told to its submitter. */
 export const unassignedReasons = [
   "no_agent",
   "disconnected",
@@ -69,8 +73,10 @@ export const unassignedReasons = [
   "limit",
 ] as const;
 
+/** One of {@link unassignedReasons}. */
 export type UnassignedReason = (typeof unassignedReasons)[number];
 
+/** Why nobody took a queued task, at the last look. */
 export interface UnassignedBecause {
   readonly reason: UnassignedReason;
   /** Names what is missing. */
@@ -121,6 +127,7 @@ export interface Task {
   readonly finishedAt?: string;
 }
 
+/** What can happen to a task, as its event log says it. */
 export const taskEventTypes = [
   "task.created",
   "task.queued",
@@ -140,6 +147,7 @@ export const taskEventTypes = [
   "task.redriven",
 ] as const;
 
+/** One of {@link taskEventTypes}. */
 export type TaskEventType = (typeof taskEventTypes)[number];
 
 /** One step of a task's history. `seq` rises by one per task, from 1. */

@@ -4,10 +4,13 @@ import { createPrettyStream } from "./pretty.ts";
 /** The logger that is passed down; children carry `requestId`, `connectionId`, `taskId`. */
 export type Logger = PinoLogger;
 
+/** From the rarest line to none at all. */
 export const logLevels = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 
+/** One of {@link logLevels}. */
 export type LogLevel = (typeof logLevels)[number];
 
+/** How much is logged, as whom, and where to. */
 export interface LoggerOptions {
   readonly level: LogLevel;
   /** Stands in every line as `service`. */

@@ -7,6 +7,7 @@ export type GaugeMetric<Label extends string> = Gauge<Label>;
 /** A distribution: `observe({route}, seconds)`. */
 export type HistogramMetric<Label extends string> = Histogram<Label>;
 
+/** Name and meaning of a metric. */
 export interface MetricOptions<Label extends string> {
   /** With its unit last, such as `devmesh_tasks_claimed_total` or `devmesh_http_request_seconds`. */
   readonly name: string;
@@ -15,16 +16,19 @@ export interface MetricOptions<Label extends string> {
   readonly labels?: readonly Label[];
 }
 
+/** A gauge, read when it is asked for. */
 export interface GaugeOptions<Label extends string> extends MetricOptions<Label> {
   /** Read at each scrape, for a gauge without labels; a value that is not known is `undefined` and keeps the last one. */
   readonly read?: () => number | undefined;
 }
 
+/** A histogram. */
 export interface HistogramOptions<Label extends string> extends MetricOptions<Label> {
   /** Upper bounds, rising; the default suits seconds from 1 ms to 30 s. */
   readonly buckets?: readonly number[];
 }
 
+/** The metrics of one service, in a registry of its own. */
 export interface Metrics {
   /** A name is made once per service: making it twice is a bug and throws. */
   counter<Label extends string = never>(options: MetricOptions<Label>): CounterMetric<Label>;

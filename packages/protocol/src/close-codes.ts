@@ -23,4 +23,5 @@ export const closeCodes = {
   replaced: 4409,
 } as const;
 
+/** One of {@link closeCodes}. */
 export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes];

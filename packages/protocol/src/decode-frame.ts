@@ -12,6 +12,7 @@ import {
 import { claimedInflatedBytes, inflateMember, inflateMemberOffThread, overLimit, payloadTooLarge } from "./gzip.ts";
 import { PROTOCOL_VERSION } from "./version.ts";
 
+/** What a peer may make us allocate. */
 export interface DecodeLimits {
   /** Bound of the message as sent, and again of all that it inflates to together. */
   readonly maxMessageBytes: number;

@@ -160,6 +160,8 @@ create table task (
   -- tries in a row that do not (rejected, not accepted in time, rate-limited)
   uncounted int not null default 0,
   rejected_by uuid[] not null default '{}',
+  -- JSON of `[{agentId, until}]`: who let it lie, and for how long it is not offered to them
+  passed_over json,
   fence int not null default 0,
   event_seq int not null,
   lane_id uuid not null,

@@ -11,6 +11,7 @@ import { type AgentRow, agentColumns, agentReturned, isOfferable, slotReturned, 
 import type { Database, Queryable } from "./database/database.ts";
 import { sql, unnest } from "./database/sql.ts";
 
+/** Where an agent is connected. */
 export interface ConnectionRef {
   readonly connectionId: ConnectionId;
   readonly nodeId: NodeId;
@@ -23,11 +24,13 @@ export interface HeldConnection {
   readonly connectionId: ConnectionId;
 }
 
+/** What a node has seen and heard of one connection since it wrote last. */
 export interface ConnectionTouch extends HeldConnection {
   readonly ackedSeq?: number | undefined;
   readonly health?: Health | undefined;
 }
 
+/** The agent and where its frames go on, or that the client says to have seen more than was ever sent. */
 export type AttachResult =
   | {
       readonly ahead?: never;

@@ -9,6 +9,7 @@ export interface EndedCounts {
   readonly meanCompletedMs?: number;
 }
 
+/** What agents have done, counted from their assignments. */
 export interface AgentMetricsRepository {
   /** How an agent's assignments ended in the last hour and day. `isPartial`: only the latest 50,000 are counted. */
   read(
@@ -27,6 +28,7 @@ interface EndedRow {
 /** What one request may make the database count: some 50 ms of reading. */
 const maxCounted = 50_000;
 
+/** Counts in Postgres, within the tenant's rows. */
 export function agentMetricsRepository(database: Database): AgentMetricsRepository {
   return {
     async read(tenantId, agentId) {

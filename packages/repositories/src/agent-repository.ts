@@ -39,6 +39,7 @@ export interface AgentRepository extends AgentConnections {
   ): Promise<readonly Agent[]>;
 }
 
+/** The registry in Postgres; each call is a transaction of its own. */
 export function agentRepository(database: Database): AgentRepository {
   const select = async (tenantId: TenantId, statement: Sql): Promise<readonly Agent[]> => {
     const { rows } = await database.transaction({ role: "devmesh_app", tenants: [tenantId] }, (tx) =>

@@ -31,11 +31,13 @@ export type DeliveryFrame = {
   | { readonly kind: "mail"; readonly type: number; readonly payload: Readonly<Record<string, unknown>> }
 );
 
+/** What waits for agents, mailbox and assignments together. */
 export interface DeliveryRepository {
   /** In the order of `seq` for each agent; at most `limit` an agent. */
   findFrames(agents: readonly DeliveryAsked[], limit: number): Promise<readonly DeliveryFrame[]>;
 }
 
+/** Reads deliveries of several tenants at once, within their rows. */
 export function deliveryRepository(database: Database): DeliveryRepository {
   return {
     findFrames: async (agents, limit) => {

@@ -3,6 +3,7 @@ import { AppError } from "@devmesh/models";
 import type { Database, OwnerSession } from "./database/database.ts";
 import { sql } from "./database/sql.ts";
 
+/** What is done by one holder at a time, and under which name. */
 export interface ExclusiveOptions {
   /** What is held, among all processes on this database: a word of ours, such as `relay`. */
   readonly name: string;

@@ -43,6 +43,7 @@ interface KeyRow extends Omit<KeyRecord, "agentName" | "expiresAt" | "revokedAt"
   readonly revokedAt: Date | null;
 }
 
+/** Keys in Postgres, by their hash: the keys themselves are stored nowhere. */
 export function keyRepository(database: Database): KeyRepository {
   const query = <Row>(statement: Sql): Promise<QueryResult<Row>> =>
     database.queryAs<Row>({ role: "devmesh_engine", plans: "by_index" }, statement);

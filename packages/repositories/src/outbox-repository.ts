@@ -25,6 +25,7 @@ export interface OutboxRepository {
 /** Further back in a backlog a task is found by the agents that come free. */
 const dispatchedPerLane = 10;
 
+/** The outbox in Postgres; only the one relay may number it. */
 export function outboxRepository(database: Database): OutboxRepository {
   return {
     numberEvents: (limit) => numberEvents(database, limit),

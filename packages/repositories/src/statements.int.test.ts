@@ -113,7 +113,7 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
   const why = { strategy: "round_robin", candidates: [], passedOver: {} } as const;
   const pick = { tenantId, taskId: id, agentId: id, assignmentId: id, strategy: "round_robin", why } as const;
   const task = { tenantId, id, state: "queued", requirements, labels: [], dependsOn: [] } as unknown as NewTask;
-  const entry = { tenantId, taskId: id, state: "queued", rejectedBy: [] } as unknown as LedgerEntry;
+  const entry = { tenantId, taskId: id, state: "queued", rejectedBy: [], passedOver: [] } as unknown as LedgerEntry;
   const change = { before: entry, after: entry, events: [], notices: [] } as unknown as LedgerChange;
   const within = (work: Parameters<typeof ledger.transaction<unknown>>[1]) => () =>
     ledger.transaction<unknown>([tenantId], work);

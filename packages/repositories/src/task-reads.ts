@@ -15,6 +15,7 @@ import {
   type WholeTaskRow,
 } from "./task-columns.ts";
 
+/** Which tasks are listed. All that are given must hold. */
 export interface TaskFilter {
   readonly state?: TaskState | undefined;
   readonly type?: string | undefined;
@@ -42,6 +43,7 @@ export interface TaskReads {
   laneStandings(tenantId: TenantId, taskIds: readonly TaskId[]): Promise<ReadonlyMap<TaskId, Standing>>;
 }
 
+/** Reads tasks for people and programs; it locks nothing. */
 export function taskReads(database: Database): TaskReads {
   const query = <Row>(tenants: readonly TenantId[], statement: Sql): Promise<QueryResult<Row>> =>
     database.queryAs<Row>({ role: "devmesh_app", tenants, plans: "by_index" }, statement);

@@ -6,20 +6,24 @@ export const required: unique symbol = Symbol("required");
 
 type Required = typeof required;
 
+/** In UTF-16 units, after trimming; both inclusive. */
 export interface StringBounds {
   readonly minLength?: number;
   readonly maxLength?: number;
 }
 
+/** Both inclusive; any safe integer where there is none. */
 export interface IntBounds {
   readonly min?: number;
   readonly max?: number;
 }
 
+/** Any length where there is none. */
 export interface ListBounds {
   readonly maxItems?: number;
 }
 
+/** Any protocol where there is none. */
 export interface UrlBounds {
   /** Without the colon, such as `["postgres", "postgresql"]`. */
   readonly protocols?: readonly string[];

@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { errorResponse, requestIdOf } from "./http-error.ts";
 import { createProber, type Probe, type ProbeResult } from "./probe.ts";
 
+/** What a service depends on, and who may read its metrics. */
 export interface HealthOptions {
   readonly service: string;
   /** By the dependency's name, which anybody may see. */
@@ -20,6 +21,7 @@ export interface HealthOptions {
   readonly now?: () => number;
 }
 
+/** The operational routes of a service. */
 export interface Health {
   /** Answers `/healthz`, `/readyz` and `/metrics`: mount it at `/`. */
   readonly app: Hono;

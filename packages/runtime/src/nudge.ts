@@ -8,6 +8,7 @@ export interface Nudge {
   nudge(): void;
 }
 
+/** Makes one that nobody has nudged. */
 export function createNudge(): Nudge {
   let isPending = false;
   const waiters = new Set<(isNudged: boolean) => void>();

@@ -1,6 +1,7 @@
 import type { Logger } from "@devmesh/observability";
 import { sleep as realSleep } from "./sleep.ts";
 
+/** What is repeated, and how it backs off. */
 export interface LoopOptions {
   /** Stands in every line that the loop logs. */
   readonly name: string;

@@ -3,6 +3,7 @@ import { systemClock } from "./clock.ts";
 /** Why the process ends without finishing. */
 export type ForceReason = "second signal" | "deadline";
 
+/** How long a shutdown may take. */
 export interface ShutdownOptions {
   /** From the first signal to the forced end: 25 s suits ECS, which kills after 30 s. */
   readonly deadlineMs: number;

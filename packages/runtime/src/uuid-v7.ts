@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import type { NewId } from "@devmesh/models";
 import { systemClock } from "./clock.ts";
 
+/** Time and chance, for tests. */
 export interface UuidV7Options {
   readonly now?: () => number;
   /** Fills the whole buffer with random bytes. */

@@ -8,6 +8,7 @@ export interface BatchWriter<Item, Result> {
   add(item: Item): Promise<Result>;
 }
 
+/** How items are gathered, and who writes them. */
 export interface BatchWriterOptions<Item, Result> {
   /** Results in the order of the items. */
   readonly run: (items: readonly Item[]) => Promise<readonly Result[]>;

@@ -62,6 +62,7 @@ export interface TaskEngine extends AsyncDisposable {
   sweep(): Promise<{ readonly nextDueInMs: number | undefined; readonly done: number }>;
 }
 
+/** What the engine stands on; all of it is its caller's. */
 export interface TaskEngineDeps {
   readonly store: LedgerStore;
   readonly hints: EngineHints;

@@ -61,12 +61,14 @@ export type MeshWord =
   | { readonly kind: "dependency_failed"; readonly dependencyId: TaskId }
   | { readonly kind: "reblock" };
 
+/** A word of the mesh itself about a task: of a timer, an operator, or a dead agent. */
 export interface MeshOperation {
   readonly tenantId: TenantId;
   readonly taskId: TaskId;
   readonly word: MeshWord;
 }
 
+/** Anything that changes a task after its submission. */
 export type Operation = AgentOperation | MeshOperation;
 
 /** True for a frame of an agent, which names an assignment; the mesh's own words name a task. */

@@ -19,11 +19,13 @@ import type {
   TenantId,
 } from "@devmesh/models";
 
+/** Names a task. */
 export interface TaskRef {
   readonly tenantId: TenantId;
   readonly taskId: TaskId;
 }
 
+/** Names the slots of an agent. */
 export interface AgentSlotRef {
   readonly tenantId: TenantId;
   readonly agentId: AgentId;

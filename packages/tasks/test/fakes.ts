@@ -45,6 +45,7 @@ export function entryOf(more: Partial<LedgerEntry> = {}): LedgerEntry {
     eventSeq: 1,
     laneId: laneIdOf(1),
     rejectedBy: [],
+    passedOver: [],
     deadline: undefined,
     notBefore: undefined,
     wakeAt: undefined,

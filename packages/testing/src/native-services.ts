@@ -14,6 +14,7 @@ import {
 } from "./native-programs.ts";
 import { createNativeServer, type NativeServer } from "./native-server.ts";
 
+/** Where the servers keep their data, and how safely. */
 export interface NativeServicesOptions {
   /** Where the data is kept. Left out: a folder that goes when the services stop. */
   readonly dir?: string | undefined;

@@ -2,12 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { waitFor } from "./wait-for.ts";
 
+/** How a child process is started. */
 export interface ProcessOptions {
   /** Added to this process's own environment; `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly cwd?: string | undefined;
 }
 
+/** How long to wait before it is killed. */
 export interface StopOptions {
   /** SIGTERM unless given. */
   readonly signal?: NodeJS.Signals | undefined;

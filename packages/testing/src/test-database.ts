@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 
+/** Where databases are made, and what migrates their template. */
 export interface TestDatabaseOptions {
   /** Any database of the server, as a user who may create others. */
   readonly url: string;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+/** How long, and how often to look. */
 export interface WaitOptions {
   readonly timeoutMs?: number | undefined;
   /** Said when time is up. */

@@ -1,3 +1,4 @@
+/** How the embedded database is opened and migrated, by whom that may import it. */
 export interface PgliteKit<Database extends AsyncDisposable> {
   /** Opens an embedded database in memory. */
   readonly open: () => Promise<Database>;

@@ -3,11 +3,13 @@ import type { FanOut } from "../redis/fan-out.ts";
 import { gatherMessages } from "./gather-messages.ts";
 import { parseAgent, parseClose, parseItems, parseTask, parseTime } from "./parse-items.ts";
 
+/** Names an agent for which something waits. */
 export interface AgentHint {
   readonly tenantId: TenantId;
   readonly agentId: AgentId;
 }
 
+/** Names a task of which something changed. */
 export interface TaskHint {
   readonly tenantId: TenantId;
   readonly taskId: TaskId;
@@ -64,6 +66,7 @@ const channels = {
   outbox: "devmesh:outbox",
 } as const;
 
+/** Makes hints over a fan-out that its caller opened and closes; disposal ends the hearing. */
 export function createHints(fanOut: FanOut): Hints {
   const gatherer = gatherMessages(fanOut);
   const ends = new Set<EndHearing>();

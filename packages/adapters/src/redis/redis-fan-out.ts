@@ -3,6 +3,7 @@ import { Redis, type RedisOptions } from "ioredis";
 import type { FanOut } from "./fan-out.ts";
 import { createRedisListener } from "./redis-listener.ts";
 
+/** Where Redis is, and who hears of its coming and going. */
 export interface RedisFanOutOptions {
   /** `redis://` or `rediss://`. */
   readonly url: string;

@@ -6,6 +6,7 @@ import { createPause } from "./pause.ts";
 import { receiveMessages } from "./receive-messages.ts";
 import type { SqsQueue } from "./sqs-queue.ts";
 
+/** What is drained, by whom, and how fast. */
 export interface ConsumerOptions {
   readonly queue: SqsQueue;
   /**
@@ -30,6 +31,7 @@ export interface ConsumerOptions {
   readonly logger: Logger;
 }
 
+/** A consumer at work; disposal ends it gracefully. */
 export interface Consumer extends AsyncDisposable {
   /** Makes a consumer that paused ask `canReceive`, or try the queue, at once. */
   nudge(): void;

@@ -7,6 +7,7 @@ import {
 import { AppError } from "@devmesh/models";
 import { toSqsError } from "./sqs-error.ts";
 
+/** Settings of a queue and of its dead-letter queue. */
 export interface EnsureQueueOptions {
   readonly dlqName: string;
   /** After this many receives SQS itself moves a message to the dead-letter queue. */
@@ -14,6 +15,7 @@ export interface EnsureQueueOptions {
   readonly visibilityTimeoutSeconds: number;
 }
 
+/** Where the two queues are, as SQS names them. */
 export interface QueueUrls {
   readonly queueUrl: string;
   readonly deadLetterUrl: string;

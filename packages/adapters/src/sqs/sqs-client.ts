@@ -1,5 +1,6 @@
 import { SQSClient } from "@aws-sdk/client-sqs";
 
+/** Which SQS, and as whom. */
 export interface SqsClientOptions {
   /** Where a stand-in listens; the region's own endpoint when absent. */
   readonly endpoint?: string;

@@ -15,6 +15,7 @@ import {
 } from "./sqs-commands.ts";
 import { toSqsError } from "./sqs-error.ts";
 
+/** Which queue, over which client. The client stays the caller's. */
 export interface SqsQueueOptions {
   readonly client: SQSClient;
   readonly queueUrl: string;

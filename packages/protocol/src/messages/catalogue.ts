@@ -70,6 +70,7 @@ export const messageTypes = {
   DOC_CLOSE: 0x0405,
 } as const;
 
+/** A message by its name in docs/protocol.md. */
 export type MessageName = keyof typeof messageTypes;
 
 /** The messages whose payload is binary: a channel, then bytes. */
@@ -146,6 +147,7 @@ export function directionOf(name: MessageName): Direction {
 /** The groups of messages, in the order of the high byte of their types. A server may offer some of them only. */
 export const messageGroups = ["connection", "registry", "tasks", "messages", "documents"] as const;
 
+/** One of {@link messageGroups}. */
 export type MessageGroup = (typeof messageGroups)[number];
 
 /** The group of a message type; undefined for reserved and private types. */
@@ -159,6 +161,7 @@ export const messageNames: ReadonlyMap<number, MessageName> = new Map(
   (Object.keys(messageTypes) as MessageName[]).map((name) => [messageTypes[name], name]),
 );
 
+/** True for messages whose payload is bytes instead of JSON. */
 export function isBinary(name: MessageName): name is BinaryMessageName {
   return name === "DOC_UPDATE" || name === "DOC_AWARENESS";
 }

@@ -19,6 +19,7 @@ export interface ChannelFrame {
 
 const channelBytes = 4;
 
+/** The payload of a binary message: its channel, then its bytes. */
 export function encodeChannelFrame(frame: ChannelFrame): Uint8Array {
   assert(channelSchema.safeParse(frame.channel).success, `channel ${frame.channel} is an unsigned integer of 32 bits`);
   const bytes = new Uint8Array(channelBytes + frame.data.byteLength);

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { channelSchema } from "./doc-channel.ts";
 import { base64Schema, lookupIdSchema, replyFields, requestFields } from "./fields.ts";
 
+/** What a shared document may be. */
 export const documentKinds = ["text", "state", "counter", "register", "set"] as const;
 
 /** 0x0401, C→S: opens a document by id or name. */

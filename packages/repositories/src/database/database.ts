@@ -1,6 +1,7 @@
 import type { TenantId } from "@devmesh/models";
 import type { Sql } from "./sql.ts";
 
+/** What a statement gave back. */
 export interface QueryResult<Row> {
   readonly rows: Row[];
   /** How many rows the statement returned or changed: the answer of a guarded write. */

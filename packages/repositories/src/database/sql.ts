@@ -20,6 +20,7 @@ export type ColumnType =
   | "json"
   | "jsonb";
 
+/** One column of {@link unnest}: its type in Postgres, and a value a row. */
 export type Column = readonly [type: ColumnType, values: readonly SqlElement[]];
 
 /**

@@ -74,6 +74,7 @@ export interface Ledger {
   findOutputSchemas(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, unknown>>;
 }
 
+/** The ledger over a database; `newId` names new lanes. */
 export function ledgerStore(database: Database, newId: NewId): Ledger {
   return {
     transaction: (tenants, work) =>

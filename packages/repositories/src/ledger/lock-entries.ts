@@ -1,4 +1,4 @@
-import type { AssignmentId, LedgerAssignment, LedgerEntry, TenantId } from "@devmesh/models";
+import type { AgentId, AssignmentId, LedgerAssignment, LedgerEntry, TenantId } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { sql, unnest } from "../database/sql.ts";
 import { type TaskRef, taskRows } from "./refs.ts";
@@ -64,6 +64,7 @@ interface TaskRow {
   readonly eventSeq: number;
   readonly laneId: LedgerEntry["laneId"];
   readonly rejectedBy: LedgerEntry["rejectedBy"];
+  readonly passedOver: readonly { readonly agentId: AgentId; readonly until: string }[] | null;
   readonly deadline: Date | null;
   readonly notBefore: Date | null;
   readonly wakeAt: Date | null;
@@ -77,7 +78,7 @@ interface TaskRow {
 
 const taskColumns = sql`t.tenant_id as "tenantId", t.id as "taskId", t.state, t.attempt, t.counted, t.uncounted,
   t.max_attempts as "maxAttempts", t.timeout_ms as "timeoutMs", t.fence, t.event_seq as "eventSeq", t.lane_id as "laneId",
-  t.rejected_by as "rejectedBy", t.deadline, t.wake_at as "wakeAt", t.started_at as "startedAt",
+  t.rejected_by as "rejectedBy", t.passed_over as "passedOver", t.deadline, t.wake_at as "wakeAt", t.started_at as "startedAt",
   t.finished_at as "finishedAt", t.error::text as error, t.progress::text as progress,
   t.has_output_schema as "hasOutputSchema", t.assignment_id as "currentAssignmentId"`;
 
@@ -115,6 +116,7 @@ function toEntry(row: TaskRow, assignment: AssignmentRow | undefined): LedgerEnt
     eventSeq: row.eventSeq,
     laneId: row.laneId,
     rejectedBy: row.rejectedBy,
+    passedOver: (row.passedOver ?? []).map(({ agentId, until }) => ({ agentId, until: new Date(until) })),
     deadline: row.deadline ?? undefined,
     notBefore: row.notBefore ?? undefined,
     wakeAt: row.wakeAt ?? undefined,

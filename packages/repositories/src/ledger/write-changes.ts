@@ -16,12 +16,12 @@ export async function writeChanges(tx: Queryable, changes: readonly LedgerChange
     with moved as (
       update task t
       set state = c.state, attempt = c.attempt, counted = c.counted, uncounted = c.uncounted, lane_id = c.lane_id,
-        rejected_by = c.rejected_by::uuid[], queue_rank = case when c.state = 'queued' then t.rank end,
+        rejected_by = c.rejected_by::uuid[], passed_over = c.passed_over, queue_rank = case when c.state = 'queued' then t.rank end,
         event_seq = t.event_seq + c.events, wake_at = c.wake_at, started_at = c.started_at,
         finished_at = c.finished_at, error = c.error, progress = c.progress, updated_at = now(),
         assignment_id = case when c.state in ('blocked', 'scheduled', 'queued') then null else t.assignment_id end
       from ${taskChanges(changes)} as c (tenant_id, task_id, from_state, from_fence, state, attempt, counted,
-        uncounted, lane_id, rejected_by, events, wake_at, started_at, finished_at, error, progress)
+        uncounted, lane_id, rejected_by, passed_over, events, wake_at, started_at, finished_at, error, progress)
       where t.tenant_id = c.tenant_id and t.id = c.task_id and t.state = c.from_state and t.fence = c.from_fence
       returning t.id
     ), tried as (
@@ -76,6 +76,7 @@ function taskChanges(changes: readonly LedgerChange[]): Sql {
     ["int", changes.map(({ after }) => after.uncounted)],
     ["uuid", changes.map(({ after }) => after.laneId)],
     ["text", changes.map(({ after }) => `{${after.rejectedBy.join(",")}}`)],
+    ["json", changes.map(({ after }) => (after.passedOver.length > 0 ? JSON.stringify(after.passedOver) : undefined))],
     ["int", changes.map(({ events: happened }) => happened.length)],
     ["timestamptz", changes.map(({ after }) => after.wakeAt)],
     ["timestamptz", changes.map(({ after }) => after.startedAt)],

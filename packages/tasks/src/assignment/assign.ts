@@ -7,6 +7,7 @@ const maxTasks = 200;
 /** Candidates that are weighed at once, over all lanes. */
 const maxCandidates = 2_000;
 
+/** What one round of assignment works with. */
 export interface AssignOptions {
   readonly acceptMs: number;
   readonly leaseMs: number;

@@ -10,6 +10,7 @@ export interface Assigner extends AsyncDisposable {
   idle(): Promise<void>;
 }
 
+/** What rounds of assignment work with. */
 export interface AssignerOptions extends AssignOptions {
   readonly store: LedgerStore;
   readonly onTaken: (taken: readonly TakenSlot[]) => void;
@@ -22,6 +23,7 @@ const maxAsked = 10_000;
 /** Lanes and agents in one round. */
 const perRound = 500;
 
+/** Makes an assigner that is at rest until it is asked. */
 export function createAssigner(options: AssignerOptions): Assigner {
   const lanes = new Map<LaneId, TenantId>();
   const agents = new Map<AgentId, TenantId>();

@@ -23,6 +23,7 @@ export interface PlanInput {
   readonly newId: () => string;
 }
 
+/** Who is to get what, and the tasks for which nobody was left. */
 export interface Plan {
   readonly picks: readonly SlotPick[];
   /** Lanes with a task that no free agent was left for. */

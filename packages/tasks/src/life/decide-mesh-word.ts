@@ -73,6 +73,7 @@ const freshTries = {
   counted: 0,
   uncounted: 0,
   rejectedBy: [],
+  passedOver: [],
   error: undefined,
   progress: undefined,
   finishedAt: undefined,
@@ -82,13 +83,10 @@ const freshTries = {
 function wake(entry: LedgerEntry, at: Circumstances): Decision {
   if (isFinal(entry.state) || entry.wakeAt === undefined || entry.wakeAt > at.now) return same(entry);
   if (entry.deadline !== undefined && entry.deadline <= at.now) return missDeadline(entry, entry.deadline, at);
-  // a task that was tried before may be in a lane that passes an agent over
-  const backInLane = entry.fence > 0 ? addMs(at.now, passOverMs) : undefined;
-  if (entry.state === "scheduled") return enqueue(entry, [], { backInLane });
-  const rested = { ...entry, wakeAt: entry.deadline };
-  // the 30 s for which an agent was passed over are up: back to the lane of those that did not reject it
-  if (entry.state === "queued") return changed(rested, [], { excluded: [...entry.rejectedBy].sort() });
-  return changed(rested, []);
+  if (entry.state === "scheduled") return enqueue(entry, [], at);
+  if (entry.state !== "queued") return changed({ ...entry, wakeAt: entry.deadline }, []);
+  const { excluded, ...waiting } = chooseLane(entry, at);
+  return changed(waiting, [], excluded === undefined ? {} : { excluded });
 }
 
 function missDeadline(entry: LedgerEntry, deadline: Date, at: Circumstances): Decision {

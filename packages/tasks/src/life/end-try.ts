@@ -52,39 +52,45 @@ export function endTry(entry: LedgerEntry, end: TryEnd, at: Circumstances): Deci
   if (end.again === "never" || counted >= entry.maxAttempts) {
     return failForGood(ended, { class: end.failureClass, message: end.reason }, at, [end.event]);
   }
-  const excluded = excludedAgents(ended, end);
-  const rejectedBy = end.exclude?.forever ? [...new Set([...entry.rejectedBy, end.exclude.agentId])] : entry.rejectedBy;
-  const next = { ...ended, rejectedBy };
+  const next = exclude(ended, end.exclude, at);
   const delayMs = nextDelayMs(next, end, at.random);
-  if (delayMs !== undefined) return schedule(next, addMs(at.now, delayMs), [end.event], excluded);
-  // a rejection moves the task to the lane of those that did not reject it: no one is passed over there for a while
-  const backInLane = end.exclude?.forever ? undefined : addMs(at.now, passOverMs);
-  return enqueue(next, [end.event], { backInLane, excluded });
+  if (delayMs === undefined) return enqueue(next, [end.event], at);
+  return schedule(next, addMs(at.now, delayMs), [end.event]);
 }
 
-/** Puts a task into the queue. `backInLane`: when it returns from a lane that passes an agent over. */
-export function enqueue(
-  entry: LedgerEntry,
-  events: readonly NewEvent[],
-  lane: { readonly backInLane?: Date | undefined; readonly excluded?: readonly AgentId[] | undefined } = {},
-): Decision {
-  const after = { ...entry, state: "queued", wakeAt: earliest(entry.deadline, lane.backInLane) } as const;
+/**
+ * Puts a task into the queue, in the lane of the agents that it may be offered now. It wakes when the next one that is
+ * passed over may have it again.
+ */
+export function enqueue(entry: LedgerEntry, events: readonly NewEvent[], at: Circumstances): Decision {
+  const { excluded, ...queued } = chooseLane(entry, at);
   return changed(
-    after,
+    { ...queued, state: "queued" },
     [...events, { type: "task.queued", data: {} }],
-    lane.excluded === undefined ? {} : { excluded: lane.excluded },
+    excluded === undefined ? {} : { excluded },
   );
 }
 
-export function schedule(
+/**
+ * Who the task is not offered to from now on, where that is not what its lane says already: a task that nobody rejected
+ * or let lie is in the lane of all.
+ */
+export function chooseLane(
   entry: LedgerEntry,
-  until: Date,
-  events: readonly NewEvent[],
-  excluded?: readonly AgentId[],
-): Decision {
+  at: Circumstances,
+): LedgerEntry & { readonly excluded?: readonly AgentId[] } {
+  const passedOver = entry.passedOver.filter(({ until }) => until > at.now);
+  const wakeAt = passedOver.reduce<Date | undefined>((first, { until }) => earliest(first, until), entry.deadline);
+  const waiting = { ...entry, passedOver, wakeAt };
+  if (entry.rejectedBy.length === 0 && entry.passedOver.length === 0) return waiting;
+  const excluded = [...new Set([...entry.rejectedBy, ...passedOver.map(({ agentId }) => agentId)])].sort();
+  return { ...waiting, excluded };
+}
+
+export function schedule(entry: LedgerEntry, until: Date, events: readonly NewEvent[]): Decision {
   const after = { ...entry, state: "scheduled", wakeAt: earliest(entry.deadline, until) } as const;
   const event: NewEvent = { type: "task.scheduled", data: { until: until.toISOString() } };
-  return changed(after, [...events, event], excluded === undefined ? {} : { excluded });
+  return changed(after, [...events, event]);
 }
 
 /** Ends a task as failed. */
@@ -111,7 +117,10 @@ function nextDelayMs(entry: LedgerEntry, end: TryEnd, random: number): number | 
   return undefined;
 }
 
-function excludedAgents(entry: LedgerEntry, end: TryEnd): readonly AgentId[] | undefined {
-  if (end.exclude === undefined) return undefined;
-  return [...new Set([...entry.rejectedBy, end.exclude.agentId])].sort();
+function exclude(entry: LedgerEntry, excluded: TryEnd["exclude"], at: Circumstances): LedgerEntry {
+  if (excluded === undefined) return entry;
+  const { agentId, forever } = excluded;
+  if (forever) return { ...entry, rejectedBy: [...new Set([...entry.rejectedBy, agentId])] };
+  const others = entry.passedOver.filter((one) => one.agentId !== agentId);
+  return { ...entry, passedOver: [...others, { agentId, until: addMs(at.now, passOverMs) }] };
 }

@@ -11,6 +11,7 @@ export interface OutputSchemas extends AsyncDisposable {
   findProblems(schema: unknown, output: string): Promise<readonly SchemaProblem[]>;
 }
 
+/** What validating may cost. */
 export interface OutputSchemasOptions {
   /** Longest time for one question, from when the thread is up. */
   readonly timeoutMs: number;

@@ -12,6 +12,7 @@ import { PgliteStream } from "./pglite-stream.ts";
 import { type PgliteThread, startPgliteThread } from "./pglite-thread.ts";
 import { createTurns } from "./turns.ts";
 
+/** Where an embedded database lives. */
 export interface PgliteOptions {
   /** A folder that is there, held under a lock by the caller (`lockFolder`). Left out, all is in memory and goes with the process. */
   readonly dataDir?: string | undefined;

@@ -9,6 +9,7 @@ import { sql } from "../sql.ts";
 import { createTransactionGuard } from "../transaction-guard.ts";
 import { createPostgresListener } from "./postgres-listener.ts";
 
+/** Which server, and how much of it. */
 export interface PostgresOptions {
   readonly url: string;
   /** 10 unless given. One more is taken by the first `listen`. */
