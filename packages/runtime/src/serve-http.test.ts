@@ -66,7 +66,19 @@ describe("serveHttp", () => {
     agent.destroy();
   });
 
-  it("closes idle keep-alive connections at once", async () => {
+  it("cuts off no client that sends one request after the other", async () => {
+    const http = await serveHttp({ ...base, fetch: ok });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const connections = [(await request(http.port, agent)).resume().headers.connection];
+    const closing = http[Symbol.asyncDispose]();
+    // on the connection that there is: no other is accepted any more
+    connections.push((await request(http.port, agent)).resume().headers.connection);
+    await closing;
+    expect(connections).toEqual(["keep-alive", "close"]);
+    agent.destroy();
+  });
+
+  it("closes idle keep-alive connections after a moment", async () => {
     const http = await serveHttp({ ...base, fetch: ok });
     const agent = new Agent({ keepAlive: true });
     (await request(http.port, agent)).resume();
@@ -91,6 +103,9 @@ describe("serveHttp", () => {
   it.each([
     ["400", "invalid_argument", "NONSENSE\r\n\r\n"],
     ["400", "invalid_argument", "GET / HTTP/1.1\r\nhost: a b c\r\nconnection: close\r\n\r\n"],
+    ["400", "invalid_argument", "GET / HTTP/1.1\r\nconnection: close\r\n\r\n"],
+    ["405", "invalid_argument", "CONNECT a:1 HTTP/1.1\r\nhost: x\r\n\r\n"],
+    ["417", "invalid_argument", "POST / HTTP/1.1\r\nhost: x\r\nexpect: foo\r\n\r\n"],
     ["431", "resource_exhausted", `GET / HTTP/1.1\r\nhost: x\r\nx: ${"y".repeat(20_000)}\r\n\r\n`],
   ])("answers %s %s in the API's shape to what no handler sees", async (status, code, text) => {
     await using http = await serveHttp({ ...base, fetch: ok });

@@ -34,6 +34,8 @@ describe("a cursor", () => {
     Buffer.from(JSON.stringify([key.at])).toString("base64url"),
     Buffer.from(JSON.stringify(["2026-13-01T00:00:00.000Z", key.id])).toString("base64url"),
     Buffer.from(JSON.stringify(["2026-01-01", key.id])).toString("base64url"),
+    Buffer.from(JSON.stringify(["+275760-09-13T00:00:00.000Z", key.id])).toString("base64url"),
+    Buffer.from(JSON.stringify(["0000-01-01T00:00:00.000Z", key.id])).toString("base64url"),
     Buffer.from(JSON.stringify([key.at, "x"])).toString("base64url"),
   ])("refuses %j", (text) => {
     expect(cursorParameter.safeParse(text).success).toBe(false);

@@ -88,7 +88,9 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** Of the years that the database's times have. */
 function isCanonicalTime(text: string): boolean {
   const ms = Date.parse(text);
+  if (!/^(19[7-9]|[2-9]\d)\d/.test(text)) return false;
   return Number.isFinite(ms) && new Date(ms).toISOString() === text;
 }
