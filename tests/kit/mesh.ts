@@ -180,6 +180,15 @@ async function backdate(database: Database, taskId: TaskId, ms: number): Promise
   await run(
     database,
     sql`
+    update task set passed_over = (
+      select json_agg(json_build_object('agentId', one->>'agentId', 'until', (one->>'until')::timestamptz - ${back}))
+      from json_array_elements(passed_over) as one
+    )
+    where id = ${taskId} and passed_over is not null`,
+  );
+  await run(
+    database,
+    sql`
     update assignment set accept_until = accept_until - ${back}, lease_until = lease_until - ${back},
       attempt_until = attempt_until - ${back}, check_at = check_at - ${back}
     where task_id = ${taskId} and is_open`,

@@ -148,11 +148,28 @@ describe("redrive", () => {
 });
 
 describe("wake", () => {
-  test("queues what was scheduled, and what was tried before returns to its lane in time", () => {
+  test("queues what was scheduled, without those that let it lie lately", () => {
     const fresh = entryOf({ state: "scheduled", wakeAt: now, deadline: later(60_000) });
-    expect(decide(fresh, { kind: "wake" }).after).toMatchObject({ state: "queued", wakeAt: later(60_000) });
-    const tried = { ...fresh, fence: 1 };
-    expect(decide(tried, { kind: "wake" }).after).toMatchObject({ state: "queued", wakeAt: later(30_000) });
+    const { after, excluded } = decide(fresh, { kind: "wake" });
+    expect(after).toMatchObject({ state: "queued", wakeAt: later(60_000) });
+    expect(excluded).toBeUndefined();
+    const passedOver = [
+      { agentId: agentIdOf(1), until: now },
+      { agentId: agentIdOf(2), until: later(9) },
+    ];
+    const passing = decide({ ...fresh, passedOver }, { kind: "wake" });
+    expect(passing.after).toMatchObject({ state: "queued", wakeAt: later(9), passedOver: passedOver.slice(1) });
+    expect(passing.excluded).toEqual([agentIdOf(2)]);
+  });
+
+  test("lets each agent that was passed over in again when its own time is up", () => {
+    const passedOver = [
+      { agentId: agentIdOf(1), until: now },
+      { agentId: agentIdOf(2), until: later(20) },
+    ];
+    const { after, excluded } = decide(entryOf({ wakeAt: now, passedOver }), { kind: "wake" });
+    expect(after).toMatchObject({ wakeAt: later(20), passedOver: passedOver.slice(1) });
+    expect(excluded).toEqual([agentIdOf(2)]);
   });
 
   test("brings a queued task back to the lane of all that did not reject it", () => {

@@ -1,7 +1,7 @@
 import { AppError, type CancelNotice, isFinal, isOpen, type LedgerAssignment, type LedgerEntry } from "@devmesh/models";
 import type { MeshWord } from "../operation.ts";
 import { addMs, type Circumstances, changed, type Decision, earliest, recorded, unchanged } from "./decision.ts";
-import { closeAssignment, endTry, enqueue, failForGood, passOverMs, schedule } from "./end-try.ts";
+import { chooseLane, closeAssignment, endTry, enqueue, failForGood, schedule } from "./end-try.ts";
 
 /** Decides what the mesh's own word does to a task. What no longer applies changes nothing. */
 export function decideMeshWord(entry: LedgerEntry, word: MeshWord, at: Circumstances): Decision {
@@ -28,7 +28,7 @@ export function decideMeshWord(entry: LedgerEntry, word: MeshWord, at: Circumsta
 /** Where a task goes that waits for nothing but its time. */
 export function start(entry: LedgerEntry, at: Circumstances): Decision {
   if (entry.notBefore !== undefined && entry.notBefore > at.now) return schedule(entry, entry.notBefore, []);
-  return enqueue(entry, []);
+  return enqueue(entry, [], at);
 }
 
 function cancel(entry: LedgerEntry, reason: string, at: Circumstances): Decision {
@@ -54,7 +54,7 @@ function redrive(entry: LedgerEntry, blocked: boolean, at: Circumstances): Decis
   const fresh = { ...entry, ...freshTries };
   const event = { type: "task.redriven", data: {} } as const;
   if (blocked) return changed({ ...fresh, state: "blocked", wakeAt: entry.deadline }, [event], { excluded: [] });
-  return enqueue(fresh, [event], { excluded: [] });
+  return { ...enqueue(fresh, [event], at), excluded: [] };
 }
 
 function reblock(entry: LedgerEntry): Decision {
