@@ -8,6 +8,7 @@ import { runBackground } from "./background.ts";
 import type { WorkerConfig } from "./config.ts";
 import { createTaskMessageHandler } from "./consume-tasks.ts";
 import { watchDatabase } from "./database-watch.ts";
+import { observeQueue } from "./observe-queue.ts";
 import { createWorkerHealth } from "./worker-health.ts";
 
 /** What the worker works on. Its caller opened it, may share it, and closes it. */
@@ -32,8 +33,9 @@ const closingMs = 5_000;
  * done by one worker at a time. Resolves when what was in hand is finished.
  */
 export async function runService(config: WorkerConfig, signal: AbortSignal, open: WorkerResources): Promise<void> {
-  const { database, fanOut, tasksQueue, logger, metrics = createMetrics("worker") } = open;
-  const health = createWorkerHealth(config.pepper, { database, fanOut, logger, metrics });
+  const { database, fanOut, logger, metrics = createMetrics("worker") } = open;
+  const { queue: tasksQueue, assertAnswers: assertQueueAnswers } = observeQueue(open.tasksQueue);
+  const health = createWorkerHealth(config.pepper, { database, fanOut, assertQueueAnswers, logger, metrics });
   await using http = await serveHttp({
     fetch: health.app.fetch,
     hostname: config.http.host,

@@ -8,12 +8,15 @@ import { createHealth, type Health, type Secret, systemClock } from "@devmesh/ru
 export interface WorkerHealthDeps {
   readonly database: Database;
   readonly fanOut: FanOut;
+  /** Throws where the queue does not answer. */
+  readonly assertQueueAnswers: () => void;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
 /** Makes the worker's `/healthz`, `/readyz` and `/metrics`; the last needs a key with the scope `metrics:read`. */
-export function createWorkerHealth(pepper: Secret, { database, fanOut, metrics, logger }: WorkerHealthDeps): Health {
+export function createWorkerHealth(pepper: Secret, deps: WorkerHealthDeps): Health {
+  const { database, fanOut, assertQueueAnswers, metrics, logger } = deps;
   const keys = keyRepository(database);
   const authenticator = createAuthenticator({
     findKeyByHash: (hash) => keys.findByHash(hash),
@@ -25,6 +28,8 @@ export function createWorkerHealth(pepper: Secret, { database, fanOut, metrics, 
     probes: {
       database: { needed: true, check: async () => void (await database.query(sql`select 1`)) },
       fan_out: { needed: false, check: () => checkFanOut(fanOut) },
+      // without it the sweep and every freed slot find the work, later
+      queue: { needed: false, check: async () => assertQueueAnswers() },
     },
     metrics,
     authorizeMetrics: async (headers) =>
