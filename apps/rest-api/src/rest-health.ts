@@ -1,6 +1,5 @@
-import type { FanOut } from "@devmesh/adapters";
+import { assertFanOutReady, type FanOut } from "@devmesh/adapters";
 import { type Authenticator, assertScope, readBearer } from "@devmesh/auth";
-import { AppError } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { type Database, sql } from "@devmesh/repositories";
 import { createHealth, type Health } from "@devmesh/runtime";
@@ -19,15 +18,11 @@ export function createRestHealth({ authenticator, database, fanOut, metrics, log
     service: "rest-api",
     probes: {
       database: { needed: true, check: async () => void (await database.query(sql`select 1`)) },
-      fan_out: { needed: false, check: () => checkFanOut(fanOut) },
+      fan_out: { needed: false, check: async () => assertFanOutReady(fanOut) },
     },
     metrics,
     authorizeMetrics: async (headers) =>
       assertScope(await authenticator.authenticate(readBearer(headers)), "metrics:read"),
     logger,
   });
-}
-
-function checkFanOut(fanOut: FanOut): Promise<void> {
-  return fanOut.isReady ? Promise.resolve() : Promise.reject(new AppError("unavailable", "the fan-out is away"));
 }

@@ -1,6 +1,5 @@
-import type { FanOut } from "@devmesh/adapters";
+import { assertFanOutReady, type FanOut } from "@devmesh/adapters";
 import { assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
-import { AppError } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { type Database, keyRepository, sql } from "@devmesh/repositories";
 import { createHealth, type Health, type Secret, systemClock } from "@devmesh/runtime";
@@ -27,7 +26,7 @@ export function createWorkerHealth(pepper: Secret, deps: WorkerHealthDeps): Heal
     service: "worker",
     probes: {
       database: { needed: true, check: async () => void (await database.query(sql`select 1`)) },
-      fan_out: { needed: false, check: () => checkFanOut(fanOut) },
+      fan_out: { needed: false, check: async () => assertFanOutReady(fanOut) },
       // without it the sweep and every freed slot find the work, later
       queue: { needed: false, check: async () => assertQueueAnswers() },
     },
@@ -36,8 +35,4 @@ export function createWorkerHealth(pepper: Secret, deps: WorkerHealthDeps): Heal
       assertScope(await authenticator.authenticate(readBearer(headers)), "metrics:read"),
     logger,
   });
-}
-
-function checkFanOut(fanOut: FanOut): Promise<void> {
-  return fanOut.isReady ? Promise.resolve() : Promise.reject(new AppError("unavailable", "the fan-out is away"));
 }

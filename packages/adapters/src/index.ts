@@ -9,7 +9,7 @@ export {
   type TaskHint,
 } from "./hints/hints.ts";
 export { fallbackFanOut } from "./redis/fallback-fan-out.ts";
-export type { FanOut } from "./redis/fan-out.ts";
+export { assertFanOutReady, type FanOut } from "./redis/fan-out.ts";
 export { memoryFanOut } from "./redis/memory-fan-out.ts";
 export { openRedisFanOut, type RedisFanOutOptions } from "./redis/redis-fan-out.ts";
 export { type Consumer, type ConsumerOptions, startConsumer } from "./sqs/consumer.ts";
