@@ -139,7 +139,7 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
     },
     perform: (operation) => performValidated({ deps, frames }, operation),
     cancel: (ref, reason) => say(ref, { kind: "cancel", reason }),
-    redrive: async (ref) => say(ref, { kind: "redrive", blocked: await hasOpenDependencies(deps.store, ref) }),
+    redrive: async (ref) => say(ref, await toRedrive(deps.store, ref)),
     release: (slot, how) =>
       release(deps.store, slot, (ref) => say(ref, { kind: "release", agentId: slot.agentId, ...how })),
     requestAssignment: (scope) => assigner.request(scope),
@@ -243,8 +243,10 @@ async function performValidated(
   return frames.add({ ...operation, word: { ...operation.word, schemaProblems } });
 }
 
-function hasOpenDependencies(store: LedgerStore, ref: TaskRef): Promise<boolean> {
-  return store.transaction([ref.tenantId], (tx) => tx.hasOpenDependencies(ref));
+async function toRedrive(store: LedgerStore, ref: TaskRef): Promise<MeshWord> {
+  const open = await store.transaction([ref.tenantId], (tx) => tx.findOpenDependencies(ref));
+  const [lostDependency] = [...open].find(([, state]) => state === "cancelled") ?? [];
+  return { kind: "redrive", blocked: open.size > 0, lostDependency };
 }
 
 async function release(

@@ -53,7 +53,13 @@ export interface AgentOperation {
  */
 export type MeshWord =
   | { readonly kind: "cancel"; readonly reason: string }
-  | { readonly kind: "redrive"; readonly blocked: boolean }
+  | {
+      readonly kind: "redrive";
+      /** A dependency is not completed. */
+      readonly blocked: boolean;
+      /** A dependency that never will be. */
+      readonly lostDependency?: TaskId | undefined;
+    }
   | { readonly kind: "wake" }
   | { readonly kind: "check" }
   | { readonly kind: "release"; readonly agentId: AgentId; readonly offeredOnly: boolean; readonly reason: string }

@@ -74,10 +74,10 @@ export interface LedgerTx {
 
   /** Blocked tasks that wait for one of these, with how many of their dependencies are not completed. */
   findDependents(refs: readonly TaskRef[]): Promise<readonly (TaskRef & { dependsOn: TaskId; open: number })[]>;
-  /** Tasks failed for the sake of one of these. */
+  /** Tasks failed for the sake of one of these, and that no cancelled dependency holds back for ever. */
   findFailedDependents(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
-  /** True where a dependency of the task is not completed. */
-  hasOpenDependencies(ref: TaskRef): Promise<boolean>;
+  /** The dependencies of a task that are not completed, with their states. */
+  findOpenDependencies(ref: TaskRef): Promise<ReadonlyMap<TaskId, TaskState>>;
   /** Unfinished tasks delegated from these. */
   findOpenChildren(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   /** Tasks of which an agent holds an open assignment. */

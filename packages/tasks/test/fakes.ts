@@ -117,7 +117,7 @@ export function fakeTx(methods: Partial<LedgerTx>): LedgerTx {
     write: unexpected("write"),
     findDependents: unexpected("findDependents"),
     findFailedDependents: unexpected("findFailedDependents"),
-    hasOpenDependencies: unexpected("hasOpenDependencies"),
+    findOpenDependencies: unexpected("findOpenDependencies"),
     findOpenChildren: unexpected("findOpenChildren"),
     findHeld: unexpected("findHeld"),
     lockHeads: unexpected("lockHeads"),

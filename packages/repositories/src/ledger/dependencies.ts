@@ -48,26 +48,33 @@ export async function findDependents(
   return rows;
 }
 
-/** Tasks that failed because one of these was not completed. */
+/** Tasks that failed because one of these was not completed, and that no cancelled dependency holds back for ever. */
 export async function findFailedDependents(tx: Queryable, refs: readonly TaskRef[]): Promise<readonly TaskRef[]> {
   const { rows } = await tx.query<TaskRef>(sql`
     select distinct d.tenant_id as "tenantId", d.task_id as "taskId"
     from ${taskRows(refs)} as redriven (tenant_id, task_id)
     join task_dependency d on d.tenant_id = redriven.tenant_id and d.depends_on_id = redriven.task_id
     join task t on t.tenant_id = d.tenant_id and t.id = d.task_id
-    where t.state = 'failed' and t.error->>'class' = 'dependency'`);
+    where t.state = 'failed' and t.error->>'class' = 'dependency' and not exists (
+      select from task_dependency other
+      join task o on o.id = other.depends_on_id
+      where other.task_id = d.task_id and o.state = 'cancelled'
+    )`);
   return rows;
 }
 
-/** True where a dependency of the task is not completed. */
-export async function hasOpenDependencies(tx: Queryable, { tenantId, taskId }: TaskRef): Promise<boolean> {
-  const { rows } = await tx.query(sql`
-    select 1
+/** The dependencies of a task that are not completed, at most 100 (the limit of a task), with their states. */
+export async function findOpenDependencies(
+  tx: Queryable,
+  { tenantId, taskId }: TaskRef,
+): Promise<ReadonlyMap<TaskId, TaskState>> {
+  const { rows } = await tx.query<{ id: TaskId; state: TaskState }>(sql`
+    select t.id, t.state
     from task_dependency d
-    join task t on t.tenant_id = d.tenant_id and t.id = d.depends_on_id
+    join task t on t.id = d.depends_on_id
     where d.tenant_id = ${tenantId} and d.task_id = ${taskId} and t.state <> 'completed'
-    limit 1`);
-  return rows.length > 0;
+    limit 100`);
+  return new Map(rows.map(({ id, state }) => [id, state]));
 }
 
 /** Unfinished tasks that were delegated from these. */

@@ -26,7 +26,7 @@ import {
   findFailedDependents,
   findHeld,
   findOpenChildren,
-  hasOpenDependencies,
+  findOpenDependencies,
   lockDependencies,
   requirementsOf,
 } from "./dependencies.ts";
@@ -55,7 +55,7 @@ export interface LedgerTransaction {
   write(changes: readonly LedgerChange[]): Promise<void>;
   findDependents(refs: readonly TaskRef[]): Promise<readonly (TaskRef & { dependsOn: TaskId; open: number })[]>;
   findFailedDependents(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
-  hasOpenDependencies(ref: TaskRef): Promise<boolean>;
+  findOpenDependencies(ref: TaskRef): Promise<ReadonlyMap<TaskId, TaskState>>;
   findOpenChildren(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   findHeld(slot: SlotRef, limit: number): Promise<readonly TaskRef[]>;
   lockHeads(lanes: AssignmentScope["lanes"], perLane: number, limit: number): Promise<readonly QueuedTask[]>;
@@ -99,7 +99,7 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
     write: (changes) => writeChanges(tx, changes),
     findDependents: (refs) => findDependents(tx, refs),
     findFailedDependents: (refs) => findFailedDependents(tx, refs),
-    hasOpenDependencies: (ref) => hasOpenDependencies(tx, ref),
+    findOpenDependencies: (ref) => findOpenDependencies(tx, ref),
     findOpenChildren: (refs) => findOpenChildren(tx, refs),
     findHeld: (slot, limit) => findHeld(tx, slot, limit),
     lockHeads: (lanes, perLane, limit) => lockHeads(tx, lanes, { perLane, limit }),

@@ -147,6 +147,16 @@ describe("redrive", () => {
   });
 });
 
+describe("redrive", () => {
+  test("is refused where a dependency was cancelled: the task would be blocked for ever", () => {
+    const lostDependency = entryOf({}).taskId;
+    const failed = entryOf({ state: "failed", finishedAt: now });
+    const { outcome, after } = decide(failed, { kind: "redrive", blocked: true, lostDependency });
+    expect(outcome).toMatchObject({ kind: "refused", error: { code: "failed_precondition" } });
+    expect(after).toBe(failed);
+  });
+});
+
 describe("wake", () => {
   test("queues what was scheduled, without those that let it lie lately", () => {
     const fresh = entryOf({ state: "scheduled", wakeAt: now, deadline: later(60_000) });

@@ -9,7 +9,7 @@ export function decideMeshWord(entry: LedgerEntry, word: MeshWord, at: Circumsta
     case "cancel":
       return cancel(entry, word.reason, at);
     case "redrive":
-      return redrive(entry, word.blocked, at);
+      return redrive(entry, word, at);
     case "wake":
       return wake(entry, at);
     case "check":
@@ -42,7 +42,7 @@ function cancel(entry: LedgerEntry, reason: string, at: Circumstances): Decision
   return changed(after, [{ type: "task.cancelled", data: { reason } }], { notices: noticesOf(entry, reason) });
 }
 
-function redrive(entry: LedgerEntry, blocked: boolean, at: Circumstances): Decision {
+function redrive(entry: LedgerEntry, word: Extract<MeshWord, { kind: "redrive" }>, at: Circumstances): Decision {
   if (entry.state !== "failed") {
     const message = `task ${entry.taskId} is ${entry.state}: only a failed task can be retried`;
     return unchanged(entry, { kind: "refused", error: new AppError("failed_precondition", message) });
@@ -51,9 +51,13 @@ function redrive(entry: LedgerEntry, blocked: boolean, at: Circumstances): Decis
     const message = `the deadline ${entry.deadline.toISOString()} of task ${entry.taskId} has passed`;
     return unchanged(entry, { kind: "refused", error: new AppError("failed_precondition", message) });
   }
+  if (word.lostDependency !== undefined) {
+    const message = `task ${word.lostDependency}, which task ${entry.taskId} depends on, was cancelled`;
+    return unchanged(entry, { kind: "refused", error: new AppError("failed_precondition", message) });
+  }
   const fresh = { ...entry, ...freshTries };
   const event = { type: "task.redriven", data: {} } as const;
-  if (blocked) return changed({ ...fresh, state: "blocked", wakeAt: entry.deadline }, [event], { excluded: [] });
+  if (word.blocked) return changed({ ...fresh, state: "blocked", wakeAt: entry.deadline }, [event], { excluded: [] });
   return { ...enqueue(fresh, [event], at), excluded: [] };
 }
 
