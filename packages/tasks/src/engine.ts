@@ -14,7 +14,7 @@ import {
 import { type Assigner, createAssigner } from "./assignment/assigner.ts";
 import { type BatchWriter, createBatchWriter } from "./batch-writer.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
-import { freedSlots, movedTo } from "./life/changes.ts";
+import { dueTimes, freedSlots, movedTo } from "./life/changes.ts";
 import { type Settled, settle } from "./life/settle.ts";
 import type { AgentOperation, MeshOperation, MeshWord, Operation, Outcome } from "./operation.ts";
 import type { OutputSchemas } from "./output-schema/output-schemas.ts";
@@ -179,10 +179,7 @@ function announceSettled({ outcomes, changes }: Settled, { deps, assigner }: Ann
     notices.map(({ agentId }) => ({ tenantId: after.tenantId, agentId })),
   );
   if (mailed.length > 0) deps.hints.mailed(mailed);
-  announceDue(
-    changes.map(({ after }) => after.wakeAt),
-    deps.hints,
-  );
+  announceDue(dueTimes(changes), deps.hints);
   return outcomes;
 }
 
@@ -270,8 +267,8 @@ async function sweep(
   ]);
   assigner.request({ lanes: due.lanes, agents: [] });
   const done = due.assignments.length + due.tasks.length;
-  const isMore = due.assignments.length === sweepBatch || due.tasks.length === sweepBatch;
   const nextDueInMs =
     due.nextDueAt === undefined ? undefined : Math.max(0, due.nextDueAt.getTime() - due.now.getTime());
-  return { nextDueInMs: isMore ? 0 : nextDueInMs, done };
+  // what was handled may be due again sooner: an accepted assignment is looked at next when its lease ends
+  return { nextDueInMs: done > 0 ? 0 : nextDueInMs, done };
 }

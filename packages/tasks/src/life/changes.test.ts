@@ -1,7 +1,7 @@
 import type { LedgerChange, LedgerEntry } from "@devmesh/models";
 import { describe, expect, test } from "vitest";
-import { agentIdOf, assignmentOf, entryOf, heldEntry, taskIdOf, tenantId } from "../../test/fakes.ts";
-import { freedSlots, movedTo } from "./changes.ts";
+import { agentIdOf, assignmentOf, entryOf, heldEntry, later, taskIdOf, tenantId } from "../../test/fakes.ts";
+import { dueTimes, freedSlots, movedTo } from "./changes.ts";
 
 const change = (before: LedgerEntry, after: LedgerEntry): LedgerChange => ({
   before,
@@ -39,4 +39,23 @@ describe("movedTo", () => {
     expect(movedTo(changes, "failed", "cancelled")).toEqual([{ tenantId, taskId: taskIdOf(2) }]);
     expect(movedTo(changes, "queued")).toEqual([]);
   });
+});
+
+describe("dueTimes", () => {
+  const looked = (checkAt: Date): LedgerEntry => ({
+    ...running,
+    assignment: assignmentOf({ state: "running", checkAt }),
+  });
+
+  test("tells of wake-ups and of looks at open assignments that moved", () => {
+    const scheduled = entryOf({ state: "scheduled", wakeAt: later(5_000) });
+    const changes = [change(entryOf(), scheduled), change(looked(later(1_500)), looked(later(2_000)))];
+    expect(dueTimes(changes)).toEqual([later(5_000), later(2_000)]);
+  });
+
+  test.each([
+    ["a look that stays", looked(later(1_500)), { ...looked(later(1_500)), progress: "{}" }],
+    ["an assignment that ended", looked(later(1_500)), completed],
+    ["a task without one", entryOf(), entryOf({ state: "cancelled" })],
+  ])("tells nothing of %s", (_, before, after) => expect(dueTimes([change(before, after)])).toEqual([]));
 });

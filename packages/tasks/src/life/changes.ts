@@ -21,3 +21,15 @@ export function freesSlot({ before, after }: Pick<LedgerChange, "before" | "afte
   const held = before.assignment !== undefined && isOpen(before.assignment.state);
   return held && (after.assignment === undefined || !isOpen(after.assignment.state));
 }
+
+/** When the sweep is to look at what changed: wake-ups, and looks at assignments that moved to another time. */
+export function dueTimes(changes: readonly Pick<LedgerChange, "before" | "after">[]): readonly Date[] {
+  return changes.flatMap(({ before, after }) => {
+    const { assignment, wakeAt } = after;
+    const isMoved =
+      assignment !== undefined &&
+      isOpen(assignment.state) &&
+      assignment.checkAt.getTime() !== before.assignment?.checkAt.getTime();
+    return [...(wakeAt === undefined ? [] : [wakeAt]), ...(isMoved ? [assignment.checkAt] : [])];
+  });
+}
