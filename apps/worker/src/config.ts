@@ -87,3 +87,14 @@ export function readMigrateEnv(env: Environment): { readonly databaseUrl: Secret
   reader.done();
   return raw;
 }
+
+/** Reads what making a key needs. @throws AppError `invalid_argument` that lists all problems by name. */
+export function readKeyEnv(env: Environment): { readonly databaseUrl: Secret; readonly pepper: Secret } {
+  const reader = envReader(env);
+  const raw = {
+    databaseUrl: reader.secretUrl("DEVMESH_DATABASE_URL", required, postgresUrls),
+    pepper: reader.secret("DEVMESH_PEPPER", required, { minLength: 16 }),
+  };
+  reader.done();
+  return raw;
+}
