@@ -1,4 +1,4 @@
-import { decodeMessage, decodeMessageAsync, type Frame, isCostlyToDecode } from "@devmesh/protocol";
+import { assertWellFormed, decodeMessage, decodeMessageAsync, type Frame, isCostlyToDecode } from "@devmesh/protocol";
 import { framesPerTurn } from "./limits.ts";
 
 export interface InboundOptions {
@@ -14,7 +14,7 @@ export interface InboundOptions {
 /**
  * What arrives on one connection: messages are decoded and their frames handed on in order of arrival. A message that is
  * costly to inflate is inflated off this thread, and one of many frames spread over several turns; meanwhile nothing more
- * is read.
+ * is read. All frames of a message are well-formed before any is handed on.
  */
 export class Inbound {
   readonly #options: InboundOptions;
@@ -41,7 +41,10 @@ export class Inbound {
         const frames = isCostly ? await decodeMessageAsync(message) : decodeMessage(message);
         // no turn is given away where there is nothing to wait for
         if (frames.length > framesPerTurn) await this.#handleSpread(frames);
-        else this.#handle(frames);
+        else {
+          if (frames.length > 1) this.#check(frames);
+          this.#handle(frames);
+        }
       }
     } catch (error) {
       this.#options.onFault(error);
@@ -53,6 +56,10 @@ export class Inbound {
     }
   }
 
+  #check(frames: readonly Frame[]): void {
+    for (const frame of frames) assertWellFormed("client", frame);
+  }
+
   #handle(frames: readonly Frame[]): void {
     for (const frame of frames) {
       if (this.#options.isOver()) return;
@@ -62,15 +69,20 @@ export class Inbound {
 
   async #handleSpread(frames: readonly Frame[]): Promise<void> {
     this.#pause();
-    for (let start = 0; start < frames.length; start += framesPerTurn) {
-      if (start > 0) await new Promise((resolve) => setImmediate(resolve));
-      this.#handle(frames.slice(start, start + framesPerTurn));
-    }
+    await inTurns(frames, (some) => this.#check(some));
+    await inTurns(frames, (some) => this.#handle(some));
   }
 
   #pause(): void {
     if (this.#isPaused) return;
     this.#isPaused = true;
     this.#options.pause();
+  }
+}
+
+async function inTurns(frames: readonly Frame[], work: (some: readonly Frame[]) => void): Promise<void> {
+  for (let start = 0; start < frames.length; start += framesPerTurn) {
+    if (start > 0) await new Promise((resolve) => setImmediate(resolve));
+    work(frames.slice(start, start + framesPerTurn));
   }
 }

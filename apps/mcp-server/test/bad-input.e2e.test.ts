@@ -58,6 +58,13 @@ test.each(malformed)("answers %s with protocol_violation and closes with 1002", 
   expect((await client.closed).code).toBe(1002);
 });
 
+test("lets no frame of a batch take effect when another holds no json object", async () => {
+  const client = await hello({ port: node.port, key: mesh.key, name: "sloppy" });
+  client.sendBytes(batchFrame([ping, toFrame(types.PING, utf8("[]"))]));
+  expect(await client.next(() => true)).toMatchObject({ name: "ERROR", payload: { code: "protocol_violation" } });
+  expect((await client.closed).code).toBe(1002);
+});
+
 test("closes over what is malformed before HELLO too", async () => {
   const client = await connect({ port: node.port, key: mesh.key });
   client.sendBytes(Buffer.alloc(3));

@@ -14,6 +14,7 @@ export {
   OFF_THREAD_ABOVE_BYTES,
 } from "./frame.ts";
 export {
+  assertWellFormed,
   encodeMessage,
   type Message,
   type PayloadInput,

@@ -2,6 +2,7 @@ import { AppError } from "@devmesh/models";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  assertWellFormed,
   directionOf,
   encodeMessage,
   groupOf,
@@ -203,6 +204,35 @@ describe("request ids", () => {
   it("are read from a frame whatever else is wrong with it", () => {
     expect(readFrameRequestId({ type: 0xf001, payload: new TextEncoder().encode('{"id":"r9"}') })).toBe("r9");
     expect(readFrameRequestId({ type: 0xf001, payload: new Uint8Array([1]) })).toBeUndefined();
+  });
+
+  it("are read from what is refused for its depth or its numbers", () => {
+    const idOf = (text: string): string | undefined =>
+      readFrameRequestId({ type: 1, payload: new TextEncoder().encode(text) });
+    expect(idOf(`{"a":{"id":"no"},"id":"r1","b":${"[".repeat(2_000_000)}${"]".repeat(2_000_000)}}`)).toBe("r1");
+    expect(idOf('{"n":[1e999,{"id":"no"}],"id":"r\\"{[2","m":-1e999}')).toBe('r"{[2');
+    expect(idOf('{"a":[{"x":"\\\\"},"]}\\""],"id":"r3"}')).toBe("r3");
+    expect(idOf('{"a":{"id":"no"}}')).toBeUndefined();
+    expect(idOf('[{"id":"no"}]')).toBeUndefined();
+  });
+});
+
+describe("assertWellFormed", () => {
+  const code = (name: MessageName, text: string): string | undefined => {
+    try {
+      assertWellFormed("client", { type: messageTypes[name], payload: new TextEncoder().encode(text) });
+      return undefined;
+    } catch (error) {
+      return error instanceof AppError ? error.code : "none of ours";
+    }
+  };
+
+  it("refuses what is no JSON object where one is due, and nothing else", () => {
+    expect(code("TASK_GET", "[1]")).toBe("protocol_violation");
+    expect(code("TASK_GET", "{}")).toBeUndefined();
+    expect(code("TASK_GET", '{"a":1e999}')).toBeUndefined();
+    expect(code("TASK_STATUS", "[1]")).toBeUndefined();
+    expect(code("DOC_UPDATE", "[1]")).toBeUndefined();
   });
 });
 

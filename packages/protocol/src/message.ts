@@ -74,6 +74,25 @@ export function parseMessageFrom(sender: "client" | "server", frame: Frame): Mes
 }
 
 /**
+ * Looks whether a frame's payload is a JSON object where one is due, without a word on what the object holds: a batch
+ * is checked whole before any of its frames takes effect.
+ *
+ * @throws AppError `protocol_violation`
+ */
+export function assertWellFormed(sender: "client" | "server", frame: Frame): void {
+  const name = messageNames.get(frame.type);
+  if (name === undefined || isBinary(name)) return;
+  const direction = directionOf(name);
+  if (direction !== "both" && direction !== sender) return;
+  try {
+    parsePayload(frame);
+  } catch (error) {
+    // what is wrong in itself is answered in the frame's turn
+    if (!(error instanceof AppError) || error.code === "protocol_violation") throw error;
+  }
+}
+
+/**
  * Makes the frame of a message. The payload is not checked against its schema: the sender's types are.
  *
  * @throws AppError `invalid_argument` for what has no JSON form: a cycle, a bigint.

@@ -34,14 +34,39 @@ export function readRequestId(payload: Readonly<Record<string, unknown>>): strin
   return isRequestId(id) ? id : undefined;
 }
 
-/** {@link readRequestId} of a frame whose payload could not be parsed, or not yet. Never throws. */
+/** {@link readRequestId} of a frame whose payload was refused, or not parsed yet. Never throws. */
 export function readFrameRequestId(frame: Frame): string | undefined {
   try {
-    return readRequestId(parsePayload(frame));
+    const value = parseText(decodeText(withoutNested(frame.payload)));
+    return isObject(value) ? readRequestId(value) : undefined;
   } catch {
     // the error that matters was already found, or will be
     return undefined;
   }
+}
+
+/** The same text with a 0 for each member that is an array or an object, however deep those nest. */
+function withoutNested(bytes: Uint8Array): Uint8Array {
+  const kept: Uint8Array[] = [];
+  let depth = 0;
+  let start = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i];
+    if (byte === 0x22) i = endOfString(bytes, i);
+    else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth === 2) kept.push(bytes.subarray(start, i), zero);
+    } else if ((byte === 0x7d || byte === 0x5d) && --depth === 1) start = i + 1;
+  }
+  return Buffer.concat([...kept, bytes.subarray(start)]);
+}
+
+const zero = new Uint8Array([0x30]);
+
+/** Where the string that opens at `start` has its closing quote. */
+function endOfString(bytes: Uint8Array, start: number): number {
+  let i = start + 1;
+  while (i < bytes.length && bytes[i] !== 0x22) i += bytes[i] === 0x5c ? 2 : 1;
+  return i;
 }
 
 /** A string of 1 to 64 characters, counted as Unicode code points. */
