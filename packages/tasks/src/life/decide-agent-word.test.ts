@@ -127,6 +127,16 @@ describe("a frame about an assignment", () => {
   });
 });
 
+describe("what is recorded", () => {
+  test("tells of the lease while the assignment goes on, and not of one that ended", () => {
+    const running = heldEntry("running", {}, { leaseUntil: later(1_000) });
+    expect(decide(running, words.accept).outcome).toMatchObject({ duplicate: true, leaseUntil: later(1_000) });
+    for (const word of [words.reject, words.complete, words.fail]) {
+      expect(decide(running, word).outcome).toMatchObject({ kind: "recorded", leaseUntil: undefined });
+    }
+  });
+});
+
 describe("ACCEPT", () => {
   test("starts the lease and the attempt's clock", () => {
     const { after, events } = decide(heldEntry("assigned", { timeoutMs: 5_000 }), words.accept);

@@ -1,4 +1,11 @@
-import type { AgentId, CancelNotice, LedgerEntry, NewEvent, NewResult } from "@devmesh/models";
+import {
+  type AgentId,
+  type CancelNotice,
+  isOpen,
+  type LedgerEntry,
+  type NewEvent,
+  type NewResult,
+} from "@devmesh/models";
 import type { Outcome } from "../operation.ts";
 
 /** The time and chance of a decision: arguments, so that the same entry always gives the same answer. */
@@ -24,7 +31,9 @@ export function unchanged(entry: LedgerEntry, outcome: Outcome): Decision {
 }
 
 export function recorded(entry: LedgerEntry, duplicate = false): Outcome {
-  return { kind: "recorded", taskState: entry.state, leaseUntil: entry.assignment?.leaseUntil, duplicate };
+  const { assignment, state: taskState } = entry;
+  const leaseUntil = assignment !== undefined && isOpen(assignment.state) ? assignment.leaseUntil : undefined;
+  return { kind: "recorded", taskState, leaseUntil, duplicate };
 }
 
 export function changed(after: LedgerEntry, events: readonly NewEvent[], more: Partial<Decision> = {}): Decision {
