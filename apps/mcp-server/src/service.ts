@@ -94,7 +94,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     else server.close(hint.close.connectionId, hint.close.code, hint.close.reason);
   });
 
-  const health = createMcpHealth({ database, logger, metrics, authenticator });
+  const health = createMcpHealth({ database, fanOut: open.fanOut, logger, metrics, authenticator });
   await using http = await serveHttp({
     fetch: health.app.fetch,
     hostname: config.http.host,
@@ -118,12 +118,13 @@ async function stopServer(server: AgentServer, shutdownMs: number): Promise<void
 
 interface HealthDeps {
   readonly database: Database;
+  readonly fanOut: FanOut;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly authenticator: ReturnType<typeof createAuthenticator>;
 }
 
-function createMcpHealth({ database, logger, metrics, authenticator }: HealthDeps): Health {
+function createMcpHealth({ database, fanOut, logger, metrics, authenticator }: HealthDeps): Health {
   const health = createHealth({
     service: "mcp-server",
     probes: {
@@ -131,6 +132,13 @@ function createMcpHealth({ database, logger, metrics, authenticator }: HealthDep
         needed: true,
         check: async () => {
           await database.query(sql`select 1`);
+        },
+      },
+      fan_out: {
+        // without hints the slow look at the mailboxes delivers
+        needed: false,
+        check: async () => {
+          if (!fanOut.isReady) throw new AppError("unavailable", "the fan-out is away");
         },
       },
     },

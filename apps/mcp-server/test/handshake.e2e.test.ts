@@ -82,7 +82,11 @@ test("refuses an upgrade over the connection limit of the tenant, and lets the n
 test("answers what is no upgrade, health and the rest, over the same port", async () => {
   const url = `http://127.0.0.1:${node.port}`;
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
-  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  const ready = await fetch(`${url}/readyz`);
+  expect(ready.status).toBe(200);
+  expect(await ready.json()).toMatchObject({
+    data: { checks: { database: { status: "up" }, fan_out: { status: "up" } } },
+  });
   expect((await fetch(`${url}/metrics`)).status).toBe(401);
   expect((await fetch(`${url}/ws`)).status).toBe(400);
   expect((await fetch(`${url}/nothing`)).status).toBe(404);
