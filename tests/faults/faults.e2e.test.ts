@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { waitFor } from "@devmesh/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Fleet, openFleet } from "../kit/fleet.ts";
 import { auditLoad, startLoad } from "../kit/load.ts";
@@ -9,7 +10,7 @@ const perSecond = 60;
 /** Runs a load, lets `fault` happen in its midst, and counts what became of every task. */
 async function survive(fleet: Fleet, fault: () => Promise<unknown>): Promise<void> {
   const load = startLoad(fleet, { count, perSecond });
-  await delay(1_500); // the fault comes into a load that is flowing
+  await waitFor(() => load.accepted.size > count / 4, { what: "a load that is flowing" });
   await fault();
   await load.done;
   const audit = await auditLoad(fleet, 40_000);
