@@ -27,6 +27,11 @@ export interface HttpServer extends AsyncDisposable {
   readonly server: Server;
 }
 
+/**
+ * An idle connection outlives that of a load balancer, which then is the side that closes: AWS's keeps one for 60 s.
+ * Node's own 5 s resets requests that were just being sent.
+ */
+const keepAliveMs = 65_000;
 /** A client that sends one request after the other has its next one on the way when closing begins. */
 const farewellMs = 250;
 
@@ -44,6 +49,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   const listener = getRequestListener(options.fetch, { errorHandler: answerBadRequest });
   // a request without Host gets as far as the listener, which answers it in our shape
   const server = createServer({ requireHostHeader: false }, (request, response) => void listener(request, response));
+  server.keepAliveTimeout = keepAliveMs;
   server.on("clientError", answerClientError);
   server.on("checkExpectation", (_, response) => answerExpectation(response));
   server.on("connect", (_, socket) => writeError(socket, ...notAllowed));
