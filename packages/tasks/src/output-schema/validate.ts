@@ -1,4 +1,4 @@
-import { Ajv2020 } from "ajv/dist/2020.js";
+import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
 /** What the validator says of one place in a value or a schema. */
@@ -10,25 +10,47 @@ export interface SchemaProblem {
 /** More problems than these tell an agent nothing new. */
 const maxProblems = 20;
 
+/** A schema made ready: says what is wrong with a value, or, without one, with the schema. */
+type Check = (value?: { readonly value: unknown }) => readonly SchemaProblem[];
+
 /**
- * Holds a value against a JSON Schema (2020-12). Gives the problems, none where it fits. Without `value` only the schema
- * is looked at. A remote `$ref` is a problem of the schema: nothing is fetched.
+ * Holds values against JSON Schemas (2020-12), given as JSON text: the problems, none where it fits. Without `value` only
+ * the schema is looked at. A remote `$ref` is a problem of the schema: nothing is fetched. The schemas used last stay
+ * compiled, at most `maxCompiled`: tasks of one kind have the same.
  */
-export function findSchemaProblems(schema: unknown, value?: { readonly value: unknown }): readonly SchemaProblem[] {
+export function createSchemaValidator(
+  maxCompiled: number,
+): (schema: string, value?: { readonly value: unknown }) => readonly SchemaProblem[] {
+  const compiled = new Map<string, Check>();
+  return (schema, value) => {
+    const check = compiled.get(schema) ?? compile(JSON.parse(schema));
+    compiled.delete(schema);
+    compiled.set(schema, check);
+    const [oldest] = compiled.keys();
+    if (compiled.size > maxCompiled && oldest !== undefined) compiled.delete(oldest);
+    return check(value);
+  };
+}
+
+function compile(schema: unknown): Check {
   const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: true });
   addFormats.default(ajv);
   try {
     const validate = ajv.compile(schema as object | boolean);
     // Ajv's own word, not JSON Schema's: such a validator gives a promise, which would pass for anything
-    if ("$async" in validate) return [{ path: "outputSchema", message: "$async is not supported" }];
-    if (value === undefined || validate(value.value) === true) return [];
-    return (validate.errors ?? []).slice(0, maxProblems).map((error) => ({
-      path: error.instancePath,
-      message: `${error.message ?? error.keyword}${describeParams(error.params)}`,
-    }));
+    if ("$async" in validate) return () => [{ path: "outputSchema", message: "$async is not supported" }];
+    return (value) => (value === undefined || validate(value.value) === true ? [] : toProblems(validate.errors ?? []));
   } catch (error) {
-    return [{ path: "outputSchema", message: error instanceof Error ? error.message : String(error) }];
+    const problem = { path: "outputSchema", message: error instanceof Error ? error.message : String(error) };
+    return () => [problem];
   }
+}
+
+function toProblems(errors: readonly ErrorObject[]): readonly SchemaProblem[] {
+  return errors.slice(0, maxProblems).map((error) => ({
+    path: error.instancePath,
+    message: `${error.message ?? error.keyword}${describeParams(error.params)}`,
+  }));
 }
 
 function describeParams(params: Readonly<Record<string, unknown>>): string {
