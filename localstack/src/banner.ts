@@ -10,7 +10,7 @@ Devmesh is ready, after ${(readyMs / 1_000).toFixed(1)} s.
   REST API    ${restUrl}/api/v1
   API docs    ${restUrl}/docs
   Agents      ${wsUrl}
-  MCP         ${mcpUrl}
+  MCP         ${mcpUrl} (reserved: not served yet)
   API key     in ${file}, with these URLs
 
   Try it:
