@@ -65,15 +65,17 @@ export interface TaskRow {
 
 export interface MeshOptions {
   readonly hints?: Partial<EngineHints>;
+  /** That of another mesh on the same database; one of its own unless given. */
+  readonly tenantId?: TenantId;
   readonly leaseMs?: number;
   readonly acceptMs?: number;
   readonly random?: () => number;
 }
 
 export async function openMesh(database: Database, options: MeshOptions = {}): Promise<Mesh> {
-  const tenantId = randomUUID() as TenantId;
+  const tenantId = options.tenantId ?? (randomUUID() as TenantId);
   const newId = createUuidV7();
-  await run(database, sql`insert into tenant (id, name) values (${tenantId}, ${tenantId})`);
+  await run(database, sql`insert into tenant (id, name) values (${tenantId}, ${tenantId}) on conflict do nothing`);
   const taken: TakenSlot[] = [];
   const errors: unknown[] = [];
   const outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 100 });
