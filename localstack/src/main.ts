@@ -4,6 +4,8 @@ const leave = (): void => process.exit(0);
 process.once("SIGINT", leave);
 process.once("SIGTERM", leave);
 const { runCommand } = await import("./command.ts");
+// a signal that came while modules were compiled is heard in the next turn of the event loop
+for (let turn = 0; turn < 2; turn++) await new Promise((next) => setImmediate(next));
 process.removeListener("SIGINT", leave);
 process.removeListener("SIGTERM", leave);
 process.exit(await runCommand(process.argv.slice(2)));
