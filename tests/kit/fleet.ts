@@ -113,8 +113,8 @@ async function openService(
   name: ServiceName,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<FleetService & AsyncDisposable> {
-  const port = await findFreePort();
-  const url = `http://127.0.0.1:${port}`;
+  let port = await findFreePort();
+  let url = `http://127.0.0.1:${port}`;
   const launch = async (): Promise<ServiceProcess> => {
     const main = join(root, "apps", name, "src", "main.ts");
     const started = await startProcess(process.execPath, ["--conditions=source", main], {
@@ -123,7 +123,19 @@ async function openService(
     await waitUntilReady(url, started);
     return started;
   };
-  let running = await launch();
+  const launchAnywhere = async (): Promise<ServiceProcess> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await launch();
+      } catch (error) {
+        // free a moment ago, and taken meanwhile
+        if (tries === 5 || !String(error).includes("is in use")) throw error;
+        port = await findFreePort();
+        url = `http://127.0.0.1:${port}`;
+      }
+    }
+  };
+  let running = await launchAnywhere();
   return {
     url,
     get process() {

@@ -62,7 +62,7 @@ export async function startServices(options: NativeServicesOptions = {}): Promis
   const binDir = postgresBinDir(programsDir);
   const postgres = await createPostgres({ binDir, dir, account, fsync: options.fsync ?? true });
   undo.defer(() => postgres.stop());
-  const valkey = await createValkey(valkeyServerPath(programsDir));
+  const valkey = createValkey(valkeyServerPath(programsDir));
   undo.defer(() => valkey.stop());
   await Promise.all([postgres.start(), valkey.start()]);
   const cleanUp = undo.move();
@@ -124,7 +124,7 @@ async function initializeData(dataDir: string, { binDir, dir, account }: Postgre
   await run(command, args);
 }
 
-async function createValkey(serverPath: string): Promise<NativeServer> {
+function createValkey(serverPath: string): NativeServer {
   return createNativeServer({
     command: (port) =>
       withAccount([serverPath, "--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], {
