@@ -42,14 +42,15 @@ export {
   type TenantId,
 } from "./ids.ts";
 export { assertStorableJson, canonicalJson, maxJsonDepth, utf8Bytes } from "./json.ts";
-export type {
-  CancelNotice,
-  LedgerAssignment,
-  LedgerChange,
-  LedgerEntry,
-  NewEvent,
-  NewResult,
-  PassedOverAgent,
+export {
+  type CancelNotice,
+  freesSlot,
+  type LedgerAssignment,
+  type LedgerChange,
+  type LedgerEntry,
+  type NewEvent,
+  type NewResult,
+  type PassedOverAgent,
 } from "./ledger.ts";
 export { type Fit, findMisfit, type MatchableAgent, type Misfit, measureFit } from "./matching.ts";
 export type { IdempotencyClaim, IdempotencyRecord, NewTask } from "./new-task.ts";

@@ -1,6 +1,6 @@
 import type { AgentId, AssignmentId, LaneId, TaskId, TenantId } from "./ids.ts";
 import type { TaskEventType } from "./task.ts";
-import type { AssignmentState, TaskState } from "./task-state.ts";
+import { type AssignmentState, isOpen, type TaskState } from "./task-state.ts";
 
 /** One try of a task, as locked for a decision. */
 export interface LedgerAssignment {
@@ -95,4 +95,10 @@ export interface LedgerChange {
   readonly notices: readonly CancelNotice[];
   /** The agents that must not be offered the task in its next lane; undefined where the lane stays. */
   readonly excluded: readonly AgentId[] | undefined;
+}
+
+/** True where a change ends the assignment that held a slot. */
+export function freesSlot({ before, after }: Pick<LedgerChange, "before" | "after">): boolean {
+  const held = before.assignment !== undefined && isOpen(before.assignment.state);
+  return held && (after.assignment === undefined || !isOpen(after.assignment.state));
 }

@@ -32,6 +32,7 @@ export function createNativeServer(options: NativeServerOptions): NativeServer {
     const started = await startProcess(command, args);
     running = started;
     await started.waitForLine(options.readyLine, startTimeoutMs);
+    // from now on it is this one, also after a stop
     port = candidate;
   }
 

@@ -1,4 +1,4 @@
-import { AppError, type CancelNotice, isOpen, type LedgerChange } from "@devmesh/models";
+import { AppError, type CancelNotice, freesSlot, isOpen, type LedgerChange } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
 
@@ -141,7 +141,9 @@ function slotChanges(changes: readonly LedgerChange[]): Sql {
     return counts;
   };
   for (const { before, after, notices: sent } of changes) {
-    if (freesSlot(before.assignment, after.assignment)) count(before.tenantId, before.assignment.agentId).freed++;
+    if (before.assignment !== undefined && freesSlot({ before, after })) {
+      count(before.tenantId, before.assignment.agentId).freed++;
+    }
     for (const { agentId } of sent) count(before.tenantId, agentId).notices++;
   }
   const rows = [...countsByAgent];
@@ -151,12 +153,6 @@ function slotChanges(changes: readonly LedgerChange[]): Sql {
     ["int", rows.map(([, { freed }]) => freed)],
     ["int", rows.map(([, { notices: sent }]) => sent)],
   );
-}
-
-type Held = LedgerChange["before"]["assignment"];
-
-function freesSlot(before: Held, after: Held): before is NonNullable<Held> {
-  return before !== undefined && isOpen(before.state) && (after === undefined || !isOpen(after.state));
 }
 
 function notices(changes: readonly LedgerChange[]): Sql {

@@ -1,4 +1,4 @@
-import { isOpen, type LedgerChange, type TaskState } from "@devmesh/models";
+import { freesSlot, isOpen, type LedgerChange, type TaskState } from "@devmesh/models";
 import type { AgentSlotRef, TaskRef } from "../store.ts";
 
 /** The agents that have a slot again since these changes. */
@@ -14,12 +14,6 @@ export function movedTo(changes: readonly LedgerChange[], ...states: readonly Ta
   return changes
     .filter(({ before, after }) => before.state !== after.state && states.includes(after.state))
     .map(({ after }) => ({ tenantId: after.tenantId, taskId: after.taskId }));
-}
-
-/** True where a change ends the assignment that held a slot. */
-export function freesSlot({ before, after }: Pick<LedgerChange, "before" | "after">): boolean {
-  const held = before.assignment !== undefined && isOpen(before.assignment.state);
-  return held && (after.assignment === undefined || !isOpen(after.assignment.state));
 }
 
 /** When the sweep is to look at what changed: wake-ups, and looks at assignments that moved to another time. */
