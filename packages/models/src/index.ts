@@ -45,12 +45,16 @@ export { assertStorableJson, canonicalJson, maxJsonDepth, utf8Bytes } from "./js
 export {
   type CancelNotice,
   freesSlot,
+  holdsSlot,
   type LedgerAssignment,
   type LedgerChange,
   type LedgerEntry,
+  type MessageNotice,
   type NewEvent,
   type NewResult,
+  type Notice,
   type PassedOverAgent,
+  type SlotUse,
 } from "./ledger.ts";
 export { type Fit, findMisfit, type MatchableAgent, type Misfit, measureFit } from "./matching.ts";
 export type { IdempotencyClaim, IdempotencyRecord, NewTask } from "./new-task.ts";

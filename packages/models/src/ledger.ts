@@ -2,6 +2,12 @@ import type { AgentId, AssignmentId, LaneId, TaskId, TenantId } from "./ids.ts";
 import type { TaskEventType } from "./task.ts";
 import { type AssignmentState, isOpen, type TaskState } from "./task-state.ts";
 
+/**
+ * Whether an open assignment takes one of its agent's slots: it does (`held`), it gave the slot up while its children
+ * run (`yielded`), or they are final and it waits for a slot to go on (`awaited`).
+ */
+export type SlotUse = "held" | "yielded" | "awaited";
+
 /** One try of a task, as locked for a decision. */
 export interface LedgerAssignment {
   readonly id: AssignmentId;
@@ -16,6 +22,13 @@ export interface LedgerAssignment {
   /** When the sweep looks at it; never later than the next of the three times above. */
   readonly checkAt: Date;
   readonly schemaFailures: number;
+  readonly slot: SlotUse;
+  /** JSON text of the pending question. */
+  readonly question: string | undefined;
+  /** When the pending question was asked. */
+  readonly askedAt: Date | undefined;
+  /** What was left of the attempt's time when its clock was stopped; undefined while it runs. */
+  readonly attemptLeftMs: number | undefined;
   readonly endReason: string | undefined;
   /** JSON text. */
   readonly usage: string | undefined;
@@ -78,13 +91,29 @@ export interface NewResult {
   readonly usage: string | undefined;
 }
 
-/** A frame that must reach the agent that holds, or held, the assignment. */
+/** A TASK_CANCEL for the agent that holds, or held, the assignment. */
 export interface CancelNotice {
+  readonly kind: "cancel";
   readonly agentId: AgentId;
   readonly assignmentId: AssignmentId;
   readonly fence: number;
   readonly reason: string;
 }
+
+/** A MESSAGE of the mesh to the agent that holds the assignment. */
+export interface MessageNotice {
+  readonly kind: "message";
+  readonly agentId: AgentId;
+  readonly assignmentId: AssignmentId;
+  readonly messageId: string;
+  readonly messageKind: "task.answer" | "task.children";
+  /** JSON text. */
+  readonly content: string;
+  readonly sentAt: Date;
+}
+
+/** A frame that must reach an agent. */
+export type Notice = CancelNotice | MessageNotice;
 
 /** What one or several decisions in a row make of a task; written as a whole, guarded by the state it started from. */
 export interface LedgerChange {
@@ -92,13 +121,17 @@ export interface LedgerChange {
   readonly after: LedgerEntry;
   readonly events: readonly NewEvent[];
   readonly result: NewResult | undefined;
-  readonly notices: readonly CancelNotice[];
+  readonly notices: readonly Notice[];
   /** The agents that must not be offered the task in its next lane; undefined where the lane stays. */
   readonly excluded: readonly AgentId[] | undefined;
 }
 
-/** True where a change ends the assignment that held a slot. */
+/** True while an assignment takes one of its agent's slots. */
+export function holdsSlot(assignment: Pick<LedgerAssignment, "state" | "slot"> | undefined): boolean {
+  return assignment !== undefined && isOpen(assignment.state) && assignment.slot === "held";
+}
+
+/** True where a change gives up a slot that was held: the assignment has ended, or has yielded it. */
 export function freesSlot({ before, after }: Pick<LedgerChange, "before" | "after">): boolean {
-  const held = before.assignment !== undefined && isOpen(before.assignment.state);
-  return held && (after.assignment === undefined || !isOpen(after.assignment.state));
+  return holdsSlot(before.assignment) && !holdsSlot(after.assignment);
 }

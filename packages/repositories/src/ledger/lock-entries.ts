@@ -93,6 +93,10 @@ interface AssignmentRow {
   readonly attemptUntil: Date | null;
   readonly checkAt: Date;
   readonly schemaFailures: number;
+  readonly slot: LedgerAssignment["slot"];
+  readonly question: string | null;
+  readonly askedAt: Date | null;
+  readonly attemptLeftMs: number | null;
   readonly endReason: string | null;
   readonly usage: string | null;
 }
@@ -100,7 +104,8 @@ interface AssignmentRow {
 const assignmentColumns = sql`a.id as "assignmentId", a.agent_id as "agentId", a.fence as "assignmentFence",
   a.state as "assignmentState", a.lease_ms as "leaseMs", a.accept_until as "acceptUntil",
   a.lease_until as "leaseUntil", a.attempt_until as "attemptUntil", a.check_at as "checkAt",
-  a.schema_failures as "schemaFailures", a.end_reason as "endReason", a.usage::text as usage`;
+  a.schema_failures as "schemaFailures", a.slot,
+  a.question::text as question, a.asked_at as "askedAt", a.attempt_left_ms as "attemptLeftMs", a.end_reason as "endReason", a.usage::text as usage`;
 
 function toEntry(row: TaskRow, assignment: AssignmentRow | undefined): LedgerEntry {
   return {
@@ -142,6 +147,10 @@ function toAssignment(row: AssignmentRow): LedgerAssignment {
     attemptUntil: row.attemptUntil ?? undefined,
     checkAt: row.checkAt,
     schemaFailures: row.schemaFailures,
+    slot: row.slot,
+    question: row.question ?? undefined,
+    askedAt: row.askedAt ?? undefined,
+    attemptLeftMs: row.attemptLeftMs ?? undefined,
     endReason: row.endReason ?? undefined,
     usage: row.usage ?? undefined,
   };

@@ -1,9 +1,10 @@
-import { AppError, type CancelNotice, freesSlot, isOpen, type LedgerChange } from "@devmesh/models";
+import { AppError, freesSlot, isOpen, type LedgerChange, type Notice } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
 
-/** TASK_CANCEL in the wire protocol. */
+/** TASK_CANCEL and MESSAGE in the wire protocol. */
 const taskCancelType = 0x0207;
+const messageType = 0x0303;
 
 /**
  * Writes changed tasks with their assignments, results, events, slots and notices, in one statement. Slots are locked in
@@ -27,10 +28,11 @@ export async function writeChanges(tx: Queryable, changes: readonly LedgerChange
     ), tried as (
       update assignment a
       set state = c.state, is_open = c.is_open, lease_until = c.lease_until, attempt_until = c.attempt_until,
-        check_at = c.check_at, schema_failures = c.schema_failures, end_reason = c.end_reason, usage = c.usage,
+        check_at = c.check_at, schema_failures = c.schema_failures, slot = c.slot, question = c.question,
+        asked_at = c.asked_at, attempt_left_ms = c.attempt_left_ms, end_reason = c.end_reason, usage = c.usage,
         ended_at = case when not c.is_open then now() end
       from ${assignmentChanges(changes)} as c (tenant_id, id, from_state, state, is_open, lease_until, attempt_until,
-        check_at, schema_failures, end_reason, usage)
+        check_at, schema_failures, slot, question, asked_at, attempt_left_ms, end_reason, usage)
       where a.tenant_id = c.tenant_id and a.id = c.id and a.state = c.from_state
     ), result as (
       insert into task_result (tenant_id, task_id, assignment_id, output, artifacts, usage)
@@ -54,8 +56,8 @@ export async function writeChanges(tx: Queryable, changes: readonly LedgerChange
       where s.tenant_id = slot.tenant_id and s.agent_id = slot.agent_id
     ), notice as (
       insert into mailbox (tenant_id, agent_id, seq, type, payload, assignment_id)
-      select slot.tenant_id, slot.agent_id, slot.next_seq + n.number, ${taskCancelType}, n.payload, n.assignment_id
-      from ${notices(changes)} as n (tenant_id, agent_id, number, payload, assignment_id)
+      select slot.tenant_id, slot.agent_id, slot.next_seq + n.number, n.type, n.payload, n.assignment_id
+      from ${notices(changes)} as n (tenant_id, agent_id, number, type, payload, assignment_id)
       join slot on slot.tenant_id = n.tenant_id and slot.agent_id = n.agent_id
     )
     select count(*)::int as moved from moved`);
@@ -102,6 +104,10 @@ function assignmentChanges(changes: readonly LedgerChange[]): Sql {
     ["timestamptz", tried.map(({ to }) => to.attemptUntil)],
     ["timestamptz", tried.map(({ to }) => to.checkAt)],
     ["int", tried.map(({ to }) => to.schemaFailures)],
+    ["text", tried.map(({ to }) => to.slot)],
+    ["json", tried.map(({ to }) => to.question)],
+    ["timestamptz", tried.map(({ to }) => to.askedAt)],
+    ["int", tried.map(({ to }) => to.attemptLeftMs)],
     ["text", tried.map(({ to }) => to.endReason)],
     ["json", tried.map(({ to }) => to.usage)],
   );
@@ -168,11 +174,22 @@ function notices(changes: readonly LedgerChange[]): Sql {
     ["uuid", rows.map(({ tenantId }) => tenantId)],
     ["uuid", rows.map(({ notice }) => notice.agentId)],
     ["int", rows.map(({ number }) => number)],
+    ["int", rows.map(({ notice }) => (notice.kind === "cancel" ? taskCancelType : messageType))],
     ["json", rows.map(({ notice }) => toPayload(notice))],
-    ["uuid", rows.map(({ notice }) => notice.assignmentId)],
+    // names the TASK_ASSIGN without which the frame is left out: a message is sent again in any case
+    ["uuid", rows.map(({ notice }) => (notice.kind === "cancel" ? notice.assignmentId : undefined))],
   );
 }
 
-function toPayload({ assignmentId, fence, reason }: CancelNotice): string {
-  return JSON.stringify({ assignmentId, fence, reason });
+function toPayload(notice: Notice): string {
+  const { assignmentId } = notice;
+  if (notice.kind === "cancel") {
+    return JSON.stringify({ assignmentId, fence: notice.fence, reason: notice.reason });
+  }
+  const { messageId, messageKind: kind, content, sentAt } = notice;
+  const message = JSON.stringify({ messageId, from: mesh, kind, correlationId: assignmentId, sentAt });
+  return `${message.slice(0, -1)},"content":${content}}`;
 }
+
+/** Who messages of the mesh itself are from. */
+const mesh = { id: "00000000-0000-0000-0000-000000000000", name: "devmesh" };

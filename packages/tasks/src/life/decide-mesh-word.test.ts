@@ -105,7 +105,9 @@ describe("cancel", () => {
     const { after, notices } = decide(inState(state), { kind: "cancel", reason: "asked" });
     expect(after.assignment).toMatchObject({ state: "cancelled", endReason: "asked" });
     expect(after).toMatchObject({ finishedAt: now, wakeAt: undefined });
-    expect(notices).toEqual([{ agentId: agentIdOf(1), assignmentId: assignmentIdOf(1), fence: 1, reason: "asked" }]);
+    expect(notices).toEqual([
+      { kind: "cancel", agentId: agentIdOf(1), assignmentId: assignmentIdOf(1), fence: 1, reason: "asked" },
+    ]);
   });
 });
 

@@ -195,7 +195,9 @@ function dependencyFailed(entry: LedgerEntry, dependencyId: string, at: Circumst
 function noticesOf(entry: LedgerEntry, reason: string): readonly CancelNotice[] {
   const { assignment } = entry;
   if (assignment === undefined || !isOpen(assignment.state)) return [];
-  return [{ agentId: assignment.agentId, assignmentId: assignment.id, fence: assignment.fence, reason }];
+  return [
+    { kind: "cancel", agentId: assignment.agentId, assignmentId: assignment.id, fence: assignment.fence, reason },
+  ];
 }
 
 function same(entry: LedgerEntry): Decision {

@@ -1,11 +1,4 @@
-import {
-  type AgentId,
-  type CancelNotice,
-  isOpen,
-  type LedgerEntry,
-  type NewEvent,
-  type NewResult,
-} from "@devmesh/models";
+import { type AgentId, isOpen, type LedgerEntry, type NewEvent, type NewResult, type Notice } from "@devmesh/models";
 import type { Outcome } from "../operation.ts";
 
 /** The time and chance of a decision: arguments, so that the same entry always gives the same answer. */
@@ -22,7 +15,7 @@ export interface Decision {
   readonly outcome: Outcome;
   readonly events: readonly NewEvent[];
   readonly result?: NewResult;
-  readonly notices?: readonly CancelNotice[];
+  readonly notices?: readonly Notice[];
   readonly excluded?: readonly AgentId[];
 }
 
