@@ -1,8 +1,17 @@
-import { type Agent, type AgentUpdate, AppError, type Task, type TaskSubmission } from "@devmesh/models";
+import { type Agent, type AgentUpdate, AppError, type Task } from "@devmesh/models";
 import { Assignments } from "./assignments.ts";
 import { wait } from "./clock.ts";
 import type { TaskHandlers } from "./handler.ts";
 import { Link } from "./link.ts";
+import type { AgentPage, DiscoverOptions, MeshAgent, NewTask, SubmitOptions } from "./mesh-agent.ts";
+import {
+  type AgentMessage,
+  type MeshEvent,
+  Messages,
+  type NewMessage,
+  type Sent,
+  type SubscribeOptions,
+} from "./messages.ts";
 import { type AgentSettings, type ConnectOptions, toSettings } from "./options.ts";
 import { ProgressSender } from "./progress-sender.ts";
 import { ReceivedSeqs } from "./received-seqs.ts";
@@ -13,67 +22,6 @@ import { createTicker, type Ticker } from "./ticker.ts";
 const tickMs = 100;
 /** How long giving back what handlers still had may take when the agent ends. */
 const giveBackMs = 2_000;
-
-/** A task to submit: what has a default may be left out. */
-export type NewTask = Pick<TaskSubmission, "type"> & { readonly [K in keyof TaskSubmission]?: TaskSubmission[K] };
-
-/** How a submission is sent. */
-export interface SubmitOptions {
-  /** 1–255 characters. Without one the SDK makes one, so that a lost reply never submits twice. */
-  readonly idempotencyKey?: string;
-  /** The assignment that delegates this task: `ctx.assignmentId`. */
-  readonly parentAssignmentId?: string;
-}
-
-/** Which agents are looked for. All that are given must hold. */
-export interface DiscoverOptions {
-  /** Agents that have all of these. */
-  readonly capabilities?: readonly string[];
-  readonly availability?: Agent["availability"];
-  /** 1–200. */
-  readonly limit?: number;
-  /** `nextCursor` of the page before. */
-  readonly cursor?: string;
-}
-
-/** One page of agents; without `nextCursor` it is the last. */
-export interface AgentPage {
-  readonly agents: readonly Agent[];
-  /** Absent on the last page. */
-  readonly nextCursor?: string;
-}
-
-/**
- * An agent of the mesh, connected until it is closed: lost connections come back by themselves, with what was under way.
- * Its requests reject with an `AppError`: what the server answered, `deadline_exceeded` after `requestTimeoutMs`,
- * `resource_exhausted` when too many wait, `cancelled` once the agent is closed.
- */
-export interface MeshAgent extends AsyncDisposable {
-  /** The agent as the server registered it last. */
-  readonly registered: Agent;
-  /**
-   * Works until the agent is closed, and then resolves. Tasks are accepted by themselves, at most `maxConcurrency` at a
-   * time; one whose type and capabilities have no handler is rejected. To be called once.
-   *
-   * @throws AppError if the agent has to stop for good: its credential ended (`unauthenticated`), it was revoked
-   * (`permission_denied`), replaced (`conflict`, reason `replaced`) or deregistered (`failed_precondition`).
-   */
-  handle(handlers: TaskHandlers): Promise<void>;
-  /** Submits a task and gives it as it is once it is durable. */
-  submit(task: NewTask, options?: SubmitOptions): Promise<Task>;
-  /** @throws AppError `not_found` */
-  get(taskId: string): Promise<Task>;
-  discover(options?: DiscoverOptions): Promise<AgentPage>;
-  /** What is absent stays as it is. Holds across reconnects. */
-  update(update: AgentUpdate): Promise<Agent>;
-  /** Deregisters the agent, which ends it; its tasks go back to the queue. @throws AppError `unavailable` while disconnected. */
-  leave(): Promise<void>;
-  /**
-   * Accepts nothing more, lets handlers finish for `graceMs`, aborts the rest and gives their tasks back, says GOODBYE
-   * and closes. The agent stays registered. Idempotent; never rejects.
-   */
-  close(): Promise<void>;
-}
 
 /**
  * Connects and registers an agent. It goes on trying while the server is away: bound it with `signal`.
@@ -100,6 +48,7 @@ class ConnectedAgent implements MeshAgent {
   readonly #ticker: Ticker;
   readonly #requests: Requests;
   readonly #assignments: Assignments;
+  readonly #messages: Messages;
   readonly #link: Link;
   readonly #running: Promise<void>;
   readonly #firstRegistration = Promise.withResolvers<void>();
@@ -118,6 +67,7 @@ class ConnectedAgent implements MeshAgent {
     const { maxConcurrency } = settings.registration;
     const seqs = this.#seqs;
     this.#requests = requests;
+    this.#messages = new Messages({ requests, seqs, report, wake });
     this.#assignments = new Assignments({ clock, requests, seqs, progress, maxConcurrency, wake, report });
     this.#link = new Link({
       ...settings,
@@ -126,6 +76,7 @@ class ConnectedAgent implements MeshAgent {
       progress,
       wake,
       assignments: this.#assignments,
+      messages: this.#messages,
       onRegistered: (agent) => this.#noteRegistered(agent),
     });
     this.#running = this.#run();
@@ -147,6 +98,7 @@ class ConnectedAgent implements MeshAgent {
     if (this.#isHandling) throw new AppError("failed_precondition", "the agent has its handlers already");
     this.#isHandling = true;
     this.#assignments.start(handlers);
+    this.#messages.start();
     await this.#running;
     // what close does after the connection is part of it
     await this.#closing;
@@ -176,6 +128,26 @@ class ConnectedAgent implements MeshAgent {
     if (update.maxConcurrency !== undefined) this.#assignments.setMaxConcurrency(update.maxConcurrency);
     this.#agent = agent as Agent;
     return this.#agent;
+  }
+
+  send(message: NewMessage): Promise<Sent> {
+    return this.#messages.send(message);
+  }
+
+  subscribe(topics: readonly string[], options?: SubscribeOptions): Promise<readonly string[]> {
+    return this.#messages.subscribe(topics, options);
+  }
+
+  unsubscribe(topics: readonly string[]): Promise<readonly string[]> {
+    return this.#messages.unsubscribe(topics);
+  }
+
+  onMessage(handler: (message: AgentMessage) => unknown): void {
+    this.#messages.onMessage(handler);
+  }
+
+  onEvent(handler: (event: MeshEvent) => unknown): void {
+    this.#messages.onEvent(handler);
   }
 
   async leave(): Promise<void> {
@@ -216,7 +188,7 @@ class ConnectedAgent implements MeshAgent {
 
   async #shutDown(): Promise<void> {
     const reason = new AppError("cancelled", "the agent shuts down", { reason: "shutdown" });
-    const idle = this.#assignments.stop();
+    const idle = Promise.all([this.#assignments.stop(), this.#messages.stop()]);
     if (this.#link.isRegistered) {
       await this.#atMost(this.#settings.graceMs, idle);
       this.#assignments.giveBack(reason);
@@ -228,7 +200,7 @@ class ConnectedAgent implements MeshAgent {
   }
 
   /** Waits for `done`, the time, or the agent's end. */
-  async #atMost(delayMs: number, done: Promise<void>): Promise<void> {
+  async #atMost(delayMs: number, done: Promise<unknown>): Promise<void> {
     const timeout = new AbortController();
     const signal = AbortSignal.any([timeout.signal, this.#over.signal]);
     await Promise.race([done, wait(this.#settings.clock, delayMs, signal)]);

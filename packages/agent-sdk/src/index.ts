@@ -1,11 +1,4 @@
-export {
-  type AgentPage,
-  connectAgent,
-  type DiscoverOptions,
-  type MeshAgent,
-  type NewTask,
-  type SubmitOptions,
-} from "./agent.ts";
+export { connectAgent } from "./agent.ts";
 export type { AgentEvent } from "./agent-event.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export {
@@ -19,4 +12,6 @@ export {
   type TaskHandler,
   type TaskHandlers,
 } from "./handler.ts";
+export type { AgentPage, DiscoverOptions, MeshAgent, NewTask, SubmitOptions } from "./mesh-agent.ts";
+export type { AgentMessage, MeshEvent, MessageTarget, NewMessage, Sent, SubscribeOptions } from "./messages.ts";
 export type { ConnectOptions } from "./options.ts";

@@ -6,16 +6,18 @@ import {
   type Availability,
   toAppError,
 } from "@devmesh/models";
-import { encodeMessage, type Message, type PayloadOf } from "@devmesh/protocol";
+import { encodeMessage } from "@devmesh/protocol";
 import type { AgentEvent } from "./agent-event.ts";
 import type { Assignments } from "./assignments.ts";
 import { type Clock, wait } from "./clock.ts";
 import { Connection } from "./connection.ts";
+import { type DispatchDeps, dispatch } from "./dispatch.ts";
+import type { Messages } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ProgressSender } from "./progress-sender.ts";
 import type { ReceivedSeqs } from "./received-seqs.ts";
 import { askedDelayMs, type Ending, findFinalError, reconnectDelayMs } from "./reconnect.ts";
-import { type ReplyTo, toReceivedError } from "./request.ts";
+import type { ReplyTo } from "./request.ts";
 import type { Requests } from "./requests.ts";
 
 /** What HELLO tells of the client. */
@@ -37,6 +39,7 @@ export interface LinkOptions {
   readonly requests: Requests;
   readonly seqs: ReceivedSeqs;
   readonly assignments: Assignments;
+  readonly messages: Messages;
   readonly progress: ProgressSender;
   readonly report: (event: AgentEvent) => void;
   /** Called after each registration. */
@@ -48,6 +51,7 @@ export interface LinkOptions {
 /** Keeps the agent connected: one connection after the other, each resuming where the last one ended. */
 export class Link {
   readonly #options: LinkOptions;
+  readonly #dispatchDeps: DispatchDeps;
   readonly #stop = new AbortController();
   #registration: AgentRegistration;
   /** What the agent itself set; AGENT_REGISTER does not carry it. */
@@ -59,6 +63,7 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#dispatchDeps = { ...options, onSequenced: () => this.#noteSequenced() };
     this.#registration = options.registration;
   }
 
@@ -177,7 +182,7 @@ export class Link {
       apiKey,
       clock,
       signal,
-      onMessage: (message) => this.#dispatch(message),
+      onMessage: (message) => dispatch(this.#dispatchDeps, message),
       onProblem: (error) => report({ type: "problem", error }),
       beforeFlush: (outbox) => this.#beforeFlush(outbox),
       onDrain: () => requests.pump(),
@@ -186,12 +191,13 @@ export class Link {
 
   /** HELLO, WELCOME, AGENT_REGISTER. Gives the error if the server refused; undefined too if the connection dropped. */
   async #shakeHands(connection: Connection): Promise<AppError | undefined> {
-    const { requests, assignments, progress, report } = this.#options;
+    const { requests, assignments, messages, progress, report } = this.#options;
     try {
       const welcome = await this.#hello(connection.outbox);
       connection.startHeartbeat(welcome.heartbeatMs);
       assignments.resume(welcome);
       await this.#register(connection.outbox);
+      await messages.resubscribe(connection.outbox);
       requests.open(connection.outbox, welcome.limits.maxInFlight);
       progress.setOutbox(connection.outbox);
       report({ type: "connected", connectionId: welcome.connectionId, nodeId: welcome.nodeId });
@@ -233,42 +239,10 @@ export class Link {
     onRegistered(agent as Agent);
   }
 
-  #dispatch(message: Message): void {
-    if (
-      message.name === "TASK_ASSIGN" ||
-      message.name === "TASK_CANCEL" ||
-      message.name === "MESSAGE" ||
-      message.name === "EVENT"
-    ) {
-      this.#dispatchSequenced(message);
-      return;
-    }
-    const re = "re" in message.payload ? message.payload.re : undefined;
-    if (re !== undefined) {
-      this.#options.requests.settle(re, message);
-      return;
-    }
-    if (message.name === "ERROR") this.#dispatchError(message.payload);
-  }
-
-  #dispatchSequenced(message: Message<"TASK_ASSIGN" | "TASK_CANCEL" | "MESSAGE" | "EVENT">): void {
-    const { seqs, assignments } = this.#options;
-    const { seq } = message.payload;
-    if (seq === undefined || !seqs.receive(seq)) return;
-    if (message.name === "TASK_ASSIGN") assignments.offer(message.payload);
-    else if (message.name === "TASK_CANCEL") assignments.cancel(message.payload);
-    // nobody listens to messages and events yet, so that they are done with
-    else seqs.process(seq);
-    this.#options.wake();
+  #noteSequenced(): void {
+    const { seqs, wake } = this.#options;
+    wake();
     if (seqs.unacknowledged >= ackFrames) this.#connection?.outbox.touch();
-  }
-
-  #dispatchError(payload: PayloadOf<"ERROR">): void {
-    const { assignments, report } = this.#options;
-    const error = toReceivedError(payload);
-    const assignmentId = readAssignmentId(payload.details);
-    if (assignmentId !== undefined) assignments.refuseProgress(assignmentId, error);
-    else report({ type: "problem", error });
   }
 
   #beforeFlush(outbox: Outbox): void {
@@ -285,11 +259,6 @@ export class Link {
     this.#ackedAtMs = clock.nowMs();
     this.#connection.outbox.send(encodeMessage("ACK", { seq }));
   }
-}
-
-function readAssignmentId(details: unknown): string | undefined {
-  if (typeof details !== "object" || details === null || !("assignmentId" in details)) return undefined;
-  return typeof details.assignmentId === "string" ? details.assignmentId : undefined;
 }
 
 function toDisconnectError({ code, goodbye, error }: Ending): AppError {

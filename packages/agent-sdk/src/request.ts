@@ -23,6 +23,9 @@ interface ReplyNames {
   readonly TASK_EXTEND: "TASK_RECORDED";
   readonly TASK_SUBMIT: "TASK_STATUS";
   readonly TASK_GET: "TASK_STATUS";
+  readonly SEND: "SENT";
+  readonly SUBSCRIBE: "SUBSCRIBED";
+  readonly UNSUBSCRIBE: "SUBSCRIBED";
 }
 
 /** What can be asked. */
