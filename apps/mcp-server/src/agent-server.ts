@@ -5,6 +5,7 @@ import type { Logger, Metrics } from "@devmesh/observability";
 import { closeCodes } from "@devmesh/protocol";
 import type { LedgerStore, TaskEngine } from "@devmesh/tasks";
 import { closeByMesh } from "./close-by-mesh.ts";
+import type { ConnectionLimits } from "./config.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
 import { createConnectionEvents } from "./connection-events.ts";
 import { type Connections, createConnections } from "./connections.ts";
@@ -21,12 +22,13 @@ import { createTouch, type Touch } from "./touch.ts";
 import { createTraffic } from "./traffic.ts";
 import { createTurnCounter } from "./turn.ts";
 import { createUpgrader, type OpenedSocket, type Upgrader } from "./upgrade.ts";
+import { createUpgradeRate } from "./upgrade-rate.ts";
 
 export interface AgentServerDeps {
   readonly nodeId: NodeId;
   readonly heartbeatMs: number;
   readonly intervals: Intervals;
-  readonly connections: { readonly max: number; readonly maxPerTenant: number };
+  readonly connections: ConnectionLimits;
   readonly agents: AgentStore;
   readonly nodes: NodeStore;
   readonly deliveries: DeliveryStore;
@@ -89,16 +91,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   });
   const events: ConnectionEvents = { ...createConnectionEvents(context, touch), traffic };
   const stopping = new AbortController();
-  const upgrader = createUpgrader({
-    authenticator: deps.authenticator,
-    maxConnections: deps.connections.max,
-    maxTenantConnections: deps.connections.maxPerTenant,
-    countConnections: () => connections.size,
-    countOfTenant: (tenantId) => connections.countOf(tenantId),
-    isDraining: () => stopping.signal.aborted,
-    onSocket: (opened) => openConnection(opened, { deps, connections, events }),
-    traffic,
-  });
+  const upgrader = openUpgrader({ deps, connections, events }, stopping.signal);
 
   // with the database away the node begins all the same: nobody can sign in, and its presence follows by itself
   await deps.nodes
@@ -160,13 +153,32 @@ function createContext(deps: AgentServerDeps, connections: Connections, delivery
   };
 }
 
+interface Opening {
+  readonly deps: AgentServerDeps;
+  readonly connections: Connections;
+  readonly events: ConnectionEvents;
+}
+
+function openUpgrader(opening: Opening, draining: AbortSignal): Upgrader {
+  const { deps, connections, events } = opening;
+  const { now, random } = deps;
+  return createUpgrader({
+    authenticator: deps.authenticator,
+    maxConnections: deps.connections.max,
+    maxTenantConnections: deps.connections.maxPerTenant,
+    countConnections: () => connections.size,
+    countOfTenant: (tenantId) => connections.countOf(tenantId),
+    isDraining: () => draining.aborted,
+    rate: createUpgradeRate({ perSecond: deps.connections.upgradesPerSecond, now, random }),
+    random,
+    onSocket: (opened) => openConnection(opened, opening),
+    traffic: events.traffic,
+  });
+}
+
 function openConnection(
   { socket, stream, principal, credential }: OpenedSocket,
-  {
-    deps,
-    connections,
-    events,
-  }: { readonly deps: AgentServerDeps; readonly connections: Connections; readonly events: ConnectionEvents },
+  { deps, connections, events }: Opening,
 ): void {
   const connection = new Connection({
     id: deps.newId() as ConnectionId,
@@ -241,7 +253,7 @@ interface Draining {
 }
 
 async function drainSockets(
-  { random, now }: AgentServerDeps,
+  { random, now, connections: { upgradesPerSecond } }: AgentServerDeps,
   { connections, upgrader, windows }: Draining,
 ): Promise<void> {
   await drain({
@@ -253,6 +265,7 @@ async function drainSockets(
     },
     random,
     now,
+    upgradesPerSecond,
   });
 }
 

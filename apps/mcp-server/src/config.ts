@@ -15,14 +15,21 @@ export interface McpEnv extends ServiceEnv {
   readonly heartbeatMs: number;
   readonly maxConnections: number;
   readonly maxTenantConnections: number;
+  readonly upgradesPerSecond: number;
+}
+
+/** Of one node: how many sockets it holds, and how many it lets in a second. */
+export interface ConnectionLimits {
+  readonly max: number;
+  readonly maxPerTenant: number;
+  readonly upgradesPerSecond: number;
 }
 
 /** How the MCP server runs. What it opens itself, in `main.ts`, is under `stores`. */
 export interface McpConfig extends ServiceConfig {
   readonly heartbeatMs: number;
   readonly intervals: Intervals;
-  /** Of this node. */
-  readonly connections: { readonly max: number; readonly maxPerTenant: number };
+  readonly connections: ConnectionLimits;
   /** Undefined where the caller brings the database. */
   readonly stores: StoresConfig | undefined;
 }
@@ -42,6 +49,7 @@ export function readEnv(
     heartbeatMs: reader.int("DEVMESH_HEARTBEAT_MS", 15_000, { min: 100, max: 600_000 }),
     maxConnections: reader.int("DEVMESH_MCP_MAX_CONNECTIONS", 10_000, { min: 1, max: 1_000_000 }),
     maxTenantConnections: reader.int("DEVMESH_MCP_MAX_TENANT_CONNECTIONS", 5_000, { min: 1, max: 1_000_000 }),
+    upgradesPerSecond: reader.int("DEVMESH_MCP_UPGRADES_PER_SECOND", 200, { min: 1, max: 100_000 }),
   };
   reader.done();
   return raw;
@@ -53,7 +61,11 @@ export function toConfig(raw: McpEnv): McpConfig {
     ...toServiceConfig(raw),
     heartbeatMs: raw.heartbeatMs,
     intervals,
-    connections: { max: raw.maxConnections, maxPerTenant: raw.maxTenantConnections },
+    connections: {
+      max: raw.maxConnections,
+      maxPerTenant: raw.maxTenantConnections,
+      upgradesPerSecond: raw.upgradesPerSecond,
+    },
     stores: toStoresConfig(raw),
   };
 }

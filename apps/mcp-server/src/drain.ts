@@ -9,6 +9,8 @@ export interface DrainOptions {
   readonly terminateSockets: () => void;
   /** A number in [0, 1). */
   readonly random: () => number;
+  /** What one node lets in. */
+  readonly upgradesPerSecond: number;
   readonly now: () => number;
   /** For requests in hand. */
   readonly workMs: number;
@@ -17,23 +19,27 @@ export interface DrainOptions {
 }
 
 const pollMs = 10;
-/** Clients come back spread over this time, longer for more of them: 5 ms each, up to 10 s. Judgement. */
-const minSpreadMs = 500;
-const spreadPerConnectionMs = 5;
-const maxSpreadMs = 10_000;
+/** Beside its place in the row, a client is told so much more at random. Judgement. */
+const jitterMs = 500;
+/** The last is told to come back before the lease of what it works on ends (30 s unless configured). Judgement. */
+const maxSpreadMs = 20_000;
 
 /**
- * Ends all connections of a node that stops: each gets the replies to what it has asked, then GOODBYE and 1012. Resolves
- * when all sockets are closed; those that take too long are cut off.
+ * Ends all connections of a node that stops: each gets the replies to what it has asked, then GOODBYE and 1012. They are
+ * told to come back one after the other, at the rate at which one node lets them in, or faster where there are very many.
+ * Resolves when all sockets are closed; those that take too long are cut off.
  */
 export async function drain(options: DrainOptions): Promise<void> {
   const { connections, countSockets, terminateSockets, now, workMs, closeMs } = options;
-  const spreadMs = Math.min(maxSpreadMs, minSpreadMs + spreadPerConnectionMs * connections().length);
+  const spacingMs = Math.min(1_000 / options.upgradesPerSecond, maxSpreadMs / connections().length);
+  let place = 0;
   const workUntil = now() + workMs;
   for (let open = connections(); open.length > 0; open = connections()) {
     const isLate = now() >= workUntil;
     for (const connection of open) {
-      if (isLate || connection.inFlight === 0) sayGoodbye(connection, Math.round(options.random() * spreadMs));
+      if (!isLate && connection.inFlight > 0) continue;
+      sayGoodbye(connection, Math.round(place * spacingMs + options.random() * jitterMs));
+      place += 1;
     }
     if (connections().length > 0) await pause();
   }

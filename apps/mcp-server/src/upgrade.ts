@@ -9,6 +9,7 @@ import { WebSocketServer } from "ws";
 import { AgentSocket } from "./agent-socket.ts";
 import { closeTimeoutMs } from "./limits.ts";
 import type { Traffic } from "./traffic.ts";
+import type { UpgradeRate } from "./upgrade-rate.ts";
 
 export interface UpgradeOptions {
   readonly authenticator: Authenticator;
@@ -17,6 +18,9 @@ export interface UpgradeOptions {
   readonly countConnections: () => number;
   readonly countOfTenant: (tenantId: TenantId) => number;
   readonly isDraining: () => boolean;
+  readonly rate: UpgradeRate;
+  /** A number in [0, 1). */
+  readonly random: () => number;
   readonly onSocket: (opened: OpenedSocket) => void;
   readonly traffic: Traffic;
 }
@@ -34,6 +38,9 @@ export interface Upgrader extends Disposable {
   /** Sockets whose closing handshake is not over yet are among them. */
   readonly openSockets: ReadonlySet<AgentSocket>;
 }
+
+/** Until one that came to a draining node tries again, at least; at most twice as long. Judgement. */
+const drainingRetryMs = 1_000;
 
 // a constant of its own, because the types of ws do not know `closeTimeout` yet
 const serverOptions = {
@@ -60,6 +67,8 @@ export function createUpgrader(options: UpgradeOptions): Upgrader {
     const principal = await options.authenticator.authenticate(credential === "" ? undefined : credential);
     assertScope(principal, "agents:connect");
     assertRoom(principal, options);
+    // last, so that what is refused for another reason takes nobody's place
+    assertRate(options.rate);
     server.handleUpgrade(request, stream, head, (socket) => {
       options.onSocket({ socket, stream, principal, credential });
     });
@@ -90,13 +99,24 @@ function assertRoute({ url, headers }: IncomingMessage): void {
 
 function assertRoom({ tenantId }: Principal, options: UpgradeOptions): void {
   if (options.isDraining()) {
-    throw new AppError("unavailable", "the node is draining", { reason: "draining", retryAfterMs: 1_000 });
+    const retryAfterMs = drainingRetryMs + Math.round(options.random() * drainingRetryMs);
+    throw new AppError("unavailable", "the node is draining", { reason: "draining", retryAfterMs });
   }
   const count = options.countConnections();
   if (count >= options.maxConnections) throw noRoom(`this node has ${count} connections`, options.maxConnections);
   const ofTenant = options.countOfTenant(tenantId);
   if (ofTenant < options.maxTenantConnections) return;
   throw noRoom(`the tenant has ${ofTenant} connections to this node`, options.maxTenantConnections);
+}
+
+/** @throws AppError `resource_exhausted`, reason `rate_limited`: come again after `retryAfterMs`. */
+function assertRate(rate: UpgradeRate): void {
+  const retryAfterMs = rate.admit();
+  if (retryAfterMs === undefined) return;
+  throw new AppError("resource_exhausted", `too many upgrades a second: come again in ${retryAfterMs} ms`, {
+    reason: "rate_limited",
+    retryAfterMs,
+  });
 }
 
 function noRoom(what: string, limit: number): AppError {

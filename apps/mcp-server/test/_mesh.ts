@@ -31,7 +31,7 @@ const baseConfig: McpConfig = {
   intervals,
   tasks: { leaseMs: 30_000, acceptMs: 10_000 },
   shutdownMs: 8_000,
-  connections: { max: 1_000, maxPerTenant: 500 },
+  connections: { max: 1_000, maxPerTenant: 500, upgradesPerSecond: 200 },
   stores: undefined,
 };
 

@@ -69,7 +69,7 @@ test("refuses an upgrade without the subprotocol, without the scope, and to anot
 });
 
 test("refuses an upgrade over the connection limit of the tenant, and lets the next in when one has gone", async () => {
-  const small = await mesh.startNode({ connections: { max: 10, maxPerTenant: 1 } });
+  const small = await mesh.startNode({ connections: { max: 10, maxPerTenant: 1, upgradesPerSecond: 200 } });
   const first = await connect({ port: small.port, key: mesh.key });
   expect(await connectRefused({ port: small.port, key: mesh.key })).toMatchObject({
     status: 429,

@@ -7,6 +7,7 @@ import {
   toAppError,
 } from "@devmesh/models";
 import { encodeMessage } from "@devmesh/protocol";
+import type { Addresses } from "./addresses.ts";
 import type { AgentEvent } from "./agent-event.ts";
 import type { Assignments } from "./assignments.ts";
 import { type Clock, wait } from "./clock.ts";
@@ -16,7 +17,7 @@ import type { Messages } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { ProgressSender } from "./progress-sender.ts";
 import type { ReceivedSeqs } from "./received-seqs.ts";
-import { askedDelayMs, type Ending, findFinalError, reconnectDelayMs } from "./reconnect.ts";
+import { type Ending, findFinalError, retryDelayMs } from "./reconnect.ts";
 import type { ReplyTo } from "./request.ts";
 import type { Requests } from "./requests.ts";
 
@@ -31,7 +32,7 @@ const ackFrames = 64;
 const ackMs = 1_000;
 
 export interface LinkOptions {
-  readonly url: string;
+  readonly addresses: Addresses;
   readonly apiKey: string;
   readonly registration: AgentRegistration;
   readonly clock: Clock;
@@ -77,7 +78,7 @@ export class Link {
    * @throws AppError with which the agent has to stop for good.
    */
   async run(): Promise<void> {
-    const { clock, random, report } = this.#options;
+    const { addresses, clock, random, report } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
       const startedAtMs = clock.nowMs();
       const ending = await this.#live();
@@ -85,7 +86,8 @@ export class Link {
       const finalError = findFinalError(ending);
       if (finalError !== undefined) throw finalError;
       if (clock.nowMs() - startedAtMs >= stableMs) attempt = 0;
-      const retryInMs = askedDelayMs(ending) + reconnectDelayMs(attempt, random);
+      const retryInMs = retryDelayMs(ending, attempt, random);
+      addresses.turn();
       report({ type: "disconnected", error: toDisconnectError(ending), retryInMs });
       await wait(clock, retryInMs, this.#stop.signal);
       if (this.#stop.signal.aborted) return;
@@ -176,9 +178,9 @@ export class Link {
   }
 
   #open(signal: AbortSignal): Promise<Connection> {
-    const { url, apiKey, clock, requests, report } = this.#options;
+    const { addresses, apiKey, clock, requests, report } = this.#options;
     return Connection.open({
-      url,
+      url: addresses.current,
       apiKey,
       clock,
       signal,

@@ -68,8 +68,14 @@ async function readRefusal(response: IncomingMessage): Promise<AppError> {
   const message = typeof body.message === "string" ? body.message : "no further word";
   return new AppError(code, `the upgrade was refused with ${status}: ${message}`, {
     reason: typeof body.reason === "string" ? body.reason : undefined,
-    retryAfterMs: typeof body.retryAfterMs === "number" ? body.retryAfterMs : undefined,
+    retryAfterMs: typeof body.retryAfterMs === "number" ? body.retryAfterMs : readRetryAfterMs(response),
   });
+}
+
+/** A proxy's word, in whole seconds; its other form, a date, is passed over: it depends on two clocks. */
+function readRetryAfterMs({ headers }: IncomingMessage): number | undefined {
+  const seconds = headers["retry-after"];
+  return seconds !== undefined && /^\d{1,6}$/.test(seconds) ? Number(seconds) * 1_000 : undefined;
 }
 
 type RefusalBody = Readonly<Partial<Record<"code" | "reason" | "message" | "retryAfterMs", unknown>>>;

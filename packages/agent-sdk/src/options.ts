@@ -1,11 +1,12 @@
 import type { AgentKind, AgentRegistration, Capability } from "@devmesh/models";
+import { type Addresses, createAddresses } from "./addresses.ts";
 import type { AgentEvent } from "./agent-event.ts";
 import { type Clock, systemClock } from "./clock.ts";
 
 /** Where the mesh is, and who connects to it. */
 export interface ConnectOptions {
-  /** The MCP server's socket, such as `ws://127.0.0.1:8081/ws`. */
-  readonly url: string;
+  /** The MCP server's socket, such as `ws://127.0.0.1:8081/ws`, or those of several: on a loss the next one's turn comes. */
+  readonly url: string | readonly string[];
   /** An API key or a JWT with the scope `agents:connect`. */
   readonly apiKey: string;
   /** Unique within the tenant: a newer connection of the same name replaces the older. */
@@ -31,7 +32,7 @@ export interface ConnectOptions {
 }
 
 export interface AgentSettings {
-  readonly url: string;
+  readonly addresses: Addresses;
   readonly apiKey: string;
   readonly registration: AgentRegistration;
   readonly requestTimeoutMs: number;
@@ -43,7 +44,7 @@ export interface AgentSettings {
 
 export function toSettings(options: ConnectOptions): AgentSettings {
   return {
-    url: options.url,
+    addresses: createAddresses(options.url, options.random ?? Math.random),
     apiKey: options.apiKey,
     registration: {
       name: options.name,

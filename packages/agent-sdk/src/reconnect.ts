@@ -2,6 +2,8 @@ import { AppError } from "@devmesh/models";
 
 const baseDelayMs = 250;
 const maxDelayMs = 30_000;
+/** A time told beyond it is not believed: an agent that stays away for hours looks dead. Judgement. */
+const maxAskedMs = 300_000;
 
 /** How a connection, or the try to open one, ended. */
 export interface Ending {
@@ -13,14 +15,18 @@ export interface Ending {
   readonly goodbye?: { readonly reason: string; readonly resumeAfterMs?: number | undefined } | undefined;
 }
 
-/** The delay before try `attempt` (0 is the first): full jitter over 250 ms × 2ⁿ up to 30 s. */
+/** The delay before try `attempt` (0 is the first): full jitter over {@link rangeMs}. */
 export function reconnectDelayMs(attempt: number, random: () => number): number {
-  return random() * Math.min(maxDelayMs, baseDelayMs * 2 ** Math.min(attempt, 16));
+  return random() * rangeMs(attempt);
 }
 
-/** What the server asked the client to wait at least, before the jitter. */
-export function askedDelayMs(ending: Ending): number {
-  return ending.goodbye?.resumeAfterMs ?? ending.error?.retryAfterMs ?? 0;
+/**
+ * The delay after an ending: that of {@link reconnectDelayMs}, or where the server told a time, that one (5 min at most)
+ * and 250 ms of jitter, or what the range exceeds it by.
+ */
+export function retryDelayMs(ending: Ending, attempt: number, random: () => number): number {
+  const askedMs = Math.min(maxAskedMs, ending.goodbye?.resumeAfterMs ?? ending.error?.retryAfterMs ?? 0);
+  return askedMs + random() * Math.max(baseDelayMs, rangeMs(attempt) - askedMs);
 }
 
 /**
@@ -64,6 +70,11 @@ export function isTransient(error: AppError): boolean {
     case "protocol_violation":
       return false;
   }
+}
+
+/** 250 ms × 2ⁿ up to 30 s. */
+function rangeMs(attempt: number): number {
+  return Math.min(maxDelayMs, baseDelayMs * 2 ** Math.min(attempt, 16));
 }
 
 function isFinalRefusal(error: AppError | undefined): boolean {
