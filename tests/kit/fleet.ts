@@ -28,9 +28,14 @@ export type ServiceName = "mcp-server" | "rest-api" | "worker";
 export interface FleetService {
   readonly url: string;
   readonly process: ServiceProcess;
-  start(): Promise<void>;
+  /** With `env` beside what it always has. */
+  start(env?: Environment): Promise<void>;
+  /** SIGTERM, and its orderly end. */
+  stop(): Promise<void>;
   kill(): Promise<void>;
 }
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The stand-in for SQS, which can be taken away and comes back as it was. */
 export interface Queue {
@@ -60,6 +65,14 @@ export interface FleetOptions {
   readonly fsync?: boolean;
   /** Environment of the services that sets their times. */
   readonly times?: Readonly<Record<string, string>>;
+  /** Puts something between the services and what they stand on. Called before they start. */
+  readonly route?: (direct: Routes & { readonly services: NativeServices }) => Promise<Routes>;
+}
+
+/** Where the services find their database and their queue. */
+export interface Routes {
+  readonly databaseUrl: string;
+  readonly queueUrl: string;
 }
 
 export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
@@ -68,11 +81,13 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
   const queue = await openQueue(stack);
   const pepper = randomBytes(24).toString("hex");
   const { apiKey, tenantId } = await prepareDatabase(services.databaseUrl, pepper);
+  const direct: Routes = { databaseUrl: services.databaseUrl, queueUrl: queue.url };
+  const routes = (await options.route?.({ ...direct, services })) ?? direct;
   const env = {
     ...(options.times ?? quickTimes),
-    DEVMESH_DATABASE_URL: services.databaseUrl,
+    DEVMESH_DATABASE_URL: routes.databaseUrl,
     DEVMESH_REDIS_URL: options.redis === false ? undefined : services.redisUrl,
-    DEVMESH_AWS_ENDPOINT: queue.url,
+    DEVMESH_AWS_ENDPOINT: routes.queueUrl,
     DEVMESH_PEPPER: pepper,
     DEVMESH_LOG_LEVEL: "warn",
     DEVMESH_RATE_LIMIT_PER_SECOND: "0",
@@ -109,17 +124,16 @@ const ports: Readonly<Record<ServiceName, string>> = {
   worker: "DEVMESH_WORKER_PORT",
 };
 
-async function openService(
-  name: ServiceName,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<FleetService & AsyncDisposable> {
+async function openService(name: ServiceName, env: Environment): Promise<FleetService & AsyncDisposable> {
   let port = await findFreePort();
   let url = `http://127.0.0.1:${port}`;
-  const launch = async (): Promise<ServiceProcess> => {
+  let running: ServiceProcess;
+  const launch = async (more: Environment = {}): Promise<ServiceProcess> => {
     const main = join(root, "apps", name, "src", "main.ts");
     const started = await startProcess(process.execPath, ["--conditions=source", main], {
-      env: { ...env, [ports[name]]: String(port) },
+      env: { ...env, ...more, [ports[name]]: String(port) },
     });
+    running = started;
     await waitUntilReady(url, started);
     return started;
   };
@@ -135,14 +149,17 @@ async function openService(
       }
     }
   };
-  let running = await launchAnywhere();
+  running = await launchAnywhere();
   return {
     url,
     get process() {
       return running;
     },
-    start: async () => {
-      running = await launch();
+    start: async (more) => {
+      await launch(more);
+    },
+    stop: async () => {
+      await running.stop({ timeoutMs: 30_000 });
     },
     kill: async () => {
       await running.kill();

@@ -1,0 +1,90 @@
+import { sql } from "@devmesh/repositories";
+import { waitFor } from "@devmesh/testing";
+import { type Chance, createChance, createRandom } from "./chance.ts";
+import { checkLedger, isSettled, type Violation } from "./check-ledger.ts";
+import { startWorkLoad, type WorkLoad } from "./load/work-load.ts";
+import type { Rig } from "./rig.ts";
+
+/** One kind of fault. */
+export interface Cell {
+  readonly name: string;
+  /** Injects the fault again and again until `chance.signal` aborts; has healed everything when it resolves. */
+  disturb(rig: Rig, chance: Chance): Promise<void>;
+}
+
+/** How a cell is run. */
+export interface CellOptions {
+  readonly seed: number;
+  readonly forMs: number;
+  readonly perSecond?: number;
+  /** Loads of this rig so far; the cell adds its own. */
+  readonly loads: WorkLoad[];
+}
+
+/** What came of it. */
+export interface CellReport {
+  readonly name: string;
+  readonly tasks: number;
+  readonly disturbances: number;
+  /** Tries beyond the first of each task. */
+  readonly repeatedTries: number;
+  /** From the first submit to the end of the last task. */
+  readonly seconds: number;
+  /** From the last disturbance's end to the end of the last task. */
+  readonly settledAfterMs: number;
+  readonly violations: readonly Violation[];
+}
+
+const defaultPerSecond = 25;
+/** Retries back off, passed-over agents wait, and the slowest look is every 30 s. */
+const settleMs = 75_000;
+
+/** Puts a load on the rig, disturbs it, lets it heal, and holds the ledger against what was promised. */
+export async function runCell(rig: Rig, cell: Cell, options: CellOptions): Promise<CellReport> {
+  const { seed, forMs, perSecond = defaultPerSecond, loads } = options;
+  const begunAt = performance.now();
+  const name = `${cell.name}-${loads.length}`;
+  const load = startWorkLoad(rig, { random: createRandom(seed, `${cell.name} load`), perSecond, name });
+  loads.push(load);
+  await waitFor(() => load.accepted.size >= perSecond / 2, { what: "a load that is flowing" });
+  let disturbances = 0;
+  const count = (): void => {
+    disturbances++;
+  };
+  await cell.disturb(rig, createChance(createRandom(seed, cell.name), AbortSignal.timeout(forMs), count));
+  const healedAt = performance.now();
+  const late = await settle(rig, load);
+  const endedAt = performance.now();
+  const observations = (await Promise.all(rig.hosts.map((host) => host.observations()))).flat();
+  return {
+    name: cell.name,
+    tasks: load.accepted.size,
+    disturbances,
+    repeatedTries: await countRepeatedTries(rig, name),
+    seconds: Math.round((endedAt - begunAt) / 100) / 10,
+    settledAfterMs: Math.round(endedAt - healedAt),
+    violations: [
+      ...late,
+      ...(disturbances === 0 ? [{ what: "nothing was disturbed", cases: [] }] : []),
+      ...(await checkLedger(rig.database, { loads, observations })),
+    ],
+  };
+}
+
+async function settle(rig: Rig, load: WorkLoad): Promise<readonly Violation[]> {
+  try {
+    await load.finish();
+    await waitFor(() => isSettled(rig.database), { timeoutMs: settleMs, what: "the end of all tasks" });
+    return [];
+  } catch (error) {
+    const cause = error instanceof Error ? String(error.cause ?? "") : "";
+    return [{ what: `${String(error)} ${cause}`, cases: [] }];
+  }
+}
+
+async function countRepeatedTries(rig: Rig, name: string): Promise<number> {
+  const { rows } = await rig.database.query<{ count: number }>(sql`
+    select coalesce(sum(greatest(t.fence - 1, 0)), 0)::int as count
+    from task t join task_body b on b.task_id = t.id where b.input->>'name' = ${name}`);
+  return rows[0]?.count ?? 0;
+}
