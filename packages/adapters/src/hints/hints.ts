@@ -43,10 +43,13 @@ export interface Hints extends AsyncDisposable {
   /** `reason` is cut to 123 characters: a close frame carries no more. */
   closeConnection(nodeId: NodeId, connectionId: ConnectionId, code: number, reason: string): void;
   nudgeOutbox(): void;
+  /** Tells the worker that something is to be redriven, stopped or purged. */
+  nudgeRedrives(): void;
   onNode(nodeId: NodeId, handler: (hint: NodeHint) => void): Promise<EndHearing>;
   onTaskChanges(handler: (tasks: readonly TaskHint[]) => void): Promise<EndHearing>;
   onDue(handler: (at: Date) => void): Promise<EndHearing>;
   onOutbox(handler: () => void): Promise<EndHearing>;
+  onRedrives(handler: () => void): Promise<EndHearing>;
 }
 
 /**
@@ -57,6 +60,7 @@ export interface Hints extends AsyncDisposable {
  * | devmesh:tasks | `[tenantId, taskId]` |
  * | devmesh:due | a time |
  * | devmesh:outbox | 1 |
+ * | devmesh:redrives | 1 |
  */
 const channels = {
   node: (nodeId: NodeId): string => `devmesh:node:${nodeId}`,
@@ -64,6 +68,7 @@ const channels = {
   tasks: "devmesh:tasks",
   due: "devmesh:due",
   outbox: "devmesh:outbox",
+  redrives: "devmesh:redrives",
 } as const;
 
 /** Makes hints over a fan-out that its caller opened and closes; disposal ends the hearing. */
@@ -97,6 +102,7 @@ export function createHints(fanOut: FanOut): Hints {
     closeConnection: (nodeId, connectionId, code, reason) =>
       gatherer.add(channels.node(nodeId), { connectionId, code, reason: reason.slice(0, 123) }),
     nudgeOutbox: () => gatherer.add(channels.outbox, 1),
+    nudgeRedrives: () => gatherer.add(channels.redrives, 1),
     onNode: async (nodeId, handler) => {
       const tell = (items: readonly unknown[]): void => tellNode(items, handler);
       const both = await Promise.all([hear(channels.node(nodeId), tell), hear(channels.mail, tell)]);
@@ -115,6 +121,7 @@ export function createHints(fanOut: FanOut): Hints {
         if (times.length > 0) handler(new Date(Math.min(...times)));
       }),
     onOutbox: (handler) => hear(channels.outbox, () => handler()),
+    onRedrives: (handler) => hear(channels.redrives, () => handler()),
     [Symbol.asyncDispose]: async () => {
       await gatherer[Symbol.asyncDispose]();
       const running = [...ends];

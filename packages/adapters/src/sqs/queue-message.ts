@@ -7,6 +7,8 @@ export interface OutgoingMessage {
   readonly body: string;
   /** FIFO queues only: order holds within a group. */
   readonly groupId?: string;
+  /** At most ten, as text. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** A message that a queue did not take; `id` is the sender's. */
@@ -23,6 +25,8 @@ export interface ReceivedMessage {
   readonly receiptHandle: string;
   /** 1 on the first delivery. */
   readonly receiveCount: number;
+  /** The sender's own, as text; binary ones are left out. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** One long poll. */

@@ -3,6 +3,7 @@ import {
   ChangeMessageVisibilityBatchCommand,
   DeleteMessageBatchCommand,
   type Message,
+  type MessageAttributeValue,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
   type SendMessageBatchRequestEntry,
@@ -13,6 +14,7 @@ import type { OutgoingMessage, ReceivedMessage, ReceiveOptions } from "./queue-m
 
 /** Attribute values are at most 256 KiB with the body; a reason is a sentence. */
 const maxReasonLength = 1_000;
+const maxAttributes = 10;
 
 /** Entries are named by their index in `batch`, since SQS restricts what an entry's name may contain. */
 export function toSendCommand(queueUrl: string, batch: readonly OutgoingMessage[]): SendMessageBatchCommand {
@@ -27,6 +29,7 @@ export function toReceiveCommand(queueUrl: string, options: Omit<ReceiveOptions,
     WaitTimeSeconds: options.waitTimeSeconds,
     VisibilityTimeout: options.visibilityTimeoutSeconds,
     MessageSystemAttributeNames: ["ApproximateReceiveCount"],
+    MessageAttributeNames: ["All"],
   });
 }
 
@@ -55,20 +58,35 @@ export function toDeadLetterCommand(queueUrl: string, message: ReceivedMessage, 
   return new SendMessageCommand({
     QueueUrl: queueUrl,
     MessageBody: message.body,
-    MessageAttributes: {
-      reason: { DataType: "String", StringValue: reason.slice(0, maxReasonLength) || "unknown" },
-      messageId: { DataType: "String", StringValue: message.id },
-      receiveCount: { DataType: "String", StringValue: String(message.receiveCount) },
-    },
+    MessageAttributes: toAttributes({
+      ...message.attributes,
+      reason: reason.slice(0, maxReasonLength) || "unknown",
+      messageId: message.id,
+      receiveCount: String(message.receiveCount),
+    }),
     ...(queueUrl.endsWith(".fifo") && { MessageGroupId: "dead-letters", MessageDeduplicationId: message.id }),
   });
 }
 
 /** None for a message without a name or a receipt, which nothing could be done about. */
 export function toReceived(message: Message): ReceivedMessage[] {
-  const { MessageId: id, Body: body, ReceiptHandle: receiptHandle, Attributes } = message;
+  const { MessageId: id, Body: body = "", ReceiptHandle: receiptHandle, Attributes } = message;
   if (id === undefined || receiptHandle === undefined) return [];
-  return [{ id, body: body ?? "", receiptHandle, receiveCount: Number(Attributes?.["ApproximateReceiveCount"] ?? 1) }];
+  const receiveCount = Number(Attributes?.["ApproximateReceiveCount"] ?? 1);
+  const attributes = Object.fromEntries(
+    Object.entries(message.MessageAttributes ?? {}).flatMap(([name, { StringValue }]) =>
+      StringValue === undefined ? [] : [[name, StringValue]],
+    ),
+  );
+  return [{ id, body, receiptHandle, receiveCount, attributes }];
+}
+
+/** SQS takes ten; of more the last are kept, which are ours. Empty values it refuses. */
+function toAttributes(attributes: Readonly<Record<string, string>>): Record<string, MessageAttributeValue> {
+  const kept = Object.entries(attributes)
+    .filter(([, value]) => value !== "")
+    .slice(-maxAttributes);
+  return Object.fromEntries(kept.map(([name, StringValue]) => [name, { DataType: "String", StringValue }]));
 }
 
 /** `invalid_argument` where SQS says that it is the sender's fault, else `unavailable`. */
@@ -77,7 +95,8 @@ export function toEntryError(entry: BatchResultErrorEntry): AppError {
   return new AppError(code, `sqs send failed: ${entry.Code ?? "unknown error"}`, { reason: "sqs", cause: entry });
 }
 
-function toEntry({ id, body, groupId }: OutgoingMessage, index: number): SendMessageBatchRequestEntry {
+function toEntry({ id, body, groupId, attributes }: OutgoingMessage, index: number): SendMessageBatchRequestEntry {
   const order = groupId === undefined ? {} : { MessageGroupId: groupId, MessageDeduplicationId: id };
-  return { Id: String(index), MessageBody: body, ...order };
+  const marks = attributes === undefined ? {} : { MessageAttributes: toAttributes(attributes) };
+  return { Id: String(index), MessageBody: body, ...order, ...marks };
 }
