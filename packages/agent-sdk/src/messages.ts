@@ -89,7 +89,7 @@ export class Messages {
 
   /** MESSAGE, its `seq` received for the first time. */
   receive(message: PayloadOf<"MESSAGE">): void {
-    if (!this.#isNew(message.messageId)) {
+    if (!this.#isNew(`${message.from.id} ${message.messageId}`)) {
       this.#process(message.seq);
       return;
     }
@@ -169,9 +169,10 @@ export class Messages {
     this.#process(seq);
   }
 
-  #isNew(messageId: string): boolean {
-    if (this.#seenIds.has(messageId)) return false;
-    this.#seenIds.add(messageId);
+  /** Ids are unique for each sender. */
+  #isNew(sentId: string): boolean {
+    if (this.#seenIds.has(sentId)) return false;
+    this.#seenIds.add(sentId);
     if (this.#seenIds.size > maxSeenIds) {
       const [oldest] = this.#seenIds;
       if (oldest !== undefined) this.#seenIds.delete(oldest);

@@ -1,0 +1,89 @@
+-- Messages between agents, subscriptions, and the events of agents. All tables are new; writes to mailbox wait while its
+-- index is built on the few rows that have a time to expire: none before this.
+
+-- The same rule as models/topic.ts.
+create function topic_matches(pattern text, topic text) returns boolean language sql immutable as $$
+  select case when pattern = '>' or pattern like '%.>'
+      then cardinality(string_to_array(topic, '.')) >= cardinality(string_to_array(pattern, '.'))
+      else cardinality(string_to_array(topic, '.')) = cardinality(string_to_array(pattern, '.'))
+    end and not exists (
+      select from unnest(string_to_array(pattern, '.'), string_to_array(topic, '.')) as pair (asked, given)
+      where asked not in ('*', '>') and asked <> given
+    )
+$$;
+
+-- A plain one counts only while connection_id is the one that the agent's slot has; a durable one has none.
+create table subscription (
+  tenant_id uuid not null,
+  agent_id uuid not null,
+  topic text not null,
+  -- the segments before the first wildcard
+  head text not null,
+  connection_id uuid,
+  created_at timestamptz(3) not null default now(),
+  foreign key (tenant_id, agent_id) references agent (tenant_id, id) on delete cascade
+);
+create index subscription_head on subscription (tenant_id, head, agent_id);
+alter table subscription add primary key (agent_id, topic);
+
+-- Null for the frames of tasks, which count towards no limit.
+alter table mailbox add column counted_bytes int;
+create index mailbox_expiry on mailbox (expires_at) where expires_at is not null;
+
+-- How full a mailbox is, at most: acknowledging does not write it. It is counted anew under the slot's lock when it
+-- seems full and something was acknowledged since.
+create table mailbox_size (
+  tenant_id uuid not null,
+  agent_id uuid not null,
+  frames int not null,
+  bytes bigint not null,
+  -- agent_slot.acked_seq when it was counted
+  counted_seq bigint not null,
+  -- null: it has only been added to
+  counted_at timestamptz(3),
+  primary key (agent_id)
+);
+
+-- What became of messages whose sender gave them an id, so that sending again changes nothing. Kept for 24 h.
+create table sent_message (
+  tenant_id uuid not null,
+  sender_id uuid not null,
+  message_id uuid not null,
+  accepted int,
+  queued int,
+  created_at timestamptz(3) not null default now(),
+  primary key (sender_id, message_id)
+);
+create index sent_message_age on sent_message (created_at);
+
+-- What happened to agents, and its outbox: numbered per tenant together with task_event. Kept for 7 days.
+create table agent_event (
+  tenant_id uuid not null,
+  agent_id uuid not null,
+  type text not null,
+  at timestamptz(3) not null default now(),
+  data json not null,
+  recorded bigint generated always as identity primary key,
+  position bigint
+);
+create index agent_event_unnumbered on agent_event (recorded) where position is null;
+create unique index agent_event_position on agent_event (tenant_id, position) where position is not null;
+create index agent_event_age on agent_event (at);
+
+-- How far a tenant's events have been put into the mailboxes of durable subscribers; no row where there are none.
+create table event_fan_out (
+  tenant_id uuid primary key references tenant,
+  position bigint not null
+);
+
+do $$
+declare name text;
+begin
+  foreach name in array array['subscription', 'mailbox_size', 'sent_message', 'agent_event', 'event_fan_out'] loop
+    execute format('alter table %I enable row level security', name);
+    execute format('create policy own_tenant on %I to devmesh_app
+      using (tenant_id = any ((select devmesh_tenants())::uuid[]))', name);
+    execute format('create policy engine on %I to devmesh_engine using (true)', name);
+    execute format('grant select, insert, update, delete on %I to devmesh_app, devmesh_engine', name);
+  end loop;
+end $$;
