@@ -13,7 +13,7 @@ import {
 } from "@devmesh/protocol";
 import type { Connection } from "./connection.ts";
 import { assertWelcomed, isWelcomed } from "./connection-state.ts";
-import { accept, complete, extend, fail, progress, reject } from "./handlers/assignment-word.ts";
+import { accept, complete, extend, fail, needInput, progress, reject } from "./handlers/assignment-word.ts";
 import { acknowledge, leave, ping, takeNote } from "./handlers/connection-frames.ts";
 import { deregister } from "./handlers/deregister.ts";
 import { discover } from "./handlers/discover.ts";
@@ -43,6 +43,7 @@ const handlers = {
   TASK_COMPLETE: complete,
   TASK_FAIL: fail,
   TASK_EXTEND: extend,
+  TASK_NEEDS_INPUT: needInput,
   TASK_SUBMIT: submit,
   TASK_GET: getTask,
 } as const satisfies { readonly [Name in MessageName]?: Handler<Name> };
@@ -133,7 +134,6 @@ function isNotOffered(name: MessageName): boolean {
 }
 
 const notOfferedNames: ReadonlySet<MessageName> = new Set<MessageName>([
-  "TASK_NEEDS_INPUT",
   "SEND",
   "SUBSCRIBE",
   "UNSUBSCRIBE",

@@ -5,6 +5,7 @@ import { createMetrics, type Logger, type Metrics } from "@devmesh/observability
 import {
   agentMetricsRepository,
   agentRepository,
+  attentionReads,
   type Database,
   keyRepository,
   ledgerStore,
@@ -66,6 +67,7 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
   const app = createApp({
     engine,
     reads,
+    attention: attentionReads(database),
     agents,
     agentMetrics: agentMetricsRepository(database),
     findConnection: agents.connectionOf,

@@ -1,4 +1,4 @@
-import type { AgentId, Task, TaskEvent, TaskId, TaskState, TenantId } from "@devmesh/models";
+import type { AgentId, AttentionItem, Task, TaskEvent, TaskId, TaskState, TenantId } from "@devmesh/models";
 import type { LaneStanding } from "@devmesh/tasks";
 import type { PageKey } from "./http/page.ts";
 
@@ -36,6 +36,15 @@ export interface TaskReads {
   ): Promise<ReadonlyMap<TaskId, TaskStanding>>;
   /** How the agents stand to the lanes of queued tasks. */
   laneStandings(tenantId: TenantId, taskIds: readonly TaskId[]): Promise<ReadonlyMap<TaskId, LaneStanding>>;
+}
+
+/** What waits for a person, the oldest question first. */
+export interface AttentionReads {
+  list(
+    tenantId: TenantId,
+    filter: Pick<TaskFilter, "type" | "agent" | "label">,
+    page: { readonly limit: number; readonly after?: PageKey | undefined },
+  ): Promise<readonly AttentionItem[]>;
 }
 
 /** The assignments of an agent that ended within a time, counted by how. */

@@ -16,7 +16,57 @@ export {
   type Health,
   healthStates,
 } from "./agent.ts";
-export type { AssignmentScope, Candidate, PassedOver, QueuedTask, SlotPick, TakenSlot } from "./assigning.ts";
+export type {
+  AssignmentScope,
+  BudgetRef,
+  Candidate,
+  LimitRef,
+  PassedOver,
+  QueuedTask,
+  SlotPick,
+  TakenSlot,
+} from "./assigning.ts";
+export {
+  type BudgetCaps,
+  type BudgetPeriod,
+  type BudgetScope,
+  type BudgetStanding,
+  type BudgetUnit,
+  budgetPeriods,
+  budgetScopes,
+  budgetUnits,
+  type CapHold,
+  isExhausted,
+  type LaneMove,
+  type LimitKind,
+  type LimitRule,
+  type LimitStanding,
+  limitKinds,
+  limitsOf,
+  type NewBudget,
+  type ParkedTask,
+  type Reservation,
+  type TaskSubject,
+} from "./caps.ts";
+export {
+  type AuditOutcome,
+  auditOutcomes,
+  type DeadLetter,
+  type DeadLetterAudit,
+  type DeadLetterFilter,
+  type DeadLetterKind,
+  type DeadLetterState,
+  deadLetterKinds,
+  deadLetterStates,
+  maxRedrives,
+  nobodysTenant,
+  type RedriveJob,
+  type RedriveJobState,
+  type RedriveOrder,
+  redriveJobStates,
+  tasksDeadLetterQueue,
+} from "./dead-letter.ts";
+export { type ChildResult, type Delegation, defaultMaxDepth, type Heritage } from "./delegation.ts";
 export {
   AppError,
   type AppErrorOptions,
@@ -32,9 +82,11 @@ export {
   type AgentId,
   type ApiKeyId,
   type AssignmentId,
+  type BudgetId,
   type ConnectionId,
   isUuid,
   type LaneId,
+  type LimitId,
   type NewId,
   type NodeId,
   parseId,
@@ -43,9 +95,11 @@ export {
 } from "./ids.ts";
 export { assertStorableJson, canonicalJson, maxJsonDepth, utf8Bytes } from "./json.ts";
 export {
+  awaitsSlot,
   type CancelNotice,
   freesSlot,
   holdsSlot,
+  keepsRoom,
   type LedgerAssignment,
   type LedgerChange,
   type LedgerEntry,
@@ -56,9 +110,25 @@ export {
   type PassedOverAgent,
   type SlotUse,
 } from "./ledger.ts";
+export { addToMailbox, type MailboxSize, maxMailboxBytes, maxMailboxFrames } from "./mailbox.ts";
 export { type Fit, findMisfit, type MatchableAgent, type Misfit, measureFit } from "./matching.ts";
 export type { IdempotencyClaim, IdempotencyRecord, NewTask } from "./new-task.ts";
 export { parseWith } from "./parse.ts";
+export {
+  type AnsweredBy,
+  type AskedQuestion,
+  type AttentionItem,
+  defaultQuestionMs,
+  maxAnswerBytes,
+  maxQuestions,
+  type NewAnswer,
+  type OnTimeoutAction,
+  onTimeoutActions,
+  parseQuestion,
+  type TaskAnswer,
+  type TaskQuestion,
+  timeoutOf,
+} from "./question.ts";
 export {
   type AssignmentStrategy,
   assignmentStrategies,
@@ -103,3 +173,4 @@ export {
   timeSchema,
 } from "./task-submission.ts";
 export { nameSchema, tagsSchema, textSchema } from "./text.ts";
+export { eventTopics, headsOfTopic, matchesTopic, maxSubscriptions, mayTakeEvents, topicHead } from "./topic.ts";

@@ -1,4 +1,6 @@
+import type { RedriveOrder } from "./dead-letter.ts";
 import type { AgentId, AssignmentId, LaneId, TaskId, TenantId } from "./ids.ts";
+import type { NewAnswer } from "./question.ts";
 import type { TaskEventType } from "./task.ts";
 import { type AssignmentState, isOpen, type TaskState } from "./task-state.ts";
 
@@ -23,12 +25,14 @@ export interface LedgerAssignment {
   readonly checkAt: Date;
   readonly schemaFailures: number;
   readonly slot: SlotUse;
-  /** JSON text of the pending question. */
+  /** JSON text of the latest question; it is pending while `askedAt` is set. */
   readonly question: string | undefined;
   /** When the pending question was asked. */
   readonly askedAt: Date | undefined;
   /** What was left of the attempt's time when its clock was stopped; undefined while it runs. */
   readonly attemptLeftMs: number | undefined;
+  /** Limits count it or budgets hold something back for it, until it ends. */
+  readonly isCapped: boolean;
   readonly endReason: string | undefined;
   /** JSON text. */
   readonly usage: string | undefined;
@@ -41,6 +45,8 @@ export interface LedgerAssignment {
 export interface LedgerEntry {
   readonly tenantId: TenantId;
   readonly taskId: TaskId;
+  /** The task that it was delegated from. */
+  readonly parentId: TaskId | undefined;
   readonly state: TaskState;
   readonly attempt: number;
   /** Tries that ended and count against `maxAttempts`. */
@@ -50,6 +56,8 @@ export interface LedgerEntry {
   readonly maxAttempts: number;
   readonly timeoutMs: number;
   readonly fence: number;
+  /** How often it was redriven on demand. */
+  readonly redrives: number;
   /** The number of its latest event. */
   readonly eventSeq: number;
   readonly laneId: LaneId;
@@ -66,6 +74,8 @@ export interface LedgerEntry {
   /** JSON text of `{percent?, note?, at}`. */
   readonly progress: string | undefined;
   readonly hasOutputSchema: boolean;
+  /** How many of its questions were answered. */
+  readonly answerCount: number;
   /** False where the entry shows an assignment that is not the task's latest. */
   readonly holdsCurrentAssignment: boolean;
   readonly assignment: LedgerAssignment | undefined;
@@ -121,14 +131,28 @@ export interface LedgerChange {
   readonly after: LedgerEntry;
   readonly events: readonly NewEvent[];
   readonly result: NewResult | undefined;
+  /** Answers that its questions got. */
+  readonly answers?: readonly NewAnswer[];
   readonly notices: readonly Notice[];
   /** The agents that must not be offered the task in its next lane; undefined where the lane stays. */
   readonly excluded: readonly AgentId[] | undefined;
+  /** Who had it redriven; undefined where nobody asked for it. */
+  readonly redrive?: RedriveOrder | undefined;
 }
 
 /** True while an assignment takes one of its agent's slots. */
 export function holdsSlot(assignment: Pick<LedgerAssignment, "state" | "slot"> | undefined): boolean {
   return assignment !== undefined && isOpen(assignment.state) && assignment.slot === "held";
+}
+
+/** True while an assignment waits for a slot to go on with what its children gave. */
+export function awaitsSlot(assignment: Pick<LedgerAssignment, "state" | "slot"> | undefined): boolean {
+  return assignment !== undefined && isOpen(assignment.state) && assignment.slot === "awaited";
+}
+
+/** True while new tasks can't have the place of an assignment: it holds a slot, or one is kept free for it. */
+export function keepsRoom(assignment: Pick<LedgerAssignment, "state" | "slot"> | undefined): boolean {
+  return assignment !== undefined && isOpen(assignment.state) && assignment.slot !== "yielded";
 }
 
 /** True where a change gives up a slot that was held: the assignment has ended, or has yielded it. */

@@ -1,4 +1,5 @@
 import type { AgentId, AssignmentId, TaskId } from "./ids.ts";
+import type { TaskAnswer, TaskQuestion } from "./question.ts";
 import type { AssignmentStrategy } from "./requirements.ts";
 import type { TaskState } from "./task-state.ts";
 
@@ -117,6 +118,10 @@ export interface Task {
   readonly error?: { readonly class: string; readonly message: string };
   readonly progress?: TaskProgress;
   readonly usage?: Usage;
+  /** While it is `waiting`: what a person is asked. Lists leave it out. */
+  readonly question?: TaskQuestion;
+  /** What people answered, oldest first; also given with TASK_ASSIGN. Lists leave it out. */
+  readonly answers?: readonly TaskAnswer[];
   readonly assignment?: TaskAssignment;
   readonly unassignedBecause?: UnassignedBecause;
   /** Given with TASK_ASSIGN only: what the tasks it depends on resulted in. */

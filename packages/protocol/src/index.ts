@@ -38,6 +38,5 @@ export {
 } from "./messages/catalogue.ts";
 export { type ChannelFrame, decodeChannelFrame, encodeChannelFrame } from "./messages/doc-channel.ts";
 export { documentKinds } from "./messages/doc-open.ts";
-export { onTimeoutActions } from "./messages/task-needs-input.ts";
 export { isRequestId, parsePayload, readFrameRequestId, readRequestId } from "./payload.ts";
 export { PROTOCOL_VERSION, subprotocol } from "./version.ts";

@@ -2,6 +2,7 @@ import type { AgentId, AssignmentId, Task, TaskId, TenantId } from "@devmesh/mod
 import type { Database, QueryResult } from "./database/database.ts";
 import { type Sql, sql, unnest } from "./database/sql.ts";
 import { type TaskRef, taskRows } from "./ledger/refs.ts";
+import { type AnswersByTask, findAnswers, toAnswers } from "./task-answers.ts";
 import { heavyTaskColumns, taskColumns, taskJoins, toAssignedTask, type WholeTaskRow } from "./task-columns.ts";
 
 /** Where an agent's frames are to begin, exclusive. */
@@ -46,7 +47,8 @@ export function deliveryRepository(database: Database): DeliveryRepository {
       const { rows } = await database.queryAs<FrameRow>(scope, findFrames(agents, limit));
       // results of completed tasks do not change: a second look sees what the first would have
       const outputs = await findDependencies((statement) => database.queryAs(scope, statement), rows);
-      return rows.map((row) => toFrame(row, outputs));
+      const answers = await findAnswers((statement) => database.queryAs(scope, statement), rows.flatMap(toAnswered));
+      return rows.map((row) => toFrame(row, outputs, answers));
     },
   };
 }
@@ -149,7 +151,11 @@ async function findDependencies(
   return Map.groupBy(rows, ({ taskId }) => taskId);
 }
 
-function toFrame(row: FrameRow, dependencies: Dependencies): DeliveryFrame {
+function toAnswered(row: FrameRow): Parameters<typeof findAnswers>[1] {
+  return row.mailType === null ? [{ tenantId: row.forTenantId, id: row.id, answerCount: row.answerCount }] : [];
+}
+
+function toFrame(row: FrameRow, dependencies: Dependencies, answers: AnswersByTask): DeliveryFrame {
   const base = { tenantId: row.forTenantId, agentId: row.forAgentId, seq: row.seq };
   if (row.mailType !== null) return { ...base, kind: "mail", type: row.mailType, payload: row.payload };
   return {
@@ -159,7 +165,7 @@ function toFrame(row: FrameRow, dependencies: Dependencies): DeliveryFrame {
     fence: row.fence,
     leaseMs: row.leaseMs,
     acceptMs: row.acceptMs,
-    task: { ...toAssignedTask(row), ...toDependencies(row, dependencies) },
+    task: { ...toAssignedTask(row, toAnswers(answers, row.id)), ...toDependencies(row, dependencies) },
     ...(row.traceparent !== null && { traceparent: row.traceparent }),
   };
 }

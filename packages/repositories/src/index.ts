@@ -6,6 +6,7 @@ export type {
 } from "./agent-connections.ts";
 export { type AgentMetricsRepository, agentMetricsRepository, type EndedCounts } from "./agent-metrics.ts";
 export { type AgentRepository, agentRepository, type PageAsked } from "./agent-repository.ts";
+export { type AttentionFilter, type AttentionReads, attentionReads } from "./attention.ts";
 export type {
   Database,
   OwnerSession,

@@ -76,7 +76,8 @@ function callRegistry(database: Database): readonly (() => Promise<unknown>)[] {
     () => agentMetricsRepository(database).read(tenantId, id),
     () => nodes.renew(id, 1),
     () => nodes.leave(id),
-    () => nodes.dropDead(),
+    () => nodes.survey(),
+    () => nodes.dropDead([]),
     () => nodes.reattach(id, [held]),
     () => keys.findByHash(Buffer.from("a")),
     () => keys.create({ ...held, id, kind: "agt", name: "a", hash: Buffer.from("a"), display: "a", scopes: [] }),
@@ -115,6 +116,14 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
   const task = { tenantId, id, state: "queued", requirements, labels: [], dependsOn: [] } as unknown as NewTask;
   const entry = { tenantId, taskId: id, state: "queued", rejectedBy: [], passedOver: [] } as unknown as LedgerEntry;
   const change = { before: entry, after: entry, events: [], notices: [] } as unknown as LedgerChange;
+  const answer = {
+    questionId: id,
+    assignmentId: id,
+    question: "q",
+    answer: "1",
+    answeredBy: { kind: "default" },
+  } as const;
+  const answered = { ...change, answers: [answer] };
   const within = (work: Parameters<typeof ledger.transaction<unknown>>[1]) => () =>
     ledger.transaction<unknown>([tenantId], work);
   return [
@@ -127,6 +136,7 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
     within((tx) => tx.lockByTask([ref])),
     within((tx) => tx.requirementsOf([ref])),
     within((tx) => tx.write([change])),
+    within((tx) => tx.write([answered])),
     within((tx) => tx.findDependents([ref])),
     within((tx) => tx.findFailedDependents([ref])),
     within((tx) => tx.findOpenDependencies(ref)),

@@ -1,15 +1,19 @@
-import type {
-  AgentId,
-  Artifact,
-  AssignmentId,
-  AssignmentStrategy,
-  AssignmentWhy,
-  Requirements,
-  Task,
-  TaskId,
-  TaskProgress,
-  TaskState,
-  Usage,
+import {
+  type AgentId,
+  type Artifact,
+  type AssignmentId,
+  type AssignmentStrategy,
+  type AssignmentWhy,
+  parseQuestion,
+  type Requirements,
+  type Task,
+  type TaskAnswer,
+  type TaskId,
+  type TaskProgress,
+  type TaskQuestion,
+  type TaskState,
+  timeoutOf,
+  type Usage,
 } from "@devmesh/models";
 import { type Sql, sql } from "./database/sql.ts";
 
@@ -23,12 +27,14 @@ export const taskColumns: Sql = sql`
   b.depends_on as "dependsOn", t.has_output_schema as "hasOutputSchema", b.output_schema as "outputSchema", b.labels,
   t.attempt, t.error, t.progress, t.created_at as "createdAt", t.updated_at as "updatedAt",
   t.started_at as "startedAt", t.finished_at as "finishedAt",
-  x.id as "assignmentId", x.fence, x.strategy as "assignedBy", x.lease_until as "leaseUntil", a.id as "agentId",
-  a.name as "agentName", r.artifacts, coalesce(r.usage, x.usage) as usage`;
+  x.id as "assignmentId", x.fence, x.strategy as "assignedBy",
+  case when x.attempt_left_ms is null then x.lease_until end as "leaseUntil", a.id as "agentId",
+  a.name as "agentName", r.artifacts, coalesce(r.usage, x.usage) as usage, t.answer_count as "answerCount"`;
 
 /** What lists leave out. JSON's null is a value here, SQL's is none. */
 export const heavyTaskColumns: Sql = sql`
-  b.input is not null as "hasInput", b.input, r.output is not null as "hasOutput", r.output, x.why`;
+  b.input is not null as "hasInput", b.input, r.output is not null as "hasOutput", r.output, x.why,
+  x.asked_at as "askedAt", x.question::text as question`;
 
 /** The rows that {@link taskColumns} names, beside `t`. */
 export const taskJoins: Sql = sql`
@@ -70,6 +76,7 @@ export interface TaskRow {
   readonly agentName: string | null;
   readonly artifacts: readonly Artifact[] | null;
   readonly usage: Usage | null;
+  readonly answerCount: number;
 }
 
 /** A row that was read with {@link heavyTaskColumns}. */
@@ -79,6 +86,14 @@ export interface WholeTaskRow extends TaskRow {
   readonly hasOutput: boolean;
   readonly output: unknown;
   readonly why: AssignmentWhy | null;
+  /** Null where no question is pending; `question` is then an old one, or none. */
+  readonly askedAt: Date | null;
+  readonly question: string | null;
+}
+
+/** What belongs to a task and is read beside it. */
+interface Beside {
+  readonly answers?: readonly TaskAnswer[];
 }
 
 /** The task as lists show it. */
@@ -87,8 +102,10 @@ export function toListedTask(row: TaskRow): Task {
 }
 
 /** The task with all that belongs to it. */
-export function toWholeTask(row: WholeTaskRow): Task {
+export function toWholeTask(row: WholeTaskRow, beside: Beside = {}): Task {
   return toTask(row, {
+    ...beside,
+    ...(row.askedAt !== null && row.question !== null && { question: toQuestion(row.question, row.askedAt) }),
     ...(row.hasInput && { input: row.input }),
     ...(row.hasOutput && { output: row.output }),
     ...(row.why !== null && { why: row.why }),
@@ -96,13 +113,23 @@ export function toWholeTask(row: WholeTaskRow): Task {
 }
 
 /** The task as TASK_ASSIGN carries it: with its input, without the reasons of the assignment. */
-export function toAssignedTask(row: Omit<WholeTaskRow, "hasOutput" | "output" | "why">): Task {
-  return toTask(row, row.hasInput ? { input: row.input } : {});
+export function toAssignedTask(
+  row: Omit<WholeTaskRow, "hasOutput" | "output" | "why" | "askedAt" | "question">,
+  beside: Beside = {},
+): Task {
+  return toTask(row, { ...beside, ...(row.hasInput && { input: row.input }) });
+}
+
+/** A pending question as people see it. */
+export function toQuestion(text: string, askedAt: Date): TaskQuestion {
+  const { requestId: _, timeoutMs, ...question } = parseQuestion(text);
+  const timeoutAt = timeoutOf({ timeoutMs }, askedAt);
+  return { ...question, askedAt: askedAt.toISOString(), timeoutAt: timeoutAt.toISOString() };
 }
 
 function toTask(
   row: TaskRow,
-  { why, ...heavy }: { readonly input?: unknown; readonly output?: unknown; readonly why?: AssignmentWhy },
+  { why, ...heavy }: Beside & Pick<Task, "input" | "output" | "question"> & { readonly why?: AssignmentWhy },
 ): Task {
   const { capabilities, minLevel, tags, agent } = row.requirements;
   return {

@@ -5,6 +5,7 @@ import type { Database, QueryResult } from "./database/database.ts";
 import { type Sql, sql } from "./database/sql.ts";
 import { findStandings, type Standing, type StandingRow, toStandings } from "./lane-standings.ts";
 import { type TaskRef, taskRows } from "./ledger/refs.ts";
+import { findAnswers, toAnswers } from "./task-answers.ts";
 import {
   heavyTaskColumns,
   type TaskRow,
@@ -54,7 +55,7 @@ export function taskReads(database: Database): TaskReads {
     get: async (tenantId, taskIds, detail) => {
       const tasks =
         detail === "whole"
-          ? (await query<WholeTaskRow>([tenantId], getTasks(tenantId, taskIds, wholeColumns))).rows.map(toWholeTask)
+          ? await getWhole((statement) => query([tenantId], statement), tenantId, taskIds)
           : (await query<TaskRow>([tenantId], getTasks(tenantId, taskIds, taskColumns))).rows.map(toListedTask);
       const tasksById = new Map(tasks.map((task) => [task.id, task]));
       return taskIds.flatMap((id) => tasksById.get(id) ?? []);
@@ -77,6 +78,19 @@ export function taskReads(database: Database): TaskReads {
       return toStandings(rows);
     },
   };
+}
+
+async function getWhole(
+  query: <Row>(statement: Sql) => Promise<QueryResult<Row>>,
+  tenantId: TenantId,
+  taskIds: readonly TaskId[],
+): Promise<readonly Task[]> {
+  const { rows } = await query<WholeTaskRow>(getTasks(tenantId, taskIds, wholeColumns));
+  const answers = await findAnswers(
+    query,
+    rows.map((row) => ({ ...row, tenantId })),
+  );
+  return rows.map((row) => toWholeTask(row, toAnswers(answers, row.id)));
 }
 
 interface EventRow {

@@ -6,6 +6,7 @@ import {
   assert,
   maxBatchTasks,
   type NewId,
+  type RedriveOrder,
   type Task,
   type TaskId,
   type TenantId,
@@ -18,6 +19,8 @@ import { dueTimes, freedSlots, movedTo } from "./life/changes.ts";
 import { type Settled, settle } from "./life/settle.ts";
 import type { AgentOperation, MeshOperation, MeshWord, Operation, Outcome } from "./operation.ts";
 import type { OutputSchemas } from "./output-schema/output-schemas.ts";
+import { answerTask, type GivenAnswer } from "./question/answer-task.ts";
+import { checkQuestion } from "./question/check-question.ts";
 import type { AgentSlotRef, EngineHints, LedgerStore, TaskRef } from "./store.ts";
 import { checkSubmission } from "./submission/check-submission.ts";
 import type { Draft } from "./submission/new-task.ts";
@@ -48,12 +51,22 @@ export interface TaskEngine extends AsyncDisposable {
     context: SubmitContext,
     submissions: readonly unknown[],
   ): Promise<{ readonly results: readonly SubmitResult[]; readonly isReplay: boolean }>;
-  /** Carries out what an agent says about an assignment; resolves after the commit. */
+  /**
+   * Carries out what an agent says about an assignment; resolves after the commit.
+   *
+   * @throws AppError `invalid_argument` for a question that can never be asked.
+   */
   perform(operation: AgentOperation): Promise<Outcome>;
+  /**
+   * Answers the pending question of a task; resolves after the commit. Of two answers at once one is refused.
+   *
+   * @throws AppError `invalid_argument` for an answer that can't be kept.
+   */
+  answer(ref: TaskRef, answer: GivenAnswer): Promise<Outcome>;
   /** Cancels a task and all that was delegated from it. A final task stays as it is. */
   cancel(ref: TaskRef, reason: string): Promise<Outcome>;
-  /** Puts a failed task back to the start with fresh attempts. */
-  redrive(ref: TaskRef): Promise<Outcome>;
+  /** Puts a failed task back to the start with fresh attempts; past three redrives it must be forced. */
+  redrive(ref: TaskRef, order?: RedriveOrder): Promise<Outcome>;
   /** Gives back what an agent holds, uncounted; with `offeredOnly` what it has not accepted yet. */
   release(slot: AgentSlotRef, how: { readonly offeredOnly: boolean; readonly reason: string }): Promise<void>;
   /** Looks for tasks for agents that came free, and for agents for lanes that got tasks. Never waits. */
@@ -138,8 +151,9 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
       return submitAll({ deps, lanes, submissions }, context, batch);
     },
     perform: (operation) => performValidated({ deps, frames }, operation),
+    answer: (ref, given) => answerTask(given, { say: (word) => say(ref, word), outputSchemas: deps.outputSchemas }),
     cancel: (ref, reason) => say(ref, { kind: "cancel", reason }),
-    redrive: async (ref) => say(ref, await toRedrive(deps.store, ref)),
+    redrive: async (ref, order) => say(ref, { ...(await toRedrive(deps.store, ref)), order }),
     release: (slot, how) =>
       release(deps.store, slot, (ref) => say(ref, { kind: "release", agentId: slot.agentId, ...how })),
     requestAssignment: (scope) => assigner.request(scope),
@@ -168,12 +182,12 @@ function announceSubmitted<Result extends Submitted | { readonly error: AppError
   return results;
 }
 
-function announceSettled({ outcomes, changes }: Settled, { deps, assigner }: Announcing): readonly Outcome[] {
+function announceSettled({ outcomes, changes, freed }: Settled, { deps, assigner }: Announcing): readonly Outcome[] {
   if (changes.length === 0) return outcomes;
   const queued = movedTo(changes, "queued");
   const lanes =
     queued.length === 0 ? [] : changes.filter(({ after }) => after.state === "queued").map(({ after }) => after);
-  assigner.request({ lanes, agents: freedSlots(changes) });
+  assigner.request({ lanes, agents: freedSlots(changes), ...freed });
   deps.hints.changed(changes.filter(({ events }) => events.length > 0).map(({ after }) => after));
   const mailed = changes.flatMap(({ after, notices }) =>
     notices.map(({ agentId }) => ({ tenantId: after.tenantId, agentId })),
@@ -223,15 +237,16 @@ async function toDraft(
   const { id, submission, dependsOn } = resolved;
   const requirements = toRequirements(submission.type, submission.requirements);
   const { tenantId, parentId, traceparent } = context;
-  const laneId = await lanes.find(tenantId, requirements);
+  const laneId = await lanes.find(tenantId, requirements, submission.labels);
   return { tenantId, id, submission, dependsOn, requirements, laneId, parentId, traceparent };
 }
 
-/** Says a word; where the output has to be validated first, validates it and says it again. */
+/** Says a word; where something has to be validated first, validates it, and says an output again. */
 async function performValidated(
   { deps, frames }: { readonly deps: TaskEngineDeps; readonly frames: BatchWriter<AgentOperation, Outcome> },
   operation: AgentOperation,
 ): Promise<Outcome> {
+  if (operation.word.kind === "ask") await checkQuestion(operation.word, deps.outputSchemas);
   const outcome = await frames.add(operation);
   if (outcome.kind !== "needs_validation" || operation.word.kind !== "complete") return outcome;
   const ref = { tenantId: operation.tenantId, taskId: outcome.taskId };
@@ -240,7 +255,7 @@ async function performValidated(
   return frames.add({ ...operation, word: { ...operation.word, schemaProblems } });
 }
 
-async function toRedrive(store: LedgerStore, ref: TaskRef): Promise<MeshWord> {
+async function toRedrive(store: LedgerStore, ref: TaskRef): Promise<Extract<MeshWord, { kind: "redrive" }>> {
   const open = await store.transaction([ref.tenantId], (tx) => tx.findOpenDependencies(ref));
   const [lostDependency] = [...open].find(([, state]) => state === "cancelled") ?? [];
   return { kind: "redrive", blocked: open.size > 0, lostDependency };
@@ -265,7 +280,7 @@ async function sweep(
     ...due.assignments.map((ref) => say(ref, { kind: "check" })),
     ...due.tasks.map((ref) => say(ref, { kind: "wake" })),
   ]);
-  assigner.request({ lanes: due.lanes, agents: [] });
+  assigner.request({ lanes: due.lanes, agents: [], budgets: due.budgets });
   const done = due.assignments.length + due.tasks.length;
   const nextDueInMs =
     due.nextDueAt === undefined ? undefined : Math.max(0, due.nextDueAt.getTime() - due.now.getTime());

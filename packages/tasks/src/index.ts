@@ -12,6 +12,7 @@ export { maxUncountedInARow, passOverMs } from "./life/end-try.ts";
 export type { AgentOperation, AgentWord, MeshOperation, MeshWord, Operation, Outcome } from "./operation.ts";
 export { type OutputSchemas, type OutputSchemasOptions, openOutputSchemas } from "./output-schema/output-schemas.ts";
 export type { SchemaProblem } from "./output-schema/validate.ts";
+export type { GivenAnswer } from "./question/answer-task.ts";
 export { retryDelayMs } from "./retry-delay.ts";
 export type { AgentSlotRef, DueWork, EngineHints, LaneAsked, LedgerStore, LedgerTx, TaskRef } from "./store.ts";
 export type { SubmitResult } from "./submission/submit.ts";

@@ -1,4 +1,15 @@
-import type { AgentId, AppError, AssignmentId, FailureClass, TaskId, TaskState, TenantId } from "@devmesh/models";
+import type {
+  AgentId,
+  AnsweredBy,
+  AppError,
+  AskedQuestion,
+  AssignmentId,
+  FailureClass,
+  RedriveOrder,
+  TaskId,
+  TaskState,
+  TenantId,
+} from "@devmesh/models";
 
 /** What an agent says about an assignment. Who says it and which fence it holds stand beside. */
 export type AgentWord =
@@ -26,7 +37,8 @@ export type AgentWord =
       readonly retryAfterMs?: number | undefined;
       readonly usage: string | undefined;
     }
-  | { readonly kind: "extend"; readonly leaseMs: number };
+  | { readonly kind: "extend"; readonly leaseMs: number }
+  | ({ readonly kind: "ask" } & AskedQuestion);
 
 /** A frame from an agent about one of its assignments. */
 export interface AgentOperation {
@@ -46,6 +58,7 @@ export interface AgentOperation {
  * | redrive | a caller: a failed task from the start again |
  * | wake | the sweep: the task's `wakeAt` has come |
  * | check | the sweep: the assignment's `checkAt` has come |
+ * | answer | a person: the answer to the pending question |
  * | release | its agent was deregistered, revoked or drains |
  * | unblock | the last task it depends on was completed |
  * | dependency_failed | one of them can't be completed any more |
@@ -59,9 +72,21 @@ export type MeshWord =
       readonly blocked: boolean;
       /** A dependency that never will be. */
       readonly lostDependency?: TaskId | undefined;
+      /** Whose word it is; the mesh's own, unforced, unless given. */
+      readonly order?: RedriveOrder | undefined;
     }
   | { readonly kind: "wake" }
   | { readonly kind: "check" }
+  | {
+      readonly kind: "answer";
+      /** JSON text. */
+      readonly answer: string;
+      readonly answeredBy: AnsweredBy;
+      /** The question that was meant, where that is known. */
+      readonly questionId?: string | undefined;
+      /** What the validator said of it, and which question's schema it was held against. */
+      readonly checked?: { readonly questionId: string; readonly problems: readonly unknown[] };
+    }
   | { readonly kind: "release"; readonly agentId: AgentId; readonly offeredOnly: boolean; readonly reason: string }
   | { readonly kind: "unblock" }
   | { readonly kind: "dependency_failed"; readonly dependencyId: TaskId }
@@ -92,4 +117,6 @@ export type Outcome =
     }
   | { readonly kind: "refused"; readonly error: AppError }
   /** The output has to be held against the task's schema first: say it again with `schemaProblems`. */
-  | { readonly kind: "needs_validation"; readonly taskId: TaskId };
+  | { readonly kind: "needs_validation"; readonly taskId: TaskId }
+  /** The answer has to be held against the question's schema first: say it again with `checked`. */
+  | { readonly kind: "needs_check"; readonly question: AskedQuestion };

@@ -2,13 +2,26 @@ import type {
   AgentId,
   AssignmentId,
   AssignmentScope,
+  BudgetId,
+  BudgetRef,
+  BudgetScope,
+  BudgetStanding,
   Candidate,
+  CapHold,
+  ChildResult,
+  Heritage,
   IdempotencyClaim,
   IdempotencyRecord,
   LaneId,
+  LaneMove,
   LedgerChange,
   LedgerEntry,
+  LimitId,
+  LimitRef,
+  LimitRule,
+  LimitStanding,
   NewTask,
+  ParkedTask,
   PassedOver,
   QueuedTask,
   Requirements,
@@ -16,6 +29,7 @@ import type {
   TakenSlot,
   TaskId,
   TaskState,
+  TaskSubject,
   TenantId,
 } from "@devmesh/models";
 
@@ -31,10 +45,53 @@ export interface AgentSlotRef {
   readonly agentId: AgentId;
 }
 
-/** Asks for the lane of some requirements. */
+/** Where tasks that yielded their slots may go on: parents with a final child, agents with a free slot. */
+export interface ResumeAsked {
+  readonly parents: readonly TaskRef[];
+  readonly agents: readonly AgentSlotRef[];
+}
+
+/** Asks for the lane of some requirements, for tasks that are subject to these limits, in the order of their ids. */
 export interface LaneAsked {
   readonly tenantId: TenantId;
   readonly requirements: Requirements;
+  readonly limitIds?: readonly LimitId[];
+}
+
+/** What caps the work of tenants, without figures. Budgets of tasks and trees go with the tasks. */
+export interface StandingCaps {
+  readonly limits: readonly LimitRule[];
+  /** Of the tenants, and of those of their agents that `subjectId` names. */
+  readonly budgets: readonly { readonly id: BudgetId; readonly scope: BudgetScope; readonly subjectId?: AgentId }[];
+}
+
+/** An assignment that ends, and what its agent said that it cost. */
+export interface EndedAssignment {
+  readonly tenantId: TenantId;
+  readonly assignmentId: AssignmentId;
+  readonly costMicroUsd: number;
+  readonly tokens: number;
+}
+
+/** Limits that count less, and budgets with room that tasks were parked by. */
+export interface FreedCaps {
+  readonly limits: readonly LimitRef[];
+  readonly budgets: readonly BudgetRef[];
+}
+
+/** What one try has cost, as its agent told. */
+export interface TryUsage {
+  readonly tenantId: TenantId;
+  readonly taskId: TaskId;
+  readonly assignmentId: AssignmentId;
+  readonly agentId: AgentId;
+  /** Empty where the agent names none. */
+  readonly model: string;
+  /** The task has ended with this try. */
+  readonly endsTask: boolean;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costMicroUsd: number;
 }
 
 /** What the engine must be able to do inside one transaction. Every method is one statement unless it says otherwise. */
@@ -65,12 +122,14 @@ export interface LedgerTx {
   /** The requirements that tasks were submitted with. */
   requirementsOf(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, Requirements>>;
   /**
-   * Writes changes: tasks, assignments, results, events, slots and notices, all or nothing. Every task must still be in
-   * the state and at the fence that the change started from.
+   * Writes changes: tasks, assignments, results, answers, events, slots and notices, all or nothing. Every task must
+   * still be in the state and at the fence that the change started from. Two statements where there are answers.
+   *
+   * Gives the agents of these changes that have a free slot now while an assignment of theirs awaits one.
    *
    * @throws AppError `conflict` when one is not.
    */
-  write(changes: readonly LedgerChange[]): Promise<void>;
+  write(changes: readonly LedgerChange[]): Promise<readonly AgentSlotRef[]>;
 
   /** Blocked tasks that wait for one of these, with how many of their dependencies are not completed. */
   findDependents(refs: readonly TaskRef[]): Promise<readonly (TaskRef & { dependsOn: TaskId; open: number })[]>;
@@ -80,6 +139,27 @@ export interface LedgerTx {
   findOpenDependencies(ref: TaskRef): Promise<ReadonlyMap<TaskId, TaskState>>;
   /** Unfinished tasks delegated from these. */
   findOpenChildren(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
+
+  /** Locks the tasks of assignments and other tasks, all together in the order of their ids. */
+  lockTogether(
+    assignments: readonly { tenantId: TenantId; assignmentId: AssignmentId }[],
+    tasks: readonly TaskRef[],
+  ): Promise<void>;
+  /** What children inherit from tasks. */
+  findHeritage(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, Heritage>>;
+  /** Unfinished tasks that were delegated from these, at any depth. */
+  findDescendants(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
+  /**
+   * Tasks that gave up their slot and may have one again: those of `parents` without an unfinished child, and for each
+   * of `agents` as many as it has free slots, of those whose children are final, the oldest first. Locks nothing.
+   */
+  findResumable(asked: ResumeAsked): Promise<readonly TaskRef[]>;
+  /** Those of the tasks that have an unfinished child. */
+  findOpenParents(refs: readonly TaskRef[]): Promise<ReadonlySet<TaskId>>;
+  /** Locks the slots of agents and tells how many are free; fewer than none where the agent's limit sank. */
+  lockFreeSlots(agents: readonly AgentSlotRef[]): Promise<ReadonlyMap<AgentId, number>>;
+  /** What became of the children of tasks, the oldest first; bounded in number and in bytes of outputs. */
+  findChildren(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, readonly ChildResult[]>>;
   /** Tasks of which an agent holds an open assignment. */
   findHeld(slot: AgentSlotRef, limit: number): Promise<readonly TaskRef[]>;
 
@@ -88,15 +168,43 @@ export interface LedgerTx {
   /** How many agents each lane passes over, by reason: those that do not fit, and those that fit but have no free slot. */
   countPassedOver(lanes: AssignmentScope["lanes"]): Promise<readonly PassedOver[]>;
   /** Takes slots and writes assignments with the next fence and seq; a pick whose slot is gone is left out. */
+  /** Tells what caps the work of tenants; locks nothing. */
+  readCaps(tenants: readonly TenantId[]): Promise<StandingCaps>;
+  /** What decides on the caps of queued tasks. */
+  findSubjects(refs: readonly TaskRef[]): Promise<readonly TaskSubject[]>;
+  /** What lanes require, excluded agents included. */
+  laneRequirements(laneIds: readonly LaneId[]): Promise<ReadonlyMap<LaneId, Requirements>>;
+  /** Moves queued tasks, which are locked, to other lanes. */
+  moveTasks(moves: readonly LaneMove[]): Promise<void>;
+  /** Lock limits, and then budgets, in the order of their ids. Deleted ones are absent. */
+  lockLimits(ids: readonly LimitId[]): Promise<readonly LimitStanding[]>;
+  lockBudgets(ids: readonly BudgetId[]): Promise<readonly BudgetStanding[]>;
+  /** Counts assignments that were just taken in their limits, and reserves what they hold back. */
+  countHolds(holds: readonly CapHold[]): Promise<void>;
+  /** Takes queued tasks, which are locked as their budgets are, out of their lanes. */
+  parkTasks(parked: readonly ParkedTask[]): Promise<void>;
+  /** Ends what assignments count in and reserve, and adds what they cost. Before slots are locked. */
+  releaseCaps(ended: readonly EndedAssignment[]): Promise<FreedCaps>;
+  /** Adds to the usage of today. */
+  addUsage(tries: readonly TryUsage[]): Promise<void>;
+  /** Brings the best of the tasks that budgets have parked back, `perBudget` of each that has room. Several statements. */
+  unparkTasks(
+    budgets: readonly BudgetRef[],
+    perBudget: number,
+  ): Promise<{ readonly lanes: AssignmentScope["lanes"]; readonly more: readonly BudgetRef[] }>;
   take(picks: readonly SlotPick[], windows: { acceptMs: number; leaseMs: number }): Promise<readonly TakenSlot[]>;
 }
 
 /** What the sweep found to be due, and when the next thing will be. */
 export interface DueWork {
   readonly assignments: readonly TaskRef[];
+  /** Those of the assignments' tasks that gave up their slot: perhaps they may go on. */
+  readonly parked: readonly TaskRef[];
   readonly tasks: readonly TaskRef[];
   /** Lanes that hold a queued task and are fitted by an agent with a free slot: what a dead process left. */
   readonly lanes: AssignmentScope["lanes"];
+  /** Budgets that have parked tasks and may have room for them again. */
+  readonly budgets: readonly BudgetRef[];
   readonly nextDueAt: Date | undefined;
   readonly now: Date;
 }
@@ -110,6 +218,8 @@ export interface LedgerStore {
    * scope's agents for all of their lanes. As of now: nothing is locked.
    */
   findCandidates(scope: AssignmentScope, limit: number): Promise<readonly Candidate[]>;
+  /** The limits that a tenant has set. */
+  findLimits(tenantId: TenantId): Promise<readonly LimitRule[]>;
   /** Over all tenants; at most `limit` of each kind. */
   findDue(limit: number): Promise<DueWork>;
   /** JSON schemas of the outputs of tasks, as parsed JSON. */

@@ -1,4 +1,4 @@
-import { AppError, type AssignmentId, parseId } from "@devmesh/models";
+import { AppError, type AssignmentId, defaultQuestionMs, parseId } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
 import type { AgentWord, Outcome } from "@devmesh/tasks";
 import { performInOrder } from "../assignment-order.ts";
@@ -68,6 +68,26 @@ export function extend(
   return say(context, connection, { about: payload, word: { kind: "extend", leaseMs: payload.leaseMs } });
 }
 
+/** TASK_NEEDS_INPUT */
+export function needInput(
+  context: ServerContext,
+  connection: Connection,
+  payload: PayloadOf<"TASK_NEEDS_INPUT">,
+): Promise<void> {
+  const { id: requestId, question, schema, timeoutMs = defaultQuestionMs, onTimeout = "fail" } = payload;
+  const word: AgentWord = {
+    kind: "ask",
+    id: context.newId(),
+    requestId,
+    question,
+    schema,
+    timeoutMs,
+    onTimeout,
+    default: payload.default,
+  };
+  return say(context, connection, { about: payload, word });
+}
+
 interface Said {
   readonly about: { readonly id?: string | undefined; readonly assignmentId: string; readonly fence: number };
   readonly word: AgentWord;
@@ -80,7 +100,7 @@ async function say(context: ServerContext, connection: Connection, { about, word
   connection.assignmentOrder ??= new Map();
   const outcome = await performInOrder(
     connection.assignmentOrder,
-    { assignmentId, turn: context.turn(), isAlone: word.kind === "complete" },
+    { assignmentId, turn: context.turn(), isAlone: word.kind === "complete" || word.kind === "ask" },
     () => context.engine.perform({ tenantId: connection.tenantId, agentId, assignmentId, fence: about.fence, word }),
   );
   answer(connection, about, outcome);
@@ -88,7 +108,7 @@ async function say(context: ServerContext, connection: Connection, { about, word
 
 function answer(connection: Connection, about: Said["about"], outcome: Outcome): void {
   if (outcome.kind === "refused") throw outcome.error;
-  if (outcome.kind === "needs_validation") throw new AppError("internal", "an output was not validated");
+  if (outcome.kind !== "recorded") throw new AppError("internal", "an output was not validated");
   if (about.id === undefined) return;
   const { taskState, leaseUntil, duplicate } = outcome;
   connection.send("TASK_RECORDED", {

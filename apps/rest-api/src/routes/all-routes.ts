@@ -10,7 +10,9 @@ import { registerAgent } from "./agents/register-agent.ts";
 import { resumeAgent } from "./agents/resume-agent.ts";
 import { revokeAgent } from "./agents/revoke-agent.ts";
 import { updateAgent } from "./agents/update-agent.ts";
+import { listAttention } from "./attention/list-attention.ts";
 import type { RouteDeps } from "./route-deps.ts";
+import { answerTask } from "./tasks/answer-task.ts";
 import { cancelTask } from "./tasks/cancel-task.ts";
 import { getTask } from "./tasks/get-task.ts";
 import { listTaskEvents } from "./tasks/list-task-events.ts";
@@ -33,6 +35,8 @@ export function allRoutes(deps: RouteDeps): readonly Route[] {
     waitForTask(deps),
     cancelTask(deps),
     retryTask(deps),
+    answerTask(deps),
+    listAttention(deps),
     listAgents(deps),
     registerAgent(deps),
     getAgent(deps),

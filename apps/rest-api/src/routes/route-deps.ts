@@ -2,7 +2,7 @@ import type { AgentStore, ConnectionRef } from "@devmesh/agents";
 import type { AgentId, NewId, TenantId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { TaskEngine } from "@devmesh/tasks";
-import type { AgentMetrics, TaskReads } from "../task-reads.ts";
+import type { AgentMetrics, AttentionReads, TaskReads } from "../task-reads.ts";
 import type { TaskWaiters } from "../waiters.ts";
 
 /** The part of the registry that this API uses. */
@@ -10,8 +10,12 @@ type AgentRegistry = Pick<AgentStore, "register" | "update" | "setAdmin" | "dere
 
 /** What the routes stand on; each names the part that it uses. */
 export interface RouteDeps {
-  readonly engine: Pick<TaskEngine, "submit" | "submitBatch" | "cancel" | "redrive" | "release" | "requestAssignment">;
+  readonly engine: Pick<
+    TaskEngine,
+    "submit" | "submitBatch" | "answer" | "cancel" | "redrive" | "release" | "requestAssignment"
+  >;
   readonly reads: TaskReads;
+  readonly attention: AttentionReads;
   readonly agents: AgentRegistry;
   readonly agentMetrics: AgentMetrics;
   /** The connection that an agent has now, if any. */

@@ -9,6 +9,7 @@ import {
 } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import { errorBodySchema } from "./error-schema.ts";
+import { questionSchema, taskAnswerSchema } from "./question-schema.ts";
 
 const timeSchema = z.iso.datetime().meta({ description: "RFC 3339, UTC, with milliseconds." });
 const agentRefSchema = z.object({ id: z.uuid(), name: z.string() });
@@ -65,6 +66,8 @@ export const taskSchema = z
         model: z.string().optional(),
       })
       .optional(),
+    question: questionSchema.optional().meta({ description: "While it is `waiting`: what a person is asked." }),
+    answers: z.array(taskAnswerSchema).optional().meta({ description: "What people answered, oldest first." }),
     assignment: z
       .object({
         id: z.uuid(),
@@ -83,7 +86,10 @@ export const taskSchema = z
     startedAt: timeSchema.optional(),
     finishedAt: timeSchema.optional(),
   })
-  .meta({ id: "Task", description: "A task. Lists leave out `input`, `output` and `assignment.why`." });
+  .meta({
+    id: "Task",
+    description: "A task. Lists leave out `input`, `output`, `question`, `answers` and `assignment.why`.",
+  });
 
 export const taskEventSchema = z
   .object({

@@ -1,8 +1,6 @@
+import { onTimeoutActions } from "@devmesh/models";
 import { z } from "zod";
 import { assignmentFields, maxWaitMs, proseSchema, requestFields } from "./fields.ts";
-
-/** What becomes of a task whose question nobody answered in time. */
-export const onTimeoutActions = ["fail", "requeue", "default"] as const;
 
 const jsonSchemaSchema = z.custom<boolean | Readonly<Record<string, unknown>>>(
   (value) => typeof value === "boolean" || (typeof value === "object" && value !== null && !Array.isArray(value)),

@@ -1,14 +1,26 @@
 import type {
+  AgentId,
   AssignmentId,
   AssignmentScope,
+  BudgetId,
+  BudgetRef,
+  BudgetStanding,
   Candidate,
+  CapHold,
+  ChildResult,
+  Heritage,
   IdempotencyClaim,
   IdempotencyRecord,
   LaneId,
+  LaneMove,
   LedgerChange,
   LedgerEntry,
+  LimitId,
+  LimitRule,
+  LimitStanding,
   NewId,
   NewTask,
+  ParkedTask,
   PassedOver,
   QueuedTask,
   Requirements,
@@ -16,11 +28,36 @@ import type {
   TakenSlot,
   TaskId,
   TaskState,
+  TaskSubject,
   TenantId,
 } from "@devmesh/models";
 import type { Database, Transaction } from "../database/database.ts";
 import { sql } from "../database/sql.ts";
+import { addUsage, type TryUsage } from "./add-usage.ts";
 import { countPassedOver, findCandidates, lockHeads } from "./candidates.ts";
+import {
+  countHolds,
+  findLimits,
+  findSubjects,
+  laneRequirements,
+  lockBudgets,
+  lockLimits,
+  moveTasks,
+  parkTasks,
+  readCaps,
+  type StandingCaps,
+} from "./caps.ts";
+import {
+  type AssignmentRef,
+  findChildren,
+  findDescendants,
+  findHeritage,
+  findOpenParents,
+  findResumable,
+  lockFreeSlots,
+  lockTogether,
+  type ResumeAsked,
+} from "./delegation.ts";
 import {
   findDependents,
   findFailedDependents,
@@ -32,11 +69,14 @@ import {
 } from "./dependencies.ts";
 import { type DueRows, findDue } from "./find-due.ts";
 import { claimKeys, findKeys } from "./idempotency.ts";
+import { insertAnswers } from "./insert-answers.ts";
 import { insertTasks } from "./insert-tasks.ts";
 import { ensureLanes, type LaneAsked } from "./lanes.ts";
 import { lockByAssignment, lockByTask } from "./lock-entries.ts";
 import { type SlotRef, type TaskRef, taskRows } from "./refs.ts";
+import { type EndedAssignment, type FreedCaps, releaseCaps } from "./release-caps.ts";
 import { takeSlots } from "./take-slots.ts";
+import { type Unparked, unparkTasks } from "./unpark.ts";
 import { writeChanges } from "./write-changes.ts";
 
 /** The statements of the ledger, bound to one transaction. */
@@ -52,14 +92,32 @@ export interface LedgerTransaction {
   ): Promise<readonly LedgerEntry[]>;
   lockByTask(refs: readonly TaskRef[]): Promise<readonly LedgerEntry[]>;
   requirementsOf(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, Requirements>>;
-  write(changes: readonly LedgerChange[]): Promise<void>;
+  write(changes: readonly LedgerChange[]): Promise<readonly SlotRef[]>;
   findDependents(refs: readonly TaskRef[]): Promise<readonly (TaskRef & { dependsOn: TaskId; open: number })[]>;
   findFailedDependents(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   findOpenDependencies(ref: TaskRef): Promise<ReadonlyMap<TaskId, TaskState>>;
   findOpenChildren(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
+  lockTogether(assignments: readonly AssignmentRef[], tasks: readonly TaskRef[]): Promise<void>;
+  findHeritage(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, Heritage>>;
+  findDescendants(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
+  findResumable(asked: ResumeAsked): Promise<readonly TaskRef[]>;
+  findOpenParents(refs: readonly TaskRef[]): Promise<ReadonlySet<TaskId>>;
+  lockFreeSlots(agents: readonly SlotRef[]): Promise<ReadonlyMap<AgentId, number>>;
+  findChildren(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, readonly ChildResult[]>>;
   findHeld(slot: SlotRef, limit: number): Promise<readonly TaskRef[]>;
   lockHeads(lanes: AssignmentScope["lanes"], perLane: number, limit: number): Promise<readonly QueuedTask[]>;
   countPassedOver(lanes: AssignmentScope["lanes"]): Promise<readonly PassedOver[]>;
+  readCaps(tenants: readonly TenantId[]): Promise<StandingCaps>;
+  findSubjects(refs: readonly TaskRef[]): Promise<readonly TaskSubject[]>;
+  laneRequirements(laneIds: readonly LaneId[]): Promise<ReadonlyMap<LaneId, Requirements>>;
+  moveTasks(moves: readonly LaneMove[]): Promise<void>;
+  lockLimits(ids: readonly LimitId[]): Promise<readonly LimitStanding[]>;
+  lockBudgets(ids: readonly BudgetId[]): Promise<readonly BudgetStanding[]>;
+  countHolds(holds: readonly CapHold[]): Promise<void>;
+  parkTasks(parked: readonly ParkedTask[]): Promise<void>;
+  releaseCaps(ended: readonly EndedAssignment[]): Promise<FreedCaps>;
+  addUsage(tries: readonly TryUsage[]): Promise<void>;
+  unparkTasks(budgets: readonly BudgetRef[], perBudget: number): Promise<Unparked>;
   take(
     picks: readonly SlotPick[],
     windows: { readonly acceptMs: number; readonly leaseMs: number },
@@ -70,6 +128,7 @@ export interface LedgerTransaction {
 export interface Ledger {
   transaction<T>(tenants: readonly TenantId[], work: (tx: LedgerTransaction) => Promise<T>): Promise<T>;
   findCandidates(scope: AssignmentScope, limit: number): Promise<readonly Candidate[]>;
+  findLimits(tenantId: TenantId): Promise<readonly LimitRule[]>;
   findDue(limit: number): Promise<DueRows>;
   findOutputSchemas(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, unknown>>;
 }
@@ -80,6 +139,10 @@ export function ledgerStore(database: Database, newId: NewId): Ledger {
     transaction: (tenants, work) =>
       database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, (tx) => work(bind(tx, newId))),
     findCandidates: (scope, limit) => findCandidates(database, scope, limit),
+    findLimits: (tenantId) =>
+      database.transaction({ role: "devmesh_app", tenants: [tenantId], plans: "by_index" }, (tx) =>
+        findLimits(tx, tenantId),
+      ),
     findDue: (limit) => database.transaction({ role: "devmesh_engine", plans: "by_index" }, (tx) => findDue(tx, limit)),
     findOutputSchemas: (refs) => findOutputSchemas(database, refs),
   };
@@ -96,16 +159,44 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
     lockByAssignment: (ids) => lockByAssignment(tx, ids),
     lockByTask: (refs) => lockByTask(tx, refs),
     requirementsOf: (refs) => requirementsOf(tx, refs),
-    write: (changes) => writeChanges(tx, changes),
+    write: (changes) => write(tx, changes),
     findDependents: (refs) => findDependents(tx, refs),
     findFailedDependents: (refs) => findFailedDependents(tx, refs),
     findOpenDependencies: (ref) => findOpenDependencies(tx, ref),
     findOpenChildren: (refs) => findOpenChildren(tx, refs),
+    lockTogether: (assignments, tasks) => lockTogether(tx, assignments, tasks),
+    findHeritage: (refs) => findHeritage(tx, refs),
+    findDescendants: (refs) => findDescendants(tx, refs),
+    findResumable: (asked) => findResumable(tx, asked),
+    findOpenParents: (refs) => findOpenParents(tx, refs),
+    lockFreeSlots: (agents) => lockFreeSlots(tx, agents),
+    findChildren: (refs) => findChildren(tx, refs),
     findHeld: (slot, limit) => findHeld(tx, slot, limit),
     lockHeads: (lanes, perLane, limit) => lockHeads(tx, lanes, { perLane, limit }),
     countPassedOver: (lanes) => countPassedOver(tx, lanes),
+    readCaps: (tenants) => readCaps(tx, tenants),
+    findSubjects: (refs) => findSubjects(tx, refs),
+    laneRequirements: (laneIds) => laneRequirements(tx, laneIds),
+    moveTasks: (moves) => moveTasks(tx, moves),
+    lockLimits: (ids) => lockLimits(tx, ids),
+    lockBudgets: (ids) => lockBudgets(tx, ids),
+    countHolds: (holds) => countHolds(tx, holds),
+    parkTasks: (parked) => parkTasks(tx, parked),
+    releaseCaps: (ended) => releaseCaps(tx, ended),
+    addUsage: (tries) => addUsage(tx, tries),
+    unparkTasks: (budgets, perBudget) => unparkTasks(tx, budgets, perBudget),
     take: (picks, windows) => takeSlots(tx, picks, windows),
   };
+}
+
+/** Two statements, sent together, where a question was answered. */
+async function write(tx: Transaction, changes: readonly LedgerChange[]): Promise<readonly SlotRef[]> {
+  const answered = changes.filter(({ answers = [] }) => answers.length > 0);
+  const [waiting] = await Promise.all([
+    writeChanges(tx, changes),
+    answered.length > 0 ? insertAnswers(tx, answered) : undefined,
+  ]);
+  return waiting;
 }
 
 async function findOutputSchemas(database: Database, refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, unknown>> {

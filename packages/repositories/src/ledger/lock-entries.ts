@@ -1,4 +1,4 @@
-import type { AgentId, AssignmentId, LedgerAssignment, LedgerEntry, TenantId } from "@devmesh/models";
+import type { AgentId, AssignmentId, LedgerAssignment, LedgerEntry, TaskId, TenantId } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { sql, unnest } from "../database/sql.ts";
 import { type TaskRef, taskRows } from "./refs.ts";
@@ -54,6 +54,7 @@ export async function lockByTask(tx: Queryable, refs: readonly TaskRef[]): Promi
 interface TaskRow {
   readonly tenantId: LedgerEntry["tenantId"];
   readonly taskId: LedgerEntry["taskId"];
+  readonly parentId: TaskId | null;
   readonly state: LedgerEntry["state"];
   readonly attempt: number;
   readonly counted: number;
@@ -61,6 +62,7 @@ interface TaskRow {
   readonly maxAttempts: number;
   readonly timeoutMs: number;
   readonly fence: number;
+  readonly redrives: number;
   readonly eventSeq: number;
   readonly laneId: LedgerEntry["laneId"];
   readonly rejectedBy: LedgerEntry["rejectedBy"];
@@ -73,14 +75,15 @@ interface TaskRow {
   readonly error: string | null;
   readonly progress: string | null;
   readonly hasOutputSchema: boolean;
+  readonly answerCount: number;
   readonly currentAssignmentId: AssignmentId | null;
 }
 
-const taskColumns = sql`t.tenant_id as "tenantId", t.id as "taskId", t.state, t.attempt, t.counted, t.uncounted,
-  t.max_attempts as "maxAttempts", t.timeout_ms as "timeoutMs", t.fence, t.event_seq as "eventSeq", t.lane_id as "laneId",
+const taskColumns = sql`t.tenant_id as "tenantId", t.id as "taskId", t.parent_id as "parentId", t.state, t.attempt, t.counted, t.uncounted,
+  t.max_attempts as "maxAttempts", t.timeout_ms as "timeoutMs", t.fence, t.redrives, t.event_seq as "eventSeq", t.lane_id as "laneId",
   t.rejected_by as "rejectedBy", t.passed_over as "passedOver", t.deadline, t.wake_at as "wakeAt", t.started_at as "startedAt",
   t.finished_at as "finishedAt", t.error::text as error, t.progress::text as progress,
-  t.has_output_schema as "hasOutputSchema", t.assignment_id as "currentAssignmentId"`;
+  t.has_output_schema as "hasOutputSchema", t.answer_count as "answerCount", t.assignment_id as "currentAssignmentId"`;
 
 interface AssignmentRow {
   readonly assignmentId: AssignmentId;
@@ -97,6 +100,7 @@ interface AssignmentRow {
   readonly question: string | null;
   readonly askedAt: Date | null;
   readonly attemptLeftMs: number | null;
+  readonly isCapped: boolean;
   readonly endReason: string | null;
   readonly usage: string | null;
 }
@@ -105,12 +109,14 @@ const assignmentColumns = sql`a.id as "assignmentId", a.agent_id as "agentId", a
   a.state as "assignmentState", a.lease_ms as "leaseMs", a.accept_until as "acceptUntil",
   a.lease_until as "leaseUntil", a.attempt_until as "attemptUntil", a.check_at as "checkAt",
   a.schema_failures as "schemaFailures", a.slot,
-  a.question::text as question, a.asked_at as "askedAt", a.attempt_left_ms as "attemptLeftMs", a.end_reason as "endReason", a.usage::text as usage`;
+  a.question::text as question, a.asked_at as "askedAt", a.attempt_left_ms as "attemptLeftMs",
+  (a.limit_ids <> '{}' or a.reserved is not null) as "isCapped", a.end_reason as "endReason", a.usage::text as usage`;
 
 function toEntry(row: TaskRow, assignment: AssignmentRow | undefined): LedgerEntry {
   return {
     tenantId: row.tenantId,
     taskId: row.taskId,
+    parentId: row.parentId ?? undefined,
     state: row.state,
     attempt: row.attempt,
     counted: row.counted,
@@ -118,6 +124,7 @@ function toEntry(row: TaskRow, assignment: AssignmentRow | undefined): LedgerEnt
     maxAttempts: row.maxAttempts,
     timeoutMs: row.timeoutMs,
     fence: row.fence,
+    redrives: row.redrives,
     eventSeq: row.eventSeq,
     laneId: row.laneId,
     rejectedBy: row.rejectedBy,
@@ -130,6 +137,7 @@ function toEntry(row: TaskRow, assignment: AssignmentRow | undefined): LedgerEnt
     error: row.error ?? undefined,
     progress: row.progress ?? undefined,
     hasOutputSchema: row.hasOutputSchema,
+    answerCount: row.answerCount,
     holdsCurrentAssignment: assignment !== undefined && row.currentAssignmentId === assignment.assignmentId,
     assignment: assignment && toAssignment(assignment),
   };
@@ -151,6 +159,7 @@ function toAssignment(row: AssignmentRow): LedgerAssignment {
     question: row.question ?? undefined,
     askedAt: row.askedAt ?? undefined,
     attemptLeftMs: row.attemptLeftMs ?? undefined,
+    isCapped: row.isCapped,
     endReason: row.endReason ?? undefined,
     usage: row.usage ?? undefined,
   };

@@ -1,5 +1,6 @@
 import { AppError, type AssignmentState, type LedgerAssignment, type LedgerEntry } from "@devmesh/models";
 import type { AgentOperation, AgentWord, Outcome } from "../operation.ts";
+import { isAsked } from "./ask.ts";
 import { recorded } from "./decision.ts";
 
 /**
@@ -24,7 +25,7 @@ export function checkStanding(entry: LedgerEntry | undefined, operation: AgentOp
   if (needsAcceptance.has(operation.word.kind) && assignment.state === "offered") {
     return refuse(new AppError("failed_precondition", `assignment ${assignment.id} was not accepted yet`));
   }
-  if (operation.word.kind === "complete" && assignment.state === "waiting") {
+  if (notWhileWaiting.has(operation.word.kind) && assignment.state === "waiting") {
     return refuse(new AppError("failed_precondition", `assignment ${assignment.id} waits for an answer`));
   }
   return undefined;
@@ -38,7 +39,8 @@ const endsOfTheMesh: ReadonlySet<AssignmentState> = new Set([
   "cancelled",
 ]);
 const endsOfTheAgent: ReadonlySet<AssignmentState> = new Set(["completed", "failed", "rejected"]);
-const needsAcceptance: ReadonlySet<AgentWord["kind"]> = new Set(["progress", "complete", "fail", "extend"]);
+const needsAcceptance: ReadonlySet<AgentWord["kind"]> = new Set(["progress", "complete", "fail", "extend", "ask"]);
+const notWhileWaiting: ReadonlySet<AgentWord["kind"]> = new Set(["complete", "ask"]);
 
 function isRecorded(assignment: LedgerAssignment, word: AgentWord): boolean {
   switch (word.kind) {
@@ -50,6 +52,8 @@ function isRecorded(assignment: LedgerAssignment, word: AgentWord): boolean {
       return assignment.state === "completed";
     case "fail":
       return assignment.state === "failed";
+    case "ask":
+      return isAsked(assignment, word);
     case "progress":
     case "extend":
       return false;

@@ -11,6 +11,7 @@ const words = {
   complete: { kind: "complete", output: "42", artifacts: undefined, usage: undefined },
   fail: { kind: "fail", class: "retryable", message: "no luck", usage: undefined },
   extend: { kind: "extend", leaseMs: 60_000 },
+  ask: { kind: "ask", id: "q", requestId: "r", question: "go on?", timeoutMs: 1_000, onTimeout: "fail" },
 } as const satisfies Record<string, AgentWord>;
 
 const operation = (word: AgentWord, more: Partial<AgentOperation> = {}): AgentOperation => ({
@@ -40,7 +41,15 @@ const stale = "stale_assignment";
 const twice = "duplicate";
 /** What each word meets at each state of the assignment that it is about, while the task has no newer one. */
 const table: Record<AssignmentState, Record<keyof typeof words, string>> = {
-  offered: { accept: "running", reject: "queued", progress: early, complete: early, fail: early, extend: early },
+  offered: {
+    accept: "running",
+    reject: "queued",
+    progress: early,
+    complete: early,
+    fail: early,
+    extend: early,
+    ask: early,
+  },
   running: {
     accept: twice,
     reject: "queued",
@@ -48,6 +57,7 @@ const table: Record<AssignmentState, Record<keyof typeof words, string>> = {
     complete: "completed",
     fail: "scheduled",
     extend: "running",
+    ask: "waiting",
   },
   waiting: {
     accept: twice,
@@ -56,15 +66,32 @@ const table: Record<AssignmentState, Record<keyof typeof words, string>> = {
     complete: early,
     fail: "scheduled",
     extend: "waiting",
+    ask: early,
   },
-  completed: { accept: twice, reject: early, progress: early, complete: twice, fail: early, extend: early },
-  failed: { accept: twice, reject: early, progress: early, complete: early, fail: twice, extend: early },
-  rejected: { accept: twice, reject: twice, progress: early, complete: early, fail: early, extend: early },
-  accept_expired: { accept: stale, reject: stale, progress: stale, complete: stale, fail: stale, extend: stale },
-  lease_expired: { accept: twice, reject: stale, progress: stale, complete: stale, fail: stale, extend: stale },
-  timed_out: { accept: twice, reject: stale, progress: stale, complete: stale, fail: stale, extend: stale },
-  released: { accept: twice, reject: stale, progress: stale, complete: stale, fail: stale, extend: stale },
-  cancelled: { accept: twice, reject: stale, progress: stale, complete: stale, fail: stale, extend: stale },
+  completed: { accept: twice, reject: early, progress: early, complete: twice, fail: early, extend: early, ask: early },
+  failed: { accept: twice, reject: early, progress: early, complete: early, fail: twice, extend: early, ask: early },
+  rejected: { accept: twice, reject: twice, progress: early, complete: early, fail: early, extend: early, ask: early },
+  accept_expired: {
+    accept: stale,
+    reject: stale,
+    progress: stale,
+    complete: stale,
+    fail: stale,
+    extend: stale,
+    ask: stale,
+  },
+  lease_expired: {
+    accept: twice,
+    reject: stale,
+    progress: stale,
+    complete: stale,
+    fail: stale,
+    extend: stale,
+    ask: stale,
+  },
+  timed_out: { accept: twice, reject: stale, progress: stale, complete: stale, fail: stale, extend: stale, ask: stale },
+  released: { accept: twice, reject: stale, progress: stale, complete: stale, fail: stale, extend: stale, ask: stale },
+  cancelled: { accept: twice, reject: stale, progress: stale, complete: stale, fail: stale, extend: stale, ask: stale },
 };
 
 /** The states that a task can be in while its latest assignment is in that state. */

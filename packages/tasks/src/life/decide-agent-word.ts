@@ -1,6 +1,8 @@
 import { AppError, type LedgerAssignment, type LedgerEntry } from "@devmesh/models";
 import type { AgentOperation, AgentWord, Outcome } from "../operation.ts";
+import { ask } from "./ask.ts";
 import { checkStanding } from "./check-standing.ts";
+import { standsStill } from "./clock.ts";
 import { addMs, type Circumstances, changed, type Decision, earliest, unchanged } from "./decision.ts";
 import { closeAssignment, endTry } from "./end-try.ts";
 
@@ -42,6 +44,8 @@ function decide(entry: Holding, word: AgentWord, at: Circumstances): Decision {
       return fail(entry, word, at);
     case "extend":
       return extend(entry, word.leaseMs, at);
+    case "ask":
+      return ask(entry, word, at);
   }
 }
 
@@ -159,8 +163,9 @@ function extend(entry: Holding, leaseMs: number, at: Circumstances): Decision {
   return changed({ ...entry, assignment: withLease(entry.assignment, leaseUntil) }, []);
 }
 
-/** The sweep may have put off its next look to a time that is now too late. */
+/** The sweep may have put off its next look to a time that is now too late. What stands still has no lease to renew. */
 function withLease(assignment: LedgerAssignment, leaseUntil: Date): LedgerAssignment {
+  if (standsStill(assignment)) return assignment;
   const dueAt = earliest(leaseUntil, assignment.attemptUntil);
   return { ...assignment, leaseUntil, checkAt: earliest(assignment.checkAt, dueAt) ?? leaseUntil };
 }

@@ -1,7 +1,19 @@
-import { AppError, type CancelNotice, isFinal, isOpen, type LedgerAssignment, type LedgerEntry } from "@devmesh/models";
+import {
+  AppError,
+  type CancelNotice,
+  isFinal,
+  isOpen,
+  type LedgerAssignment,
+  type LedgerEntry,
+  maxRedrives,
+} from "@devmesh/models";
 import type { MeshWord } from "../operation.ts";
+import { answer, checkQuestion } from "./answer.ts";
+import { idleCheckMs, standsStill } from "./clock.ts";
+import { standsStill } from "./clock.ts";
 import { addMs, type Circumstances, changed, type Decision, earliest, recorded, unchanged } from "./decision.ts";
 import { chooseLane, closeAssignment, endTry, enqueue, failForGood, schedule } from "./end-try.ts";
+import { parkedCheckMs } from "./yield-slot.ts";
 
 /** Decides what the mesh's own word does to a task. What no longer applies changes nothing. */
 export function decideMeshWord(entry: LedgerEntry, word: MeshWord, at: Circumstances): Decision {
@@ -14,6 +26,8 @@ export function decideMeshWord(entry: LedgerEntry, word: MeshWord, at: Circumsta
       return wake(entry, at);
     case "check":
       return check(entry, at);
+    case "answer":
+      return answer(entry, word, at);
     case "release":
       return release(entry, word, at);
     case "unblock":
@@ -47,6 +61,11 @@ function redrive(entry: LedgerEntry, word: Extract<MeshWord, { kind: "redrive" }
     const message = `task ${entry.taskId} is ${entry.state}: only a failed task can be retried`;
     return unchanged(entry, { kind: "refused", error: new AppError("failed_precondition", message) });
   }
+  if (entry.redrives >= maxRedrives && word.order?.force !== true) {
+    const message = `task ${entry.taskId} was redriven ${entry.redrives} times: past ${maxRedrives} it needs force`;
+    const error = new AppError("failed_precondition", message, { reason: "redrive_limit" });
+    return unchanged(entry, { kind: "refused", error });
+  }
   if (entry.deadline !== undefined && entry.deadline <= at.now) {
     const message = `the deadline ${entry.deadline.toISOString()} of task ${entry.taskId} has passed`;
     return unchanged(entry, { kind: "refused", error: new AppError("failed_precondition", message) });
@@ -55,10 +74,12 @@ function redrive(entry: LedgerEntry, word: Extract<MeshWord, { kind: "redrive" }
     const message = `task ${word.lostDependency}, which task ${entry.taskId} depends on, was cancelled`;
     return unchanged(entry, { kind: "refused", error: new AppError("failed_precondition", message) });
   }
-  const fresh = { ...entry, ...freshTries };
-  const event = { type: "task.redriven", data: {} } as const;
-  if (word.blocked) return changed({ ...fresh, state: "blocked", wakeAt: entry.deadline }, [event], { excluded: [] });
-  return { ...enqueue(fresh, [event], at), excluded: [] };
+  const fresh = { ...entry, ...freshTries, redrives: entry.redrives + 1 };
+  const order = word.order ?? { by: undefined, force: false };
+  const event = { type: "task.redriven", data: { redrives: fresh.redrives, force: order.force } } as const;
+  const more = { excluded: [], redrive: order };
+  if (word.blocked) return changed({ ...fresh, state: "blocked", wakeAt: entry.deadline }, [event], more);
+  return { ...enqueue(fresh, [event], at), ...more };
 }
 
 function reblock(entry: LedgerEntry): Decision {
@@ -107,7 +128,9 @@ function check(entry: LedgerEntry, at: Circumstances): Decision {
       ? acceptExpired(entry, assignment, at)
       : lookAgain(entry, assignment, assignment.acceptUntil);
   }
-  if (assignment.state !== "running") return lookAgain(entry, assignment, addMs(at.now, 60_000));
+  if (assignment.state === "waiting") return checkQuestion(entry, assignment, at);
+  if (standsStill(assignment)) return lookAgain(entry, assignment, addMs(at.now, idleCheckMs));
+  if (standsStill(assignment)) return lookAgain(entry, assignment, addMs(at.now, parkedCheckMs));
   const { attemptUntil, leaseUntil } = assignment;
   if (attemptUntil !== undefined && attemptUntil <= at.now) return timedOut(entry, assignment, at);
   if (leaseUntil !== undefined && leaseUntil <= at.now) return leaseExpired(entry, assignment, at);

@@ -1,4 +1,13 @@
-import { type AgentId, isOpen, type LedgerEntry, type NewEvent, type NewResult, type Notice } from "@devmesh/models";
+import {
+  type AgentId,
+  isOpen,
+  type LedgerEntry,
+  type NewAnswer,
+  type NewEvent,
+  type NewResult,
+  type Notice,
+  type RedriveOrder,
+} from "@devmesh/models";
 import type { Outcome } from "../operation.ts";
 
 /** The time and chance of a decision: arguments, so that the same entry always gives the same answer. */
@@ -15,8 +24,10 @@ export interface Decision {
   readonly outcome: Outcome;
   readonly events: readonly NewEvent[];
   readonly result?: NewResult;
+  readonly answers?: readonly NewAnswer[];
   readonly notices?: readonly Notice[];
   readonly excluded?: readonly AgentId[];
+  readonly redrive?: RedriveOrder;
 }
 
 export function unchanged(entry: LedgerEntry, outcome: Outcome): Decision {
@@ -25,7 +36,9 @@ export function unchanged(entry: LedgerEntry, outcome: Outcome): Decision {
 
 export function recorded(entry: LedgerEntry, duplicate = false): Outcome {
   const { assignment, state: taskState } = entry;
-  const leaseUntil = assignment !== undefined && isOpen(assignment.state) ? assignment.leaseUntil : undefined;
+  // a lease that stands still ends at no time that could be told
+  const isRunning = assignment !== undefined && isOpen(assignment.state) && assignment.attemptLeftMs === undefined;
+  const leaseUntil = isRunning ? assignment.leaseUntil : undefined;
   return { kind: "recorded", taskState, leaseUntil, duplicate };
 }
 

@@ -60,7 +60,9 @@ function extend(change: LedgerChange | undefined, entry: LedgerEntry, decision: 
     after: decision.after,
     events: [...(change?.events ?? []), ...decision.events],
     result: decision.result ?? change?.result,
+    answers: [...(change?.answers ?? []), ...(decision.answers ?? [])],
     notices: [...(change?.notices ?? []), ...(decision.notices ?? [])],
     excluded: decision.excluded ?? change?.excluded,
+    redrive: decision.redrive ?? change?.redrive,
   };
 }

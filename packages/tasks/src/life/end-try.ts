@@ -40,7 +40,13 @@ export function closeAssignment(
   if (entry.assignment === undefined || !isOpen(entry.assignment.state)) return entry;
   return {
     ...entry,
-    assignment: { ...entry.assignment, state, endReason: reason, usage: usage ?? entry.assignment.usage },
+    assignment: {
+      ...entry.assignment,
+      state,
+      askedAt: undefined,
+      endReason: reason,
+      usage: usage ?? entry.assignment.usage,
+    },
   };
 }
 

@@ -6,7 +6,9 @@ import {
   type LedgerAssignment,
   type LedgerChange,
   type LedgerEntry,
+  parseQuestion,
   type TaskState,
+  timeoutOf,
 } from "@devmesh/models";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -67,8 +69,29 @@ const agentWord: fc.Arbitrary<AgentWord> = fc.oneof(
       usage: fc.constant(undefined),
     }),
   },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("ask" as const),
+      id: fc.constantFrom("q1", "q2"),
+      requestId: fc.constantFrom("r1", "r2"),
+      question: fc.constantFrom("go on?", "sure?"),
+      timeoutMs: fc.constantFrom(1, 50_000, 3_000_000),
+      onTimeout: fc.constantFrom("fail" as const, "requeue" as const, "default" as const),
+      default: fc.constant(false),
+    }),
+  },
 );
 const meshWord: fc.Arbitrary<MeshWord> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("answer" as const),
+      answer: fc.constant("1"),
+      answeredBy: fc.constant({ kind: "default" as const }),
+      questionId: fc.constantFrom(undefined, "q1", "q2"),
+    }),
+  },
   { weight: 1, arbitrary: fc.constant<MeshWord>({ kind: "cancel", reason: "c" }) },
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("redrive" as const), blocked: fc.boolean() }) },
   { weight: 2, arbitrary: fc.constant<MeshWord>({ kind: "wake" }) },
@@ -173,8 +196,13 @@ test("a task's life keeps to its rules, whatever is said and however time passes
     "running → failed",
     "running → queued",
     "running → scheduled",
+    "running → waiting",
     "scheduled → cancelled",
     "scheduled → queued",
+    "waiting → cancelled",
+    "waiting → failed",
+    "waiting → queued",
+    "waiting → running",
   ];
   expect(common.filter((move) => !visited.has(move))).toEqual([]);
 });
@@ -310,6 +338,7 @@ function assertRules(before: Row, after: Row, one: Step): void {
   }
   assertCounts(was, is, mayRedrive);
   assertTimes(after);
+  assertClock(before, after);
   assertLane(after);
 }
 
@@ -318,15 +347,16 @@ function assertCounts(was: LedgerEntry, is: LedgerEntry, mayRedrive: boolean): v
   hold(mayRedrive || is.counted >= was.counted, "what was counted stays counted");
   const isSameNumber = is.counted === was.counted && is.attempt === was.attempt;
   hold(is.uncounted <= was.uncounted || isSameNumber, "an uncounted try does not change the number");
-  const isHeld = is.state === "assigned" || is.state === "running";
+  const isHeld = heldStates.includes(is.state);
   hold(!isHeld || is.attempt === is.counted + 1, "the attempt shown is the one after those counted");
 }
 
 function assertTimes({ entry, assignments }: Row): void {
   const open = assignments.filter(({ state }) => isOpen(state));
-  hold(open.length === (entry.state === "assigned" || entry.state === "running" ? 1 : 0), "a held task is held once");
-  for (const { state, acceptUntil, leaseUntil, attemptUntil, checkAt } of open) {
-    const times = state === "offered" ? [acceptUntil] : [leaseUntil, attemptUntil];
+  hold(open.length === (heldStates.includes(entry.state) ? 1 : 0), "a held task is held once");
+  for (const assignment of open) {
+    const { checkAt } = assignment;
+    const times = timesOf(assignment);
     hold(
       times.every((time) => time !== undefined && checkAt <= time),
       "the sweep looks in time",
@@ -338,6 +368,34 @@ function assertTimes({ entry, assignments }: Row): void {
   hold(isFinal(state) || deadline === undefined || (wakeAt !== undefined && wakeAt <= deadline), "a deadline is seen");
   hold(state !== "scheduled" || wakeAt !== undefined, "what is scheduled wakes");
   hold(!Number.isNaN(wakeAt?.getTime()), "every time is a time");
+}
+
+const heldStates: readonly TaskState[] = ["assigned", "running", "waiting"];
+
+/** The times at which something must happen to an open assignment. */
+function timesOf(assignment: LedgerAssignment): readonly (Date | undefined)[] {
+  const { state, acceptUntil, leaseUntil, attemptUntil, question, askedAt } = assignment;
+  if (state === "offered") return [acceptUntil];
+  if (state === "running") return [leaseUntil, attemptUntil];
+  return [question === undefined || askedAt === undefined ? undefined : timeoutOf(parseQuestion(question), askedAt)];
+}
+
+/** Lease and attempt stand still while a question is pending, and what was left of the attempt is left after it. */
+function assertClock(before: Row, after: Row): void {
+  const is = after.assignments.at(-1);
+  const was = before.assignments[after.assignments.length - 1];
+  hold((is?.state === "waiting") === (is?.askedAt !== undefined), "who waits has asked");
+  if (is === undefined || was === undefined) return;
+  const leftOf = ({ attemptUntil }: LedgerAssignment): number =>
+    Math.max(0, (attemptUntil?.getTime() ?? Number.NaN) - after.nowMs);
+  if (is.state === "waiting") {
+    hold(is.attemptUntil === undefined, "the clock does not run while a question is pending");
+    const leftMs = was.state === "waiting" ? was.attemptLeftMs : leftOf(was);
+    hold(is.attemptLeftMs === leftMs, "what is left of an attempt stays");
+  }
+  if (is.state !== "running") return;
+  hold(is.attemptLeftMs === undefined, "the clock of a running attempt runs");
+  if (was.state === "waiting") hold(leftOf(is) === was.attemptLeftMs, "an answer gives back what was left");
 }
 
 /** Whoever rejected the task is shut out of its lane; whoever let it lie is let in again in time. */

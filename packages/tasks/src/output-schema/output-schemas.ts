@@ -5,8 +5,11 @@ import type { SchemaProblem } from "./validate.ts";
 
 /** Checks schemas, and outputs against them, off the main thread and with a limit of time. */
 export interface OutputSchemas extends AsyncDisposable {
-  /** @throws AppError `invalid_argument` where the schema is none, or takes too long to compile. */
-  check(schema: unknown): Promise<void>;
+  /**
+   * @param name what the schema is called where it came from.
+   * @throws AppError `invalid_argument` where the schema is none, or takes too long to compile.
+   */
+  check(schema: unknown, name?: string): Promise<void>;
   /** The problems of an output, given as JSON text; none where it fits. Too slow is a problem as well. */
   findProblems(schema: unknown, output: string): Promise<readonly SchemaProblem[]>;
 }
@@ -83,10 +86,12 @@ export function openOutputSchemas(options: OutputSchemasOptions): OutputSchemas 
   }
 
   return {
-    async check(schema) {
+    async check(schema, name = "outputSchema") {
       const problems = await ask(schema, undefined);
       if (problems.length === 0) return;
-      throw new AppError("invalid_argument", `outputSchema: ${problems[0]?.message}`, { details: problems });
+      throw new AppError("invalid_argument", `${name}: ${problems[0]?.message}`, {
+        details: problems.map(({ path, message }) => ({ path: path === "" ? name : path, message })),
+      });
     },
     findProblems: (schema, output) => ask(schema, output),
     async [Symbol.asyncDispose]() {

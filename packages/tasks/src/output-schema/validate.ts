@@ -38,10 +38,10 @@ function compile(schema: unknown): Check {
   try {
     const validate = ajv.compile(schema as object | boolean);
     // Ajv's own word, not JSON Schema's: such a validator gives a promise, which would pass for anything
-    if ("$async" in validate) return () => [{ path: "outputSchema", message: "$async is not supported" }];
+    if ("$async" in validate) return () => [{ path: "", message: "$async is not supported" }];
     return (value) => (value === undefined || validate(value.value) === true ? [] : toProblems(validate.errors ?? []));
   } catch (error) {
-    const problem = { path: "outputSchema", message: error instanceof Error ? error.message : String(error) };
+    const problem = { path: "", message: error instanceof Error ? error.message : String(error) };
     return () => [problem];
   }
 }
