@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { memoryFanOut } from "@devmesh/adapters";
+import { memoryFanOut, memoryPresence } from "@devmesh/adapters";
 import { runService as runMcpServer } from "@devmesh/mcp-server/service";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { lockFolder, migrate, openPglite } from "@devmesh/repositories";
@@ -54,6 +54,7 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
   if (signal.aborted) return;
   await using aws = await startAwsStandIn({ port: config.awsPort, dataDir: join(home, "aws") });
   await using fanOut = memoryFanOut();
+  await using presence = memoryPresence(() => performance.now());
   using tasksQueue = openTasksQueue({ region, endpoint: aws.endpoint, queueUrl: undefined, deadLetterUrl: undefined });
 
   const shared = { database, fanOut };
@@ -65,12 +66,14 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
       mcp: (end, onReady) =>
         runMcpServer(config.mcp, end, {
           ...shared,
+          presence,
           logger: loggerOf("mcp-server"),
           onReady: ({ port }) => onReady(port),
         }),
       worker: (end, onReady) =>
         runWorker(config.worker, end, {
           ...shared,
+          presence,
           tasksQueue,
           logger: loggerOf("worker"),
           onReady: ({ port }) => onReady(port),

@@ -1,9 +1,11 @@
-import type { AgentStore, NodeStore } from "@devmesh/agents";
+import type { Presence } from "@devmesh/adapters";
+import { type AgentStore, type NodeStore, nodeTimes } from "@devmesh/agents";
 import type { Authenticator } from "@devmesh/auth";
 import type { ConnectionId, NewId, NodeId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { closeCodes } from "@devmesh/protocol";
 import type { LedgerStore, TaskEngine } from "@devmesh/tasks";
+import { announceNode } from "./announce.ts";
 import { closeByMesh } from "./close-by-mesh.ts";
 import type { ConnectionLimits } from "./config.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
@@ -31,6 +33,7 @@ export interface AgentServerDeps {
   readonly connections: ConnectionLimits;
   readonly agents: AgentStore;
   readonly nodes: NodeStore;
+  readonly presence: Presence | undefined;
   readonly deliveries: DeliveryStore;
   readonly taskReads: TaskReads;
   readonly ledger: Pick<LedgerStore, "transaction">;
@@ -215,6 +218,7 @@ async function runBackground(
   await Promise.all([
     delivery.run(signal),
     touch.run(signal),
+    announce(deps, connections, signal),
     runCredentialCheck(
       {
         authenticator: deps.freshAuthenticator,
@@ -246,6 +250,17 @@ async function runBackground(
   ]);
 }
 
+async function announce(
+  { presence, nodeId, intervals }: AgentServerDeps,
+  connections: Connections,
+  signal: AbortSignal,
+): Promise<void> {
+  if (presence === undefined) return;
+  const times = nodeTimes(intervals.nodeLeaseMs);
+  const startedAt = new Date().toISOString();
+  await announceNode({ presence, nodeId, times, startedAt, countConnections: () => connections.size }, signal);
+}
+
 interface Draining {
   readonly connections: () => readonly Connection[];
   readonly upgrader: Upgrader;
@@ -269,7 +284,8 @@ async function drainSockets(
   });
 }
 
-async function leaveMesh({ nodes, nodeId, logger }: AgentServerDeps, touch: Touch): Promise<void> {
+async function leaveMesh({ nodes, nodeId, presence, logger }: AgentServerDeps, touch: Touch): Promise<void> {
+  await presence?.withdraw(nodeId);
   try {
     await touch.flush();
     await nodes.leave(nodeId);

@@ -1,3 +1,4 @@
+import { defaultNodeLeaseMs } from "@devmesh/agents";
 import {
   envReader,
   type ReadEnvOptions,
@@ -16,6 +17,7 @@ export interface McpEnv extends ServiceEnv {
   readonly maxConnections: number;
   readonly maxTenantConnections: number;
   readonly upgradesPerSecond: number;
+  readonly nodeLeaseMs: number;
 }
 
 /** Of one node: how many sockets it holds, and how many it lets in a second. */
@@ -50,6 +52,7 @@ export function readEnv(
     maxConnections: reader.int("DEVMESH_MCP_MAX_CONNECTIONS", 10_000, { min: 1, max: 1_000_000 }),
     maxTenantConnections: reader.int("DEVMESH_MCP_MAX_TENANT_CONNECTIONS", 5_000, { min: 1, max: 1_000_000 }),
     upgradesPerSecond: reader.int("DEVMESH_MCP_UPGRADES_PER_SECOND", 200, { min: 1, max: 100_000 }),
+    nodeLeaseMs: reader.int("DEVMESH_NODE_LEASE_MS", defaultNodeLeaseMs, { min: 300, max: 600_000 }),
   };
   reader.done();
   return raw;
@@ -60,7 +63,7 @@ export function toConfig(raw: McpEnv): McpConfig {
   return {
     ...toServiceConfig(raw),
     heartbeatMs: raw.heartbeatMs,
-    intervals,
+    intervals: { ...intervals, nodeLeaseMs: raw.nodeLeaseMs },
     connections: {
       max: raw.maxConnections,
       maxPerTenant: raw.maxTenantConnections,

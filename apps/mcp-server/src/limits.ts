@@ -1,3 +1,5 @@
+import { defaultNodeLeaseMs } from "@devmesh/agents";
+
 /** Unanswered requests of one connection; WELCOME tells the client. */
 export const maxInFlight = 1_000;
 /** Payload bytes of one connection's requests under way: past it nothing more is read from its socket. Judgement. */
@@ -22,7 +24,7 @@ export interface Intervals {
   readonly touchMs: number;
   /** Between two checks of the credentials of open connections. */
   readonly credentialCheckMs: number;
-  /** Presence of a node; renewed at a third of it. */
+  /** Lease of a node; renewed at a third of it. */
   readonly nodeLeaseMs: number;
 }
 
@@ -32,5 +34,5 @@ export const intervals: Intervals = {
   mailboxSweepMs: 30_000,
   touchMs: 15_000,
   credentialCheckMs: 30_000,
-  nodeLeaseMs: 30_000,
+  nodeLeaseMs: defaultNodeLeaseMs,
 };

@@ -1,4 +1,4 @@
-import { fallbackFanOut, openRedisFanOut } from "@devmesh/adapters";
+import { fallbackFanOut, openRedisFanOut, openRedisPresence } from "@devmesh/adapters";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
 import { shutdownSignal, storesOf } from "@devmesh/runtime";
@@ -18,7 +18,8 @@ async function run(config: McpConfig, logger: Logger): Promise<void> {
   const notify = notifyFanOut(database);
   await using fanOut =
     redisUrl === undefined ? notify : fallbackFanOut(openRedisFanOut({ url: redisUrl.reveal(), logger }), notify);
-  await runService(config, signal, { database, fanOut, logger });
+  await using presence = redisUrl === undefined ? undefined : openRedisPresence({ url: redisUrl.reveal() });
+  await runService(config, signal, { database, fanOut, presence, logger });
 }
 
 let logger = createLogger({ level: "info", service: "mcp-server" });

@@ -20,7 +20,7 @@ export interface NodeLeaseOptions {
 }
 
 /**
- * Renews the presence of this node at a third of its lease. After a lapse its connections are taken back, so far as they
+ * Renews the lease of this node at a third of its lease. After a lapse its connections are taken back, so far as they
  * are nobody else's; and now and then they are looked at anyway, in case the word that one was replaced got lost.
  */
 export async function runNodeLease(options: NodeLeaseOptions, signal: AbortSignal): Promise<void> {

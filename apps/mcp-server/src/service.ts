@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createHints, type FanOut } from "@devmesh/adapters";
+import { createHints, type FanOut, type Presence } from "@devmesh/adapters";
 import { assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
 import { AppError, type NodeId } from "@devmesh/models";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
@@ -31,6 +31,8 @@ import { withLocalDelivery } from "./local-hints.ts";
 export interface McpResources {
   readonly database: Database;
   readonly fanOut: FanOut;
+  /** Where the node says that it lives, beside its lease in the database. */
+  readonly presence?: Presence | undefined;
   readonly logger: Logger;
   readonly metrics?: Metrics | undefined;
   /** Told the address when agents may connect. */
@@ -76,6 +78,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     connections: config.connections,
     agents: agentRepository(database),
     nodes: nodeRepository(database),
+    presence: open.presence,
     deliveries: deliveryRepository(database),
     taskReads: taskReads(database),
     ledger,

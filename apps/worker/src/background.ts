@@ -1,8 +1,10 @@
-import type { Hints, SqsQueue } from "@devmesh/adapters";
+import type { Hints, Presence, SqsQueue } from "@devmesh/adapters";
+import type { NodeTimes } from "@devmesh/agents";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { type Database, holdExclusively, nodeRepository, outboxRepository } from "@devmesh/repositories";
 import { createNudge, runLoop, systemClock } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
+import { createNodeMetrics, dropDeadNodes } from "./drop-dead-nodes.ts";
 import { keepHouse } from "./housekeeping.ts";
 import { relayEvents } from "./relay.ts";
 import { createSweepAlarm, sweepTasks } from "./sweep.ts";
@@ -12,6 +14,8 @@ export interface BackgroundDeps {
   readonly hints: Pick<Hints, "onOutbox" | "onTaskChanges" | "onDue">;
   readonly engine: TaskEngine;
   readonly queue: SqsQueue;
+  readonly presence: Presence | undefined;
+  readonly nodeTimes: NodeTimes;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -50,7 +54,15 @@ async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void
     help: "due tasks and assignments that were handled",
   });
   const outbox = outboxRepository(database);
-  const house = { nodes: nodeRepository(database), prune: () => outbox.prune(), logger };
+  const house = { prune: () => outbox.prune(), logger };
+  const nodes = {
+    nodes: nodeRepository(database),
+    presence: deps.presence,
+    times: deps.nodeTimes,
+    metrics: createNodeMetrics(metrics),
+    logger,
+    now: () => performance.now(),
+  };
   await runAlone("sweep", deps, signal, async (held) => {
     const sweep = runLoop({
       name: "sweep tasks",
@@ -59,7 +71,7 @@ async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void
       maxBackoffMs: 5_000,
       work: () => sweepTasks({ engine, alarm, done }, held),
     });
-    await Promise.all([sweep, keepHouse(house, held)]);
+    await Promise.all([sweep, keepHouse(house, held), dropDeadNodes(nodes, held)]);
   });
 }
 

@@ -1,3 +1,4 @@
+import { defaultNodeLeaseMs } from "@devmesh/agents";
 import { type LogLevel, logLevels } from "@devmesh/observability";
 import {
   envReader,
@@ -19,6 +20,7 @@ export interface WorkerEnv extends ServiceEnv {
   readonly awsRegion: string;
   readonly tasksQueueUrl: string | undefined;
   readonly tasksDeadLetterUrl: string | undefined;
+  readonly nodeLeaseMs: number;
 }
 
 /** Where messages about tasks go. */
@@ -40,6 +42,8 @@ export interface WorkerStoresConfig extends StoresConfig {
 export interface WorkerConfig extends ServiceConfig {
   /** Undefined where the caller brings database and queue. */
   readonly stores: WorkerStoresConfig | undefined;
+  /** That of the MCP server's nodes: how often dead ones are looked for follows from it. */
+  readonly nodeLeaseMs: number;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -57,6 +61,7 @@ export function readEnv(env: Environment, { ownStores = false }: ReadEnvOptions 
     awsRegion: reader.string("AWS_REGION", "us-east-1"),
     tasksQueueUrl: reader.url("DEVMESH_QUEUE_TASKS_URL", undefined, { protocols: ["http", "https"] }),
     tasksDeadLetterUrl: reader.url("DEVMESH_QUEUE_TASKS_DLQ_URL", undefined, { protocols: ["http", "https"] }),
+    nodeLeaseMs: reader.int("DEVMESH_NODE_LEASE_MS", defaultNodeLeaseMs, { min: 300, max: 600_000 }),
   };
   if (ownStores && raw.awsEndpoint === undefined && raw.tasksQueueUrl === undefined) {
     reader.refuse("DEVMESH_QUEUE_TASKS_URL", "is required where DEVMESH_AWS_ENDPOINT is not given");
@@ -74,7 +79,7 @@ export function toConfig(raw: WorkerEnv): WorkerConfig {
     queueUrl: raw.tasksQueueUrl,
     deadLetterUrl: raw.tasksDeadLetterUrl,
   };
-  return { ...toServiceConfig(raw), stores: stores && { ...stores, tasksQueue } };
+  return { ...toServiceConfig(raw), stores: stores && { ...stores, tasksQueue }, nodeLeaseMs: raw.nodeLeaseMs };
 }
 
 /** Reads what migrating needs. @throws AppError `invalid_argument` that lists all problems by name. */

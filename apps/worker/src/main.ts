@@ -1,4 +1,4 @@
-import { fallbackFanOut, openRedisFanOut } from "@devmesh/adapters";
+import { fallbackFanOut, openRedisFanOut, openRedisPresence } from "@devmesh/adapters";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
 import { shutdownSignal, storesOf } from "@devmesh/runtime";
@@ -19,8 +19,9 @@ async function run(config: WorkerConfig, logger: Logger): Promise<void> {
   const notify = notifyFanOut(database);
   await using fanOut =
     redisUrl === undefined ? notify : fallbackFanOut(openRedisFanOut({ url: redisUrl.reveal(), logger }), notify);
+  await using presence = redisUrl === undefined ? undefined : openRedisPresence({ url: redisUrl.reveal() });
   using tasksQueue = openTasksQueue(queueConfig);
-  await runService(config, signal, { database, fanOut, tasksQueue, logger });
+  await runService(config, signal, { database, fanOut, presence, tasksQueue, logger });
 }
 
 let logger = createLogger({ level: "info", service: "worker" });

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { createHints, type FanOut, type SqsQueue, startConsumer } from "@devmesh/adapters";
+import { createHints, type FanOut, type Presence, type SqsQueue, startConsumer } from "@devmesh/adapters";
+import { nodeTimes } from "@devmesh/agents";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
 import { type Database, findQueuedLanes, ledgerStore } from "@devmesh/repositories";
 import { createUuidV7, serveHttp, systemClock } from "@devmesh/runtime";
@@ -15,6 +16,8 @@ import { createWorkerHealth } from "./worker-health.ts";
 export interface WorkerResources {
   readonly database: Database;
   readonly fanOut: FanOut;
+  /** Where nodes of the MCP server say that they live. Without it their leases in the database alone count. */
+  readonly presence?: Presence | undefined;
   /** The queue `devmesh-tasks`. */
   readonly tasksQueue: SqsQueue;
   readonly logger: Logger;
@@ -66,7 +69,19 @@ export async function runService(config: WorkerConfig, signal: AbortSignal, open
     graceMs: Math.max(0, config.shutdownMs - closingMs),
     logger,
   });
-  const background = runBackground({ database, hints, engine, queue: tasksQueue, metrics, logger }, signal);
+  const background = runBackground(
+    {
+      database,
+      hints,
+      engine,
+      queue: tasksQueue,
+      presence: open.presence,
+      nodeTimes: nodeTimes(config.nodeLeaseMs),
+      metrics,
+      logger,
+    },
+    signal,
+  );
 
   open.onReady?.({ port: http.port });
   logger.info({ port: http.port }, "worker is ready");

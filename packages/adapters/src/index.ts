@@ -11,9 +11,13 @@ export {
 export { fallbackFanOut } from "./redis/fallback-fan-out.ts";
 export { assertFanOutReady, type FanOut } from "./redis/fan-out.ts";
 export { memoryFanOut } from "./redis/memory-fan-out.ts";
+export { memoryPresence } from "./redis/memory-presence.ts";
+export type { NodeFacts, Presence } from "./redis/presence.ts";
 export { openRedisFanOut, type RedisFanOutOptions } from "./redis/redis-fan-out.ts";
+export { openRedisPresence } from "./redis/redis-presence.ts";
 export { type Consumer, type ConsumerOptions, startConsumer } from "./sqs/consumer.ts";
 export { type EnsureQueueOptions, ensureQueue, type QueueUrls } from "./sqs/ensure-queue.ts";
+export { type MessageMove, type MessageMoves, messageMoves } from "./sqs/message-moves.ts";
 export type { HandlerOutcome } from "./sqs/message-outcome.ts";
 export type { FailedMessage, OutgoingMessage, ReceivedMessage, ReceiveOptions } from "./sqs/queue-message.ts";
 export { createSqsClient, type SqsClientOptions } from "./sqs/sqs-client.ts";

@@ -10,6 +10,14 @@ export type {
 } from "./agent-store.ts";
 export { type DiscoveredAgents, discoverAgents } from "./discover-agents.ts";
 export { healthAfter, maxMissedHeartbeats, missedHeartbeats } from "./liveness.ts";
-export type { NodeStore } from "./node-store.ts";
+export type { DroppedAgent, DroppedNodes, NodeStore } from "./node-store.ts";
+export {
+  defaultNodeLeaseMs,
+  latestDropMs,
+  maxDropMs,
+  type NodeTimes,
+  nodeTimes,
+  sweepTakeoverMs,
+} from "./node-times.ts";
 export { type RegisterContext, registerAgent } from "./register-agent.ts";
 export { updateAgent } from "./update-agent.ts";

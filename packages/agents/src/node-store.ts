@@ -1,6 +1,19 @@
 import type { AgentId, NodeId, TenantId } from "@devmesh/models";
 import type { HeldConnection } from "./agent-store.ts";
 
+/** An agent that counts as disconnected from now on; what it works on stays its own until the lease ends. */
+export interface DroppedAgent {
+  readonly tenantId: TenantId;
+  readonly agentId: AgentId;
+  readonly nodeId: NodeId;
+}
+
+/** What was dropped; a node without a row that connections still name is not among `nodes`. */
+export interface DroppedNodes {
+  readonly nodes: readonly NodeId[];
+  readonly agents: readonly DroppedAgent[];
+}
+
 /** The presence of processes that hold agents' connections. */
 export interface NodeStore {
   /**
@@ -10,8 +23,13 @@ export interface NodeStore {
   renew(nodeId: NodeId, leaseMs: number): Promise<{ readonly lapsed: boolean }>;
   /** Ends a node's presence at once; drops what connections it still has. */
   leave(nodeId: NodeId): Promise<void>;
-  /** Drops the connections of nodes whose lease ended, and the nodes; tells which agents were dropped. Any node may. */
-  dropDead(): Promise<readonly { readonly tenantId: TenantId; readonly agentId: AgentId }[]>;
+  /** The nodes whose lease is valid, and whether there is something for `dropDead`. */
+  survey(): Promise<{ readonly alive: readonly NodeId[]; readonly hasDead: boolean }>;
+  /**
+   * Drops the connections of nodes whose lease ended, and the nodes. Of those under `suspects` half a lease without a
+   * renewal is enough. Any process may.
+   */
+  dropDead(suspects: readonly NodeId[]): Promise<DroppedNodes>;
   /** After a lapse: takes back those connections that nobody else has taken; gives the agents that are held now. */
   reattach(nodeId: NodeId, connections: readonly HeldConnection[]): Promise<readonly AgentId[]>;
 }

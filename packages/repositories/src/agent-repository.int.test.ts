@@ -245,10 +245,12 @@ function describeRegistry(open: OpenDatabase): void {
     expect(await nodes.renew(node, 60_000)).toEqual({ lapsed: false });
     const kept = await givenAgent(database, tenantId, { name: "kept", nodeId: node });
     const moved = await givenAgent(database, tenantId, { name: "moved", nodeId: node });
-    expect(await nodes.dropDead()).toEqual([]);
+    expect(await nodes.dropDead([])).toEqual({ nodes: [], agents: [] });
     await nodes.renew(node, -1);
-    const dropped = await nodes.dropDead();
-    expect(new Set(dropped.map(({ agentId }) => agentId))).toEqual(new Set([kept.agent.id, moved.agent.id]));
+    const dropped = await nodes.dropDead([]);
+    expect(dropped.nodes).toEqual([node]);
+    expect(new Set(dropped.agents.map(({ agentId }) => agentId))).toEqual(new Set([kept.agent.id, moved.agent.id]));
+    expect(dropped.agents.map(({ nodeId }) => nodeId)).toEqual([node, node]);
     expect(await agents.find(tenantId, "kept")).toMatchObject({ connection: "disconnected" });
     await agents.attach(tenantId, "moved", { connectionId: newUuid<ConnectionId>(), nodeId }, undefined);
     expect(await nodes.renew(node, 60_000)).toEqual({ lapsed: true });
@@ -259,6 +261,44 @@ function describeRegistry(open: OpenDatabase): void {
     await nodes.leave(node);
     expect(await agents.find(tenantId, "kept")).toMatchObject({ connection: "disconnected" });
     expect(await agents.find(tenantId, "moved")).toMatchObject({ connection: "connected" });
+  });
+
+  test("a suspected node is dropped once half of its lease passed without a renewal, another one not", async () => {
+    const nodes = nodeRepository(database);
+    const [fresh, late, unsuspected, older] = [0, 1, 2, 3].map(() => newUuid<NodeId>()) as [
+      NodeId,
+      NodeId,
+      NodeId,
+      NodeId,
+    ];
+    for (const node of [fresh, late, unsuspected, older]) await nodes.renew(node, 60_000);
+    const { agent } = await givenAgent(database, tenantId, { name: "on-late", nodeId: late });
+    await database.query(sql`
+      update node set lease_until = now() + interval '29 s', lease_ms = case when id <> ${older} then lease_ms end
+      where id in (${late}, ${unsuspected}, ${older})`);
+    expect((await nodes.survey()).alive).toEqual(expect.arrayContaining([fresh, late, unsuspected, older]));
+    const dropped = await nodes.dropDead([fresh, late, older]);
+    expect(dropped).toEqual({ nodes: [late], agents: [{ tenantId, agentId: agent.id, nodeId: late }] });
+    expect(await nodes.renew(late, 60_000)).toEqual({ lapsed: true });
+    for (const node of [fresh, unsuspected, older]) expect(await nodes.renew(node, 60_000)).toEqual({ lapsed: false });
+    for (const node of [fresh, late, unsuspected, older]) await nodes.leave(node);
+  });
+
+  test("a survey tells of leases that ended, and of connections of nodes that are none", async () => {
+    const nodes = nodeRepository(database);
+    await nodes.dropDead([]);
+    const node = newUuid<NodeId>();
+    await nodes.renew(node, 60_000);
+    expect(await nodes.survey()).toMatchObject({ alive: expect.arrayContaining([node]), hasDead: false });
+    await nodes.renew(node, -1);
+    const over = await nodes.survey();
+    expect(over.hasDead).toBe(true);
+    expect(over.alive).not.toContain(node);
+    await nodes.dropDead([]);
+    expect((await nodes.survey()).hasDead).toBe(false);
+    const orphan = await givenAgent(database, tenantId, { name: "orphan", nodeId: node });
+    expect((await nodes.survey()).hasDead).toBe(true);
+    expect((await nodes.dropDead([])).agents.map(({ agentId }) => agentId)).toEqual([orphan.agent.id]);
   });
 }
 

@@ -7,13 +7,17 @@ import { type Sql, sql, unnest } from "./database/sql.ts";
 export interface NodeRepository {
   renew(nodeId: NodeId, leaseMs: number): Promise<{ readonly lapsed: boolean }>;
   leave(nodeId: NodeId): Promise<void>;
-  dropDead(): Promise<readonly { readonly tenantId: TenantId; readonly agentId: AgentId }[]>;
+  survey(): Promise<{ readonly alive: readonly NodeId[]; readonly hasDead: boolean }>;
+  dropDead(
+    suspects: readonly NodeId[],
+  ): Promise<{ readonly nodes: readonly NodeId[]; readonly agents: readonly DroppedRow[] }>;
   reattach(nodeId: NodeId, connections: readonly HeldConnection[]): Promise<readonly AgentId[]>;
 }
 
 interface DroppedRow {
   readonly tenantId: TenantId;
   readonly agentId: AgentId;
+  readonly nodeId: NodeId;
 }
 
 /** Works as the engine, because a node holds connections of all tenants. */
@@ -21,21 +25,65 @@ export function nodeRepository(database: Database): NodeRepository {
   const run = <T>(work: (tx: Queryable) => Promise<T>): Promise<T> =>
     database.transaction({ role: "devmesh_engine" }, work);
   return {
-    renew: (nodeId, leaseMs) => run((tx) => renew(tx, nodeId, leaseMs)),
+    renew: async (nodeId, leaseMs) => {
+      if (await prolong(database, nodeId, leaseMs)) return { lapsed: false };
+      return run((tx) => renew(tx, nodeId, leaseMs));
+    },
     leave: (nodeId) =>
       run(async (tx) => {
         await tx.query(sql`delete from node where id = ${nodeId}`);
         await dropConnections(tx, sql`s.node_id = ${nodeId}`);
       }),
-    dropDead: () =>
+    survey: () => survey(database),
+    dropDead: (suspects) =>
       run(async (tx) => {
-        await tx.query(sql`
-          delete from node
-          where id in (select id from node where lease_until < now() order by id for update skip locked)`);
-        return dropConnections(tx, sql`not exists (select from node n where n.id = s.node_id)`);
+        const nodes = await deleteDead(tx, suspects);
+        return {
+          nodes,
+          agents: await dropConnections(tx, sql`not exists (select from node n where n.id = s.node_id)`),
+        };
       }),
     reattach: (nodeId, connections) => run((tx) => reattach(tx, nodeId, connections)),
   };
+}
+
+/**
+ * False where the lease is over. What every node says every few seconds: one statement and no transaction round it, so
+ * that an idle mesh is quiet. The login has the rights of the engine's role by being granted it.
+ */
+async function prolong(database: Queryable, nodeId: NodeId, leaseMs: number): Promise<boolean> {
+  const { rowCount } = await database.query(sql`
+    update node
+    set lease_until = now() + ${leaseMs} * interval '1 millisecond', lease_ms = ${leaseMs}
+    where id = ${nodeId} and lease_until >= now()`);
+  return rowCount === 1;
+}
+
+/** As quiet as `prolong`; reads all of agent_slot. */
+async function survey(database: Queryable): Promise<{ alive: readonly NodeId[]; hasDead: boolean }> {
+  const { rows } = await database.query<{ alive: readonly NodeId[]; hasDead: boolean }>(sql`
+    select
+      coalesce((select array_agg(id order by id) from node where lease_until >= now()), '{}') as "alive",
+      exists (select from node where lease_until < now()) or exists (
+        select from agent_slot s
+        where s.node_id is not null and not exists (select from node n where n.id = s.node_id)
+      ) as "hasDead"`);
+  return rows[0] ?? { alive: [], hasDead: false };
+}
+
+/** A node of a version that does not tell its lease's length is no suspect. */
+async function deleteDead(tx: Queryable, suspects: readonly NodeId[]): Promise<readonly NodeId[]> {
+  const { rows } = await tx.query<{ id: NodeId }>(sql`
+    delete from node
+    where id in (
+      select id from node
+      where lease_until < now()
+        or (id = any (${suspects}::uuid[]) and lease_until < now() + lease_ms / 2 * interval '1 millisecond')
+      order by id
+      for update skip locked
+    )
+    returning id`);
+  return rows.map(({ id }) => id);
 }
 
 /** Two statements: `dropDead` of another process comes before both or after both. */
@@ -43,9 +91,9 @@ async function renew(tx: Queryable, nodeId: NodeId, leaseMs: number): Promise<{ 
   const { rows } = await tx.query<{ isValid: boolean }>(sql`
     select lease_until >= now() as "isValid" from node where id = ${nodeId} for update`);
   await tx.query(sql`
-    insert into node (id, lease_until)
-    values (${nodeId}, now() + ${leaseMs} * interval '1 millisecond')
-    on conflict (id) do update set lease_until = excluded.lease_until`);
+    insert into node (id, lease_until, lease_ms)
+    values (${nodeId}, now() + ${leaseMs} * interval '1 millisecond', ${leaseMs})
+    on conflict (id) do update set lease_until = excluded.lease_until, lease_ms = excluded.lease_ms`);
   return { lapsed: rows[0]?.isValid !== true };
 }
 
@@ -56,11 +104,11 @@ async function renew(tx: Queryable, nodeId: NodeId, leaseMs: number): Promise<{ 
 async function dropConnections(tx: Queryable, which: Sql): Promise<readonly DroppedRow[]> {
   const { rows } = await tx.query<DroppedRow>(sql`
     with chosen as materialized (
-      select s.tenant_id, s.agent_id, s.connection_id
+      select s.tenant_id, s.agent_id, s.connection_id, s.node_id
       from agent_slot s
       where s.node_id is not null and ${which}
     ), held as materialized (
-      select s.tenant_id, s.agent_id
+      select s.tenant_id, s.agent_id, chosen.node_id
       from chosen
       join agent_slot s on s.tenant_id = chosen.tenant_id and s.agent_id = chosen.agent_id
       where s.connection_id = chosen.connection_id
@@ -71,7 +119,7 @@ async function dropConnections(tx: Queryable, which: Sql): Promise<readonly Drop
     set connection_id = null, node_id = null, slow = false
     from held
     where s.tenant_id = held.tenant_id and s.agent_id = held.agent_id
-    returning s.tenant_id as "tenantId", s.agent_id as "agentId"`);
+    returning s.tenant_id as "tenantId", s.agent_id as "agentId", held.node_id as "nodeId"`);
   return rows;
 }
 

@@ -1,7 +1,8 @@
 import type { Logger } from "@devmesh/observability";
-import { Redis, type RedisOptions } from "ioredis";
+import { Redis } from "ioredis";
 import type { FanOut } from "./fan-out.ts";
 import { createRedisListener } from "./redis-listener.ts";
+import { redisOptions } from "./redis-options.ts";
 
 /** Where Redis is, and who hears of its coming and going. */
 export interface RedisFanOutOptions {
@@ -12,23 +13,6 @@ export interface RedisFanOutOptions {
   readonly onChange?: (isReady: boolean) => void;
 }
 
-const maxReconnectMs = 2_000;
-
-const connectionOptions = {
-  // A hint that waits for Redis to come back is worth nothing.
-  enableOfflineQueue: false,
-  // what is published in one turn of the event loop goes in one system call
-  enableAutoPipelining: true,
-  autoResendUnfulfilledCommands: false,
-  maxRetriesPerRequest: 0,
-  // Subscriptions are made anew here, from the list of those in force.
-  autoResubscribe: false,
-  connectTimeout: 2_000,
-  commandTimeout: 2_000,
-  retryStrategy: (attempt: number) => Math.min(maxReconnectMs, 50 * 2 ** Math.min(attempt, 6)),
-  disableClientInfo: true,
-} satisfies RedisOptions;
-
 /**
  * Opens a fan-out over Redis or Valkey, on two connections. It doesn't wait for Redis: while that is away, publishing
  * answers false, subscriptions are kept, and both connections try again for ever, at most every 2 s.
@@ -37,8 +21,8 @@ const connectionOptions = {
  */
 export function openRedisFanOut(options: RedisFanOutOptions): FanOut {
   const { url, logger } = options;
-  const publisher = new Redis(url, connectionOptions);
-  const subscriber = new Redis(url, connectionOptions);
+  const publisher = new Redis(url, redisOptions);
+  const subscriber = new Redis(url, redisOptions);
   const listener = createRedisListener({ connection: subscriber, onChange: () => noteChange(), logger });
   let wasReady: boolean | undefined;
   let isClosed = false;

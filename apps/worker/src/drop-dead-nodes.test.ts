@@ -1,0 +1,76 @@
+import type { DroppedNodes } from "@devmesh/agents";
+import { nodeTimes } from "@devmesh/agents";
+import type { AgentId, NodeId, TenantId } from "@devmesh/models";
+import { createLogger, createMetrics } from "@devmesh/observability";
+import { expect, test, vi } from "vitest";
+import { createNodeMetrics, dropDeadNodes } from "./drop-dead-nodes.ts";
+
+const node = "n" as NodeId;
+const dead: DroppedNodes = {
+  nodes: [node],
+  agents: [
+    { tenantId: "t" as TenantId, agentId: "a" as AgentId, nodeId: node },
+    { tenantId: "t" as TenantId, agentId: "b" as AgentId, nodeId: node },
+  ],
+};
+
+interface Scene {
+  readonly find?: (nodes: readonly NodeId[]) => ReadonlyMap<NodeId, never> | undefined;
+  readonly hasDead?: boolean;
+}
+
+/** Runs it until `until` holds of the suspects it asked about so far. */
+async function run({ find, hasDead = false }: Scene, until: (asked: NodeId[][], surveys: number) => boolean) {
+  const asked: NodeId[][] = [];
+  const lines: string[] = [];
+  let surveys = 0;
+  const end = new AbortController();
+  const all = createMetrics("worker");
+  const metrics = createNodeMetrics(all);
+  const running = dropDeadNodes(
+    {
+      nodes: {
+        survey: async () => ({ alive: [node], hasDead: surveys++ > 0 && hasDead }),
+        dropDead: async (suspects) => {
+          asked.push([...suspects]);
+          return dead;
+        },
+      },
+      presence: find && { find: async (nodes) => find(nodes) },
+      times: nodeTimes(60),
+      metrics,
+      logger: createLogger({ level: "warn", service: "t", destination: { write: (line) => void lines.push(line) } }),
+      now: () => performance.now(),
+    },
+    end.signal,
+  );
+  await vi.waitFor(() => expect(until(asked, surveys)).toBe(true), { timeout: 5_000, interval: 5 });
+  const text = await all.metricsText();
+  end.abort();
+  await running;
+  return { asked, lines, text, after: await all.metricsText() };
+}
+
+test("drops nodes whose lease ended, and tells of each", async () => {
+  const { asked, lines, text, after } = await run({ hasDead: true }, (calls) => calls.length > 0);
+  expect(asked[0]).toEqual([]);
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({ nodeId: node, agents: 2 });
+  expect(text).toMatch(/devmesh_nodes_alive\{.*\} 1\n/);
+  expect(text).toMatch(/devmesh_nodes_dropped_total\{.*\} 1\n/);
+  expect(after).toMatch(/devmesh_nodes_alive\{.*\} 0\n/);
+});
+
+test("asks about a node that stopped saying that it lives", async () => {
+  let looks = 0;
+  const find = (nodes: readonly NodeId[]): ReadonlyMap<NodeId, never> => {
+    looks += nodes.length;
+    return looks < 3 ? new Map([[node, {} as never]]) : new Map();
+  };
+  const { asked } = await run({ find }, (calls) => calls.length > 0);
+  expect(asked[0]).toEqual([node]);
+});
+
+test("asks about nobody while it is not known who lives", async () => {
+  const { asked } = await run({ find: () => undefined }, (_, surveys) => surveys > 3);
+  expect(asked).toEqual([]);
+});

@@ -1,0 +1,40 @@
+/** The beats of a node's presence, and of those who look at it. All follow from the lease. */
+export interface NodeTimes {
+  readonly leaseMs: number;
+  /** Between two renewals of the lease: two may fail. */
+  readonly renewEveryMs: number;
+  /** Between two looks of the sweep for leases that ended. */
+  readonly sweepEveryMs: number;
+  /** Presence in Redis: how often it is announced, and how long one announcement holds. */
+  readonly announceEveryMs: number;
+  readonly announcementMs: number;
+  /** Between two looks at what was announced. */
+  readonly lookEveryMs: number;
+  /** Absent from Redis for so long, a node is suspected: longer than it takes to announce again after a flush. */
+  readonly suspectAfterMs: number;
+}
+
+/** The lease of a node in milliseconds, unless configured. */
+export const defaultNodeLeaseMs = 15_000;
+/** A sweep whose holder died is taken over by another worker within this. */
+export const sweepTakeoverMs = 5_000;
+/** The promise: connections of a node that died count as dropped within this. */
+export const maxDropMs = 30_000;
+
+/** With the default lease: renewed and looked at every 5 s, announced every 1.5 s for 5 s, looked at every second. */
+export function nodeTimes(leaseMs: number): NodeTimes {
+  return {
+    leaseMs,
+    renewEveryMs: leaseMs / 3,
+    sweepEveryMs: leaseMs / 3,
+    announceEveryMs: leaseMs / 10,
+    announcementMs: leaseMs / 3,
+    lookEveryMs: leaseMs / 15,
+    suspectAfterMs: leaseMs / 3,
+  };
+}
+
+/** The latest after a node's death that its connections are dropped, though the worker that sweeps died with it. */
+export function latestDropMs({ leaseMs, sweepEveryMs }: NodeTimes): number {
+  return leaseMs + sweepTakeoverMs + sweepEveryMs;
+}
