@@ -192,7 +192,7 @@ async function backdate(database: Database, taskId: TaskId, ms: number): Promise
     database,
     sql`
     update assignment set accept_until = accept_until - ${back}, lease_until = lease_until - ${back},
-      attempt_until = attempt_until - ${back}, check_at = check_at - ${back}
+      attempt_until = attempt_until - ${back}, check_at = check_at - ${back}, asked_at = asked_at - ${back}
     where task_id = ${taskId} and is_open`,
   );
 }

@@ -5,6 +5,7 @@ import { createLogger, createMetrics } from "@devmesh/observability";
 import {
   agentMetricsRepository,
   agentRepository,
+  attentionReads,
   type Database,
   keyRepository,
   ledgerStore,
@@ -88,6 +89,7 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
   const deps: AppDeps = {
     engine,
     reads,
+    attention: attentionReads(database),
     agents,
     agentMetrics: agentMetricsRepository(database),
     findConnection: agents.connectionOf,
