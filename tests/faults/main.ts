@@ -24,8 +24,10 @@ const seed = Number(values.seed ?? Date.now() % 2 ** 31);
 const forMs = values.minutes === undefined ? shortMs : (Number(values.minutes) * 60_000) / cells.length;
 
 console.log(`seed ${seed}\n`);
-console.log("| fault | disturbances | tasks | repeated tries | seconds | settled after | broken promises |");
-console.log("| --- | ---: | ---: | ---: | ---: | ---: | --- |");
+console.log(
+  "| fault | disturbances | tasks | repeated tries | fenced out | seconds | settled after | broken promises |",
+);
+console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
 let rig = await openRig();
 let loads: Parameters<typeof runCell>[2]["loads"] = [];
 for (const cell of cells) {
@@ -41,8 +43,9 @@ for (const cell of cells) {
 }
 await rig[Symbol.asyncDispose]();
 
-function toRow({ name, disturbances, tasks, repeatedTries, seconds, settledAfterMs, violations }: CellReport): string {
+function toRow(report: CellReport): string {
+  const { name, disturbances, tasks, repeatedTries, fencedOut, seconds, settledAfterMs, violations } = report;
   const broken = violations.length === 0 ? "none" : violations.map(({ what }) => what).join("; ");
   const settled = `${(settledAfterMs / 1_000).toFixed(1)} s`;
-  return `| ${name} | ${disturbances} | ${tasks} | ${repeatedTries} | ${seconds} | ${settled} | ${broken} |`;
+  return `| ${name} | ${disturbances} | ${tasks} | ${repeatedTries} | ${fencedOut} | ${seconds} | ${settled} | ${broken} |`;
 }

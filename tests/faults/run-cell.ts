@@ -2,6 +2,7 @@ import { sql } from "@devmesh/repositories";
 import { waitFor } from "@devmesh/testing";
 import { type Chance, createChance, createRandom } from "./chance.ts";
 import { checkLedger, isSettled, type Violation } from "./check-ledger.ts";
+import type { Observation } from "./load/observation.ts";
 import { startWorkLoad, type WorkLoad } from "./load/work-load.ts";
 import type { Rig } from "./rig.ts";
 
@@ -28,6 +29,8 @@ export interface CellReport {
   readonly disturbances: number;
   /** Tries beyond the first of each task. */
   readonly repeatedTries: number;
+  /** Words of agents that were refused, because the task had gone to another. */
+  readonly fencedOut: number;
   /** From the first submit to the end of the last task. */
   readonly seconds: number;
   /** From the last disturbance's end to the end of the last task. */
@@ -43,6 +46,7 @@ const settleMs = 75_000;
 export async function runCell(rig: Rig, cell: Cell, options: CellOptions): Promise<CellReport> {
   const { seed, forMs, perSecond = defaultPerSecond, loads } = options;
   const begunAt = performance.now();
+  const fencedOutBefore = countFencedOut(await observe(rig));
   const name = `${cell.name}-${loads.length}`;
   const load = startWorkLoad(rig, { random: createRandom(seed, `${cell.name} load`), perSecond, name });
   loads.push(load);
@@ -55,12 +59,13 @@ export async function runCell(rig: Rig, cell: Cell, options: CellOptions): Promi
   const healedAt = performance.now();
   const late = await settle(rig, load);
   const endedAt = performance.now();
-  const observations = (await Promise.all(rig.hosts.map((host) => host.observations()))).flat();
+  const observations = await observe(rig);
   return {
     name: cell.name,
     tasks: load.accepted.size,
     disturbances,
     repeatedTries: await countRepeatedTries(rig, name),
+    fencedOut: countFencedOut(observations) - fencedOutBefore,
     seconds: Math.round((endedAt - begunAt) / 100) / 10,
     settledAfterMs: Math.round(endedAt - healedAt),
     violations: [
@@ -69,6 +74,14 @@ export async function runCell(rig: Rig, cell: Cell, options: CellOptions): Promi
       ...(await checkLedger(rig.database, { loads, observations })),
     ],
   };
+}
+
+async function observe({ hosts }: Rig): Promise<readonly Observation[]> {
+  return (await Promise.all(hosts.map((host) => host.observations()))).flat();
+}
+
+function countFencedOut(observations: readonly Observation[]): number {
+  return observations.filter(({ what }) => what === "fenced_out").length;
 }
 
 async function settle(rig: Rig, load: WorkLoad): Promise<readonly Violation[]> {

@@ -11,7 +11,7 @@ async function pauseInTurn(processes: () => readonly ServiceProcess[], chance: C
     chance.count();
     try {
       // all of it, also past the end of the cell's time: a shorter one would make no zombie
-      await new Promise((resolve) => setTimeout(resolve, leaseMs + chance.between(500, 2_500)));
+      await new Promise((resolve) => setTimeout(resolve, leaseMs + chance.between(300, 1_500)));
     } finally {
       paused?.resume();
     }

@@ -10,19 +10,20 @@ interface Restartable {
   start(env?: Readonly<Record<string, string>>): Promise<void>;
 }
 
-/** One process at a time, each kind in turn, starts with a wall clock that is 10 minutes ahead or behind. */
+/** One process at a time, each kind in turn and at least once, has a wall clock that is 10 minutes ahead or behind. */
 export const skewClocks: Cell = {
   name: "clock of one process off by 10 minutes",
   disturb: async (rig, chance) => {
     const inTurn = processesOf(rig);
-    for (let number = 0; !chance.signal.aborted; number++) {
+    const kinds = 4;
+    for (let number = 0; number < kinds || !chance.signal.aborted; number++) {
       const one = inTurn[number % inTurn.length];
       if (one === undefined) return;
       const ahead = chance.random() < 0.5;
       await one.process.kill();
       await one.start({ NODE_OPTIONS: `--import=${preload}`, SKEW_MS: String(ahead ? skewMs : -skewMs) });
       chance.count();
-      await chance.wait(1_000, 2_000);
+      await chance.wait(700, 1_500);
       await one.process.kill();
       await one.start();
     }
@@ -30,5 +31,5 @@ export const skewClocks: Cell = {
 };
 
 function processesOf({ fleet, hosts }: Rig): readonly (Restartable | undefined)[] {
-  return [fleet.mcp[0], fleet.workers[0], hosts[0], fleet.rest, fleet.mcp[1], hosts[1], fleet.workers[1]];
+  return [fleet.mcp[0], fleet.workers[0], fleet.rest, hosts[0], fleet.mcp[1], fleet.workers[1], hosts[1]];
 }

@@ -35,6 +35,9 @@ async function runAgent({ name, url, concurrency, isVersatile }: AgentSetting): 
       if (event.type === "recorded") {
         observe({ what: "recorded", agent: name, taskId: event.taskId, taskState: event.taskState });
       }
+      if (event.type === "dropped" && event.error.reason === "stale_assignment") {
+        observe({ what: "fenced_out", agent: name, taskId: event.taskId });
+      }
     },
   });
   console.log("agent is ready");

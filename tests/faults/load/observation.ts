@@ -25,4 +25,6 @@ export type Observation =
       readonly taskId: string;
       readonly taskState: string | undefined;
     }
+  /** The mesh refused the end of a try, because its lease had gone to another. */
+  | { readonly what: "fenced_out"; readonly agent: string; readonly taskId: string }
   | { readonly what: "gave_up"; readonly error: string };
