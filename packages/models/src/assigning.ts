@@ -1,11 +1,26 @@
-import type { AgentId, AssignmentId, LaneId, NodeId, TaskId, TenantId } from "./ids.ts";
+import type { AgentId, AssignmentId, BudgetId, LaneId, LimitId, NodeId, TaskId, TenantId } from "./ids.ts";
 import type { AssignmentStrategy } from "./requirements.ts";
 import type { AssignmentWhy } from "./task.ts";
 
-/** Where assigning looks: lanes that got a task, agents that got a slot. */
+/** Where assigning looks: lanes that got a task, agents that got a slot, limits and budgets that have room again. */
 export interface AssignmentScope {
   readonly lanes: readonly { readonly tenantId: TenantId; readonly laneId: LaneId }[];
   readonly agents: readonly { readonly tenantId: TenantId; readonly agentId: AgentId }[];
+  readonly limits?: readonly LimitRef[];
+  /** What these have parked goes back into its lanes first. */
+  readonly budgets?: readonly BudgetRef[];
+}
+
+/** Names a limit. */
+export interface LimitRef {
+  readonly tenantId: TenantId;
+  readonly limitId: LimitId;
+}
+
+/** Names a budget. */
+export interface BudgetRef {
+  readonly tenantId: TenantId;
+  readonly budgetId: BudgetId;
 }
 
 /** An agent with a free slot that fits a lane: one row for each lane that it fits. */
@@ -30,6 +45,8 @@ export interface QueuedTask {
   readonly strategy: AssignmentStrategy;
   /** Lower comes first. */
   readonly rank: number;
+  /** The budgets of the task itself and of the trees that it belongs to. */
+  readonly budgetIds: readonly BudgetId[];
 }
 
 /** How many agents a lane passes over, by reason. */

@@ -18,6 +18,10 @@ export type NodeId = Brand<"NodeId">;
 export type ApiKeyId = Brand<"ApiKeyId">;
 /** Queued tasks of equal requirements. */
 export type LaneId = Brand<"LaneId">;
+/** A limit on how much is in flight at once. */
+export type LimitId = Brand<"LimitId">;
+/** A cap on spending. */
+export type BudgetId = Brand<"BudgetId">;
 
 /** Makes a fresh UUIDv7 (RFC 9562, section 5.7). An argument wherever ids are made, so that tests can fix it. */
 export type NewId = () => string;

@@ -27,6 +27,19 @@ export type {
   TakenSlot,
 } from "./assigning.ts";
 export {
+  type Budget,
+  budgetUpdateSchema,
+  type ConcurrencyLimit,
+  limitUpdateSchema,
+  maxCapsPerTenant,
+  type NewLimit,
+  newLimitSchema,
+  newStandingBudgetSchema,
+  type UsageGroup,
+  type UsageRow,
+  usageGroups,
+} from "./cap-views.ts";
+export {
   type BudgetCaps,
   type BudgetPeriod,
   type BudgetScope,
@@ -165,6 +178,7 @@ export {
   taskTransitions,
 } from "./task-state.ts";
 export {
+  budgetCapsSchema,
   maxBatchTasks,
   maxOutputSchemaBytes,
   maxTaskJsonBytes,

@@ -1,3 +1,4 @@
+import type { BudgetCaps, NewBudget } from "./caps.ts";
 import type { ApiKeyId, LaneId, TaskId, TenantId } from "./ids.ts";
 import type { AssignmentStrategy, Requirements } from "./requirements.ts";
 import type { TaskState } from "./task-state.ts";
@@ -23,7 +24,13 @@ export interface NewTask {
   readonly labels: readonly string[];
   readonly dependsOn: readonly TaskId[];
   readonly parentId: TaskId | undefined;
+  /** 0 where nobody delegated it, else one more than its parent's. */
+  readonly depth: number;
   readonly traceparent: string | undefined;
+  /** The caps that it was submitted with, and the budgets that they make. */
+  readonly budget?: BudgetCaps | undefined;
+  readonly treeBudget?: BudgetCaps | undefined;
+  readonly budgets?: readonly NewBudget[];
   /** JSON texts. */
   readonly input: string | undefined;
   readonly outputSchema: string | undefined;

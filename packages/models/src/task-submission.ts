@@ -23,6 +23,14 @@ const dependencySchema = z
   .string()
   .refine((value) => isUuid(value.toLowerCase()) || /^ref:.{1,128}$/s.test(value), 'must be a task id or "ref:<name>"');
 
+/** A cap on what a task may cost: in micro-dollars, to a thousand million dollars, in tokens of input and output, or both. */
+export const budgetCapsSchema = z
+  .object({
+    costMicroUsd: z.int().min(1).max(1_000_000_000_000_000).optional(),
+    tokens: z.int().min(1).max(1_000_000_000_000_000).optional(),
+  })
+  .refine(({ costMicroUsd, tokens }) => (costMicroUsd ?? tokens) !== undefined, "needs costMicroUsd or tokens");
+
 /** The body of `POST /api/v1/tasks`, and TASK_SUBMIT's `task`. Unknown fields are ignored. */
 export const taskSubmissionSchema = z.object({
   type: nameSchema,
@@ -38,6 +46,10 @@ export const taskSubmissionSchema = z.object({
   dependsOn: z.array(dependencySchema).max(100).default([]),
   outputSchema: z.union([z.record(z.string(), z.unknown()), z.boolean()]).optional(),
   labels: z.array(textSchema(64)).max(20).default([]),
+  /** For all tries of this task. */
+  budget: budgetCapsSchema.optional(),
+  /** For this task and all that is delegated from it. */
+  treeBudget: budgetCapsSchema.optional(),
   /** The sender's own name for this task within its batch. */
   ref: textSchema(128).optional(),
 });

@@ -1,3 +1,4 @@
+import type { BudgetCaps } from "./caps.ts";
 import type { AgentId, AssignmentId, TaskId } from "./ids.ts";
 import type { TaskAnswer, TaskQuestion } from "./question.ts";
 import type { AssignmentStrategy } from "./requirements.ts";
@@ -118,6 +119,9 @@ export interface Task {
   readonly error?: { readonly class: string; readonly message: string };
   readonly progress?: TaskProgress;
   readonly usage?: Usage;
+  /** The caps that it was submitted with. */
+  readonly budget?: BudgetCaps;
+  readonly treeBudget?: BudgetCaps;
   /** While it is `waiting`: what a person is asked. Lists leave it out. */
   readonly question?: TaskQuestion;
   /** What people answered, oldest first; also given with TASK_ASSIGN. Lists leave it out. */

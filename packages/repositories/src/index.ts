@@ -7,6 +7,14 @@ export type {
 export { type AgentMetricsRepository, agentMetricsRepository, type EndedCounts } from "./agent-metrics.ts";
 export { type AgentRepository, agentRepository, type PageAsked } from "./agent-repository.ts";
 export { type AttentionFilter, type AttentionReads, attentionReads } from "./attention.ts";
+export {
+  type BudgetFilter,
+  type BudgetRepository,
+  budgetRepository,
+  type StandingBudget,
+} from "./caps/budget-repository.ts";
+export { type LimitRepository, limitRepository } from "./caps/limit-repository.ts";
+export { type KeyedUsage, type UsageAsked, type UsageRepository, usageRepository } from "./caps/usage-repository.ts";
 export type {
   Database,
   OwnerSession,
@@ -30,18 +38,56 @@ export {
   unnest,
 } from "./database/sql.ts";
 export {
+  type DeadLetterReads,
+  type DeadMessage,
+  deadLetterReads,
+  type PastAssignment,
+} from "./dead-letters/dead-letter-reads.ts";
+export { type DeadLetterWrites, deadLetterWrites } from "./dead-letters/dead-letter-writes.ts";
+export {
+  type ClaimedMessage,
+  type DeadMessages,
+  type DiedMessage,
+  deadMessages,
+  type MessageStanding,
+} from "./dead-letters/dead-messages.ts";
+export {
+  type DueLetter,
+  type OpenRedrive,
+  type OpenRedrives,
+  openRedrives,
+  type RedriveCounts,
+  type RedriveCursor,
+} from "./dead-letters/open-redrives.ts";
+export { type NewRedriveJob, type RedriveJobs, redriveJobs } from "./dead-letters/redrive-jobs.ts";
+export {
   type DeliveryAsked,
   type DeliveryFrame,
   type DeliveryRepository,
   deliveryRepository,
 } from "./delivery-repository.ts";
+export {
+  type EventRepository,
+  eventRepository,
+  type FannedOut,
+  type MeshEvent,
+  type PlacedEvent,
+} from "./event-repository.ts";
 export { type ExclusiveOptions, holdExclusively } from "./exclusive.ts";
 export { type KeyRecord, type KeyRepository, keyRepository, type NewKey } from "./key-repository.ts";
 export type { Standing } from "./lane-standings.ts";
 export { type Ledger, type LedgerTransaction, ledgerStore } from "./ledger/ledger-store.ts";
+export type { Receiver } from "./mailbox-writes.ts";
+export {
+  type MessageRepository,
+  messageRepository,
+  type OutgoingMessage,
+  type SendOutcome,
+} from "./message-repository.ts";
 export { migrate, migrationsDir } from "./migrate.ts";
 export { type NodeRepository, nodeRepository } from "./node-repository.ts";
 export { type NotifyFanOut, notifyFanOut } from "./notify-fan-out.ts";
 export { type Numbered, type OutboxRepository, outboxRepository } from "./outbox-repository.ts";
 export { findQueuedLanes, type QueuedLane } from "./queued-lanes.ts";
+export { type SubscriptionRepository, type Subscriptions, subscriptionRepository } from "./subscription-repository.ts";
 export { type TaskFilter, type TaskReads, taskReads } from "./task-reads.ts";

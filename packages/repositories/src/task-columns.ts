@@ -4,6 +4,7 @@ import {
   type AssignmentId,
   type AssignmentStrategy,
   type AssignmentWhy,
+  type BudgetCaps,
   parseQuestion,
   type Requirements,
   type Task,
@@ -24,7 +25,7 @@ import { type Sql, sql } from "./database/sql.ts";
 export const taskColumns: Sql = sql`
   t.id, t.parent_id as "parentId", b.ref, b.type, b.title, t.state, b.requirements, t.strategy, b.priority, t.deadline,
   b.not_before as "notBefore", t.max_attempts as "maxAttempts", t.timeout_ms as "timeoutMs",
-  b.depends_on as "dependsOn", t.has_output_schema as "hasOutputSchema", b.output_schema as "outputSchema", b.labels,
+  b.depends_on as "dependsOn", t.has_output_schema as "hasOutputSchema", b.output_schema as "outputSchema", b.labels, b.budget, b.tree_budget as "treeBudget",
   t.attempt, t.error, t.progress, t.created_at as "createdAt", t.updated_at as "updatedAt",
   t.started_at as "startedAt", t.finished_at as "finishedAt",
   x.id as "assignmentId", x.fence, x.strategy as "assignedBy",
@@ -61,6 +62,8 @@ export interface TaskRow {
   readonly hasOutputSchema: boolean;
   readonly outputSchema: unknown;
   readonly labels: readonly string[];
+  readonly budget: BudgetCaps | null;
+  readonly treeBudget: BudgetCaps | null;
   readonly attempt: number;
   readonly error: { readonly class: string; readonly message: string } | null;
   readonly progress: TaskProgress | null;
@@ -150,6 +153,8 @@ function toTask(
     dependsOn: row.dependsOn,
     ...(row.hasOutputSchema && { outputSchema: row.outputSchema }),
     labels: row.labels,
+    ...(row.budget !== null && { budget: row.budget }),
+    ...(row.treeBudget !== null && { treeBudget: row.treeBudget }),
     attempt: row.attempt,
     ...toOutcome(row),
     ...toAssignment(row, why),

@@ -4,6 +4,10 @@ import {
   AppError,
   type AssignmentScope,
   assert,
+  type Delegation,
+  defaultMaxDepth,
+  isFinal,
+  type LedgerChange,
   maxBatchTasks,
   type NewId,
   type RedriveOrder,
@@ -15,7 +19,8 @@ import {
 import { type Assigner, createAssigner } from "./assignment/assigner.ts";
 import { type BatchWriter, createBatchWriter } from "./batch-writer.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
-import { dueTimes, freedSlots, movedTo } from "./life/changes.ts";
+import { dueTimes, freedSlots, movedTo, parentsOf } from "./life/changes.ts";
+import { createResumer, type Resumer } from "./life/resumer.ts";
 import { type Settled, settle } from "./life/settle.ts";
 import type { AgentOperation, MeshOperation, MeshWord, Operation, Outcome } from "./operation.ts";
 import type { OutputSchemas } from "./output-schema/output-schemas.ts";
@@ -23,9 +28,17 @@ import { answerTask, type GivenAnswer } from "./question/answer-task.ts";
 import { checkQuestion } from "./question/check-question.ts";
 import type { AgentSlotRef, EngineHints, LedgerStore, TaskRef } from "./store.ts";
 import { checkSubmission } from "./submission/check-submission.ts";
+import { toNewBudgets } from "./submission/new-budgets.ts";
 import type { Draft } from "./submission/new-task.ts";
 import { type Resolved, resolveBatch } from "./submission/resolve-batch.ts";
-import { hashBody, type Submission, type SubmitResult, type Submitted, submit } from "./submission/submit.ts";
+import {
+  hashBody,
+  type Submission,
+  type SubmitResult,
+  type Submitted,
+  type SubmittedTogether,
+  submit,
+} from "./submission/submit.ts";
 
 /** Who submits, and what travels along. */
 export interface SubmitContext {
@@ -34,8 +47,8 @@ export interface SubmitContext {
   readonly principalId: ApiKeyId;
   readonly idempotencyKey?: string | undefined;
   readonly traceparent?: string | undefined;
-  /** The task that this one is delegated from. */
-  readonly parentId?: TaskId | undefined;
+  /** The assignment that the tasks are delegated from; its agent must be the one that submits. */
+  readonly delegation?: Delegation | undefined;
 }
 
 /** The task engine of one process: everything that changes a task goes through it. */
@@ -43,7 +56,9 @@ export interface TaskEngine extends AsyncDisposable {
   /**
    * Submits one task; resolves after the commit. An assignment is tried at once, but not waited for.
    *
-   * @throws AppError `invalid_argument`; `conflict`, reason `idempotency_key_reused`; `unavailable`.
+   * @throws AppError `invalid_argument`; `conflict`, reason `idempotency_key_reused`; `unavailable`; for a delegation
+   * also `not_found`, `conflict` with reason `stale_assignment`, and `failed_precondition`, past the depth with reason
+   * `depth_limit`.
    */
   submit(context: SubmitContext, submission: unknown): Promise<{ readonly task: Task; readonly isReplay: boolean }>;
   /** Submits 1–500 tasks in one transaction; each has its own result, in order, and a bad one stops no other. */
@@ -72,7 +87,15 @@ export interface TaskEngine extends AsyncDisposable {
   /** Looks for tasks for agents that came free, and for agents for lanes that got tasks. Never waits. */
   requestAssignment(scope: AssignmentScope): void;
   /** One round of what time brings: leases, accept windows, deadlines, scheduled tasks, what a dead process left. */
-  sweep(): Promise<{ readonly nextDueInMs: number | undefined; readonly done: number }>;
+  sweep(): Promise<SweepRound>;
+}
+
+/** What a round of the sweep did, and when the next is due. */
+export interface SweepRound {
+  readonly nextDueInMs: number | undefined;
+  readonly done: number;
+  /** The database's time at its look. */
+  readonly now: Date;
 }
 
 /** What the engine stands on; all of it is its caller's. */
@@ -87,6 +110,8 @@ export interface TaskEngineDeps {
   readonly now: () => number;
   readonly leaseMs: number;
   readonly acceptMs: number;
+  /** How deep tasks may be delegated: 8 unless it is said otherwise. */
+  readonly maxDepth?: number;
   /** Told of what failed in the background. */
   readonly onError: (error: unknown) => void;
 }
@@ -110,15 +135,17 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
     },
   });
   const lanes = createLanes(deps.store, deps.now);
+  const resumer = createResumer({ ...deps, onChanged: (changes) => announceMail(changes, deps.hints) });
+  const { maxDepth = defaultMaxDepth } = deps;
   const submissions = createBatchWriter<Submission, Submitted | { readonly error: AppError }>({
-    run: async (batch) => announceSubmitted(await submit(deps.store, batch), { deps, assigner }),
+    run: async (batch) => announceSubmitted(await submit(deps.store, batch, { maxDepth }), { deps, assigner, resumer }),
     maxBatch,
     concurrency: 2,
     maxWaiting: 5_000,
     weigh: ({ tasks }) => tasks.length,
   });
   const settleAndAnnounce = async (batch: readonly Operation[]): Promise<readonly Outcome[]> =>
-    announceSettled(await settle(deps.store, batch, deps.random), { deps, assigner });
+    announceSettled(await settle(deps.store, batch, deps.random), { deps, assigner, resumer });
   const frames = createBatchWriter<AgentOperation, Outcome>({
     run: settleAndAnnounce,
     maxBatch,
@@ -156,21 +183,32 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
     redrive: async (ref, order) => say(ref, { ...(await toRedrive(deps.store, ref)), order }),
     release: (slot, how) =>
       release(deps.store, slot, (ref) => say(ref, { kind: "release", agentId: slot.agentId, ...how })),
-    requestAssignment: (scope) => assigner.request(scope),
-    sweep: () => sweep(deps.store, { say, assigner }),
-    [Symbol.asyncDispose]: () => assigner[Symbol.asyncDispose](),
+    requestAssignment(scope) {
+      assigner.request(scope);
+      // an agent may have more slots than it had
+      resumer.request({ agents: scope.agents });
+    },
+    sweep: () => sweep(deps.store, { say, assigner, resumer }),
+    async [Symbol.asyncDispose]() {
+      await resumer[Symbol.asyncDispose]();
+      await assigner[Symbol.asyncDispose]();
+    },
   };
 }
 
 interface Announcing {
   readonly deps: TaskEngineDeps;
   readonly assigner: Assigner;
+  readonly resumer: Resumer;
 }
 
-function announceSubmitted<Result extends Submitted | { readonly error: AppError }>(
-  results: readonly Result[],
-  { deps, assigner }: Announcing,
-): readonly Result[] {
+function announceSubmitted(
+  { results, changes }: SubmittedTogether,
+  { deps, assigner, resumer }: Announcing,
+): SubmittedTogether["results"] {
+  if (changes.length > 0) assigner.request({ lanes: [], agents: freedSlots(changes) });
+  announceDue(dueTimes(changes), deps.hints);
+  resumer.request({ parents: results.flatMap(waitsForNobody) });
   const created = results.flatMap((result) => ("created" in result ? result.created : []));
   if (created.length === 0) return results;
   assigner.request({ lanes: created.filter(({ state }) => state === "queued"), agents: [] });
@@ -182,19 +220,33 @@ function announceSubmitted<Result extends Submitted | { readonly error: AppError
   return results;
 }
 
-function announceSettled({ outcomes, changes, freed }: Settled, { deps, assigner }: Announcing): readonly Outcome[] {
+/** The parent where the children that it has are final already, perhaps: those of a repeated submission, or born failed. */
+function waitsForNobody(result: SubmittedTogether["results"][number]): readonly TaskRef[] {
+  if ("error" in result || result.parent === undefined) return [];
+  return result.created.every(({ state }) => isFinal(state)) ? [result.parent] : [];
+}
+
+function announceSettled(
+  { outcomes, changes, freed, waiting }: Settled,
+  { deps, assigner, resumer }: Announcing,
+): readonly Outcome[] {
   if (changes.length === 0) return outcomes;
   const queued = movedTo(changes, "queued");
   const lanes =
     queued.length === 0 ? [] : changes.filter(({ after }) => after.state === "queued").map(({ after }) => after);
   assigner.request({ lanes, agents: freedSlots(changes), ...freed });
   deps.hints.changed(changes.filter(({ events }) => events.length > 0).map(({ after }) => after));
+  resumer.request({ parents: parentsOf(changes), agents: waiting });
+  announceMail(changes, deps.hints);
+  return outcomes;
+}
+
+function announceMail(changes: readonly LedgerChange[], hints: EngineHints): void {
   const mailed = changes.flatMap(({ after, notices }) =>
     notices.map(({ agentId }) => ({ tenantId: after.tenantId, agentId })),
   );
-  if (mailed.length > 0) deps.hints.mailed(mailed);
-  announceDue(dueTimes(changes), deps.hints);
-  return outcomes;
+  if (mailed.length > 0) hints.mailed(mailed);
+  announceDue(dueTimes(changes), hints);
 }
 
 function announceDue(times: readonly (Date | undefined)[], hints: EngineHints): void {
@@ -216,14 +268,16 @@ async function submitAll(
   const checked = await Promise.all(
     raw.map((one) => checkSubmission(one, { id: deps.newId() as TaskId, outputSchemas: deps.outputSchemas })),
   );
-  const tasks = await Promise.all(resolveBatch(checked).map((one) => toDraft(one, context, lanes)));
-  const { tenantId, principalId, idempotencyKey } = context;
+  const tasks = await Promise.all(
+    resolveBatch(checked).map((one) => toDraft(one, context, { lanes, newId: deps.newId })),
+  );
+  const { tenantId, principalId, idempotencyKey, delegation } = context;
   const isBatch = raw.length > 1;
   const key =
     idempotencyKey === undefined
       ? undefined
       : { principalId, operation: "tasks.submit", key: idempotencyKey, bodyHash: hashBody(isBatch ? raw : raw[0]) };
-  const submitted = await submissions.add({ tenantId, tasks, key });
+  const submitted = await submissions.add({ tenantId, tasks, key, delegation });
   if ("error" in submitted) throw submitted.error;
   return submitted;
 }
@@ -231,14 +285,16 @@ async function submitAll(
 async function toDraft(
   resolved: Resolved,
   context: SubmitContext,
-  lanes: Lanes,
+  { lanes, newId }: { readonly lanes: Lanes; readonly newId: NewId },
 ): Promise<Draft | { readonly error: AppError }> {
   if ("error" in resolved) return resolved;
   const { id, submission, dependsOn } = resolved;
   const requirements = toRequirements(submission.type, submission.requirements);
-  const { tenantId, parentId, traceparent } = context;
+  const { tenantId, traceparent } = context;
   const laneId = await lanes.find(tenantId, requirements, submission.labels);
-  return { tenantId, id, submission, dependsOn, requirements, laneId, parentId, traceparent };
+  const budgets = toNewBudgets(submission, { tenantId, taskId: id, newId });
+  const task = { tenantId, id, submission, dependsOn, requirements, laneId, budgets };
+  return { ...task, parentId: undefined, depth: 0, traceparent };
 }
 
 /** Says a word; where something has to be validated first, validates it, and says an output again. */
@@ -273,17 +329,22 @@ async function release(
 
 async function sweep(
   store: LedgerStore,
-  { say, assigner }: { say: (ref: TaskRef, word: MeshWord) => Promise<Outcome>; assigner: Assigner },
-): Promise<{ readonly nextDueInMs: number | undefined; readonly done: number }> {
+  {
+    say,
+    assigner,
+    resumer,
+  }: { say: (ref: TaskRef, word: MeshWord) => Promise<Outcome>; assigner: Assigner; resumer: Resumer },
+): Promise<SweepRound> {
   const due = await store.findDue(sweepBatch);
   await Promise.all([
     ...due.assignments.map((ref) => say(ref, { kind: "check" })),
     ...due.tasks.map((ref) => say(ref, { kind: "wake" })),
   ]);
   assigner.request({ lanes: due.lanes, agents: [], budgets: due.budgets });
+  resumer.request({ parents: due.parked });
   const done = due.assignments.length + due.tasks.length;
   const nextDueInMs =
     due.nextDueAt === undefined ? undefined : Math.max(0, due.nextDueAt.getTime() - due.now.getTime());
   // what was handled may be due again sooner: an accepted assignment is looked at next when its lease ends
-  return { nextDueInMs: done > 0 ? 0 : nextDueInMs, done };
+  return { nextDueInMs: done > 0 ? 0 : nextDueInMs, done, now: due.now };
 }

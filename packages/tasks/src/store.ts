@@ -137,8 +137,6 @@ export interface LedgerTx {
   findFailedDependents(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   /** The dependencies of a task that are not completed, with their states. */
   findOpenDependencies(ref: TaskRef): Promise<ReadonlyMap<TaskId, TaskState>>;
-  /** Unfinished tasks delegated from these. */
-  findOpenChildren(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
 
   /** Locks the tasks of assignments and other tasks, all together in the order of their ids. */
   lockTogether(

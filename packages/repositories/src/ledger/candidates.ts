@@ -1,23 +1,27 @@
 import type { AssignmentScope, Candidate, PassedOver, QueuedTask } from "@devmesh/models";
 import type { Database, Queryable } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
-import { laneRows, slotRows } from "./refs.ts";
+import { spentNow } from "./cap-figures.ts";
+import { laneRows, limitRefRows, slotRows } from "./refs.ts";
 
 /**
- * Agents with a free slot, once for each lane with a waiting task that they fit: those of the scope's lanes, and the
- * scope's agents for all of their lanes. Locks nothing.
+ * Agents with a free slot, once for each lane with a waiting task that they fit: those of the scope's lanes and of the
+ * lanes of its limits, and the scope's agents for all of their lanes. Lanes with a full limit, and those of tenants and
+ * agents that have spent their budget, are left out, so that their backlog costs nothing. Locks nothing.
  */
 export async function findCandidates(
   database: Database,
   scope: AssignmentScope,
   limit: number,
 ): Promise<readonly Candidate[]> {
-  const tenants = [...new Set([...scope.lanes, ...scope.agents].map(({ tenantId }) => tenantId))];
+  const tenants = [
+    ...new Set([...scope.lanes, ...scope.agents, ...(scope.limits ?? [])].map(({ tenantId }) => tenantId)),
+  ];
   const { rows } = await database.queryAs<CandidateRow>(
     { role: "devmesh_app", tenants, plans: "by_index" },
     sql`
     select la.tenant_id as "tenantId", la.lane_id as "laneId", la.agent_id as "agentId", a.name as "agentName",
-      la.level_gap as "levelGap", la.cost_micro_usd as "costMicroUsd", s.in_flight as "inFlight",
+      la.level_gap as "levelGap", la.cost_micro_usd as "costMicroUsd", s.in_flight + s.awaited as "inFlight",
       s.max_concurrency as "maxConcurrency", s.last_assigned_at as "lastAssignedAt"
     from (
       select la.tenant_id, la.lane_id, la.agent_id, la.level_gap, la.cost_micro_usd
@@ -27,11 +31,15 @@ export async function findCandidates(
       select la.tenant_id, la.lane_id, la.agent_id, la.level_gap, la.cost_micro_usd
       from ${slotRows(scope.agents)} as asked (tenant_id, agent_id)
       join lane_agent la on la.tenant_id = asked.tenant_id and la.agent_id = asked.agent_id and la.misfit is null
+      ${ofLimits(scope.limits ?? [])}
     ) la
     join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
     join agent a on a.id = la.agent_id
     cross join lateral (${firstInLane(sql`la.lane_id`)}) waiting
-    where s.connection_id is not null and s.offerable and not s.slow and s.in_flight < s.max_concurrency
+    where s.connection_id is not null and s.offerable and not s.slow and s.in_flight + s.awaited < s.max_concurrency
+      and ${laneMayGo(sql`la.lane_id`, sql`tenant_id = any (${tenants}::uuid[])`)}
+      and ${tenantMaySpend(sql`la.tenant_id`, sql`tenant_id = any (${tenants}::uuid[])`)}
+      and ${agentMaySpend(sql`tenant_id = any (${tenants}::uuid[])`)}
     limit ${limit}`,
   );
   return rows.map((row) => ({
@@ -54,6 +62,49 @@ export function firstInLane(laneId: Sql): Sql {
     limit 1`;
 }
 
+function ofLimits(limits: NonNullable<AssignmentScope["limits"]>): Sql {
+  if (limits.length === 0) return sql``;
+  return sql`
+      union
+      select la.tenant_id, la.lane_id, la.agent_id, la.level_gap, la.cost_micro_usd
+      from ${limitRefRows(limits)} as asked (tenant_id, limit_id)
+      join lane_limit ll on ll.tenant_id = asked.tenant_id and ll.limit_id = asked.limit_id
+      join lane_agent la on la.tenant_id = ll.tenant_id and la.lane_id = ll.lane_id and la.misfit is null`;
+}
+
+/**
+ * True where no limit of the lane is full. What stands before the `or` is looked up once a statement, and spares those
+ * without limits the look-up for each row; so do the two below.
+ *
+ * @param ofTenants which tenants the statement is about, as a condition on `tenant_id`.
+ */
+export function laneMayGo(laneId: Sql, ofTenants: Sql): Sql {
+  return sql`(not (select exists (select from concurrency_limit where ${ofTenants})) or not exists (
+        select from lane_limit ll
+        join concurrency_limit c on c.id = ll.limit_id
+        where ll.lane_id = ${laneId} and c.in_flight >= c.max_in_flight
+      ))`;
+}
+
+/** True where no budget of the tenant is spent. */
+export function tenantMaySpend(tenantId: Sql, ofTenants: Sql): Sql {
+  return sql`${tenantId} not in (
+        select b.tenant_id from budget b
+        where b.${ofTenants} and b.scope = 'tenant' and b.deleted_at is null and ${spentNow} + b.reserved >= b.cap
+      )`;
+}
+
+/** True where the budgets of agent `la` have room for what it says that such a task costs. */
+function agentMaySpend(ofTenants: Sql): Sql {
+  return sql`(not (select exists (select from budget where ${ofTenants} and scope = 'agent' and deleted_at is null))
+        or not exists (
+          select from budget b
+          where b.tenant_id = la.tenant_id and b.scope = 'agent' and b.subject_id = la.agent_id
+            and b.deleted_at is null and (${spentNow} + b.reserved >= b.cap or
+              b.unit = 'micro_usd' and ${spentNow} + b.reserved + coalesce(la.cost_micro_usd, 0) > b.cap)
+        ))`;
+}
+
 interface CandidateRow extends Omit<Candidate, "costMicroUsd" | "lastAssignedAt"> {
   readonly costMicroUsd: number | null;
   readonly lastAssignedAt: Date | null;
@@ -69,10 +120,11 @@ export async function lockHeads(
   { perLane, limit }: { readonly perLane: number; readonly limit: number },
 ): Promise<readonly QueuedTask[]> {
   const { rows } = await tx.query<QueuedTask>(sql`
-    select head.tenant_id as "tenantId", head.id as "taskId", head.lane_id as "laneId", head.strategy, head.rank
+    select head.tenant_id as "tenantId", head.id as "taskId", head.lane_id as "laneId", head.strategy, head.rank,
+      head.budget_ids as "budgetIds"
     from ${laneRows(lanes)} as asked (tenant_id, lane_id)
     cross join lateral (
-      select q.tenant_id, q.id, q.lane_id, q.strategy, q.rank
+      select q.tenant_id, q.id, q.lane_id, q.strategy, q.rank, q.budget_ids
       from task q
       where q.tenant_id = asked.tenant_id and q.lane_id = asked.lane_id and q.queue_rank is not null
       order by q.queue_rank, q.id
@@ -94,7 +146,7 @@ export async function countPassedOver(tx: Queryable, lanes: AssignmentScope["lan
         when a.admin <> 'active' then 'paused'
         when s.connection_id is null then 'disconnected'
         when a.health = 'unreachable' then 'unreachable'
-        when not s.offerable or s.slow or s.in_flight >= s.max_concurrency then 'busy'
+        when not s.offerable or s.slow or s.in_flight + s.awaited >= s.max_concurrency then 'busy'
       end as reason
       from ${laneRows(lanes)} as asked (tenant_id, lane_id)
       join lane_agent la on la.tenant_id = asked.tenant_id and la.lane_id = asked.lane_id

@@ -1,24 +1,28 @@
 import type { NewTask, TaskEventType } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
+import { enterBornDead } from "./write-dead-letters.ts";
 
-/** Writes new tasks with their bodies, dependencies and first events, in one statement. */
+/** Writes new tasks with their bodies, dependencies and first events, in one statement; others for budgets and born dead. */
 export async function insertTasks(tx: Queryable, tasks: readonly NewTask[]): Promise<void> {
   await tx.query(sql`
     with ledger as (
       insert into task (tenant_id, id, state, lane_id, rank, queue_rank, strategy, max_attempts, timeout_ms, deadline,
-        wake_at, parent_id, has_output_schema, error, finished_at, event_seq)
+        wake_at, parent_id, depth, has_output_schema, error, finished_at, event_seq,
+        budget_ids)
       select tenant_id, id, state, lane_id, rank, case when state = 'queued' then rank end, strategy, max_attempts,
-        timeout_ms, deadline, wake_at, parent_id, has_output_schema, error, case when state = 'failed' then now() end, events
+        timeout_ms, deadline, wake_at, parent_id, depth, has_output_schema, error, case when state = 'failed' then now() end, events,
+        budget_ids::uuid[]${inheritedBudgets(tasks)}
       from ${ledgerRows(tasks)} as t (tenant_id, id, state, lane_id, rank, strategy, max_attempts, timeout_ms, deadline,
-        wake_at, parent_id, has_output_schema, error, events)
+        wake_at, parent_id, depth, has_output_schema, error, events, budget_ids)
     ), body as (
       insert into task_body (tenant_id, task_id, type, title, ref, requirements, priority, not_before, labels,
-        depends_on, input, output_schema, traceparent, created_at)
+        depends_on, input, output_schema, traceparent, budget, tree_budget, created_at)
       select tenant_id, task_id, type, title, ref, requirements, priority, not_before,
-        array(select jsonb_array_elements_text(labels)), depends_on::uuid[], input, output_schema, traceparent, now()
+        array(select jsonb_array_elements_text(labels)), depends_on::uuid[], input, output_schema, traceparent, budget,
+        tree_budget, now()
       from ${bodyRows(tasks)} as b (tenant_id, task_id, type, title, ref, requirements, priority, not_before, labels,
-        depends_on, input, output_schema, traceparent)
+        depends_on, input, output_schema, traceparent, budget, tree_budget)
     ), dependency as (
       insert into task_dependency (tenant_id, task_id, depends_on_id)
       select tenant_id, task_id, depends_on_id
@@ -27,6 +31,35 @@ export async function insertTasks(tx: Queryable, tasks: readonly NewTask[]): Pro
     insert into task_event (tenant_id, task_id, seq, type, data)
     select tenant_id, task_id, seq, type, data
     from ${eventRows(tasks)} as e (tenant_id, task_id, seq, type, data)`);
+  await insertBudgets(tx, tasks);
+  await enterBornDead(tx, tasks);
+}
+
+/** What is delegated belongs to the trees that its parent belongs to. */
+function inheritedBudgets(tasks: readonly NewTask[]): Sql {
+  if (tasks.every(({ parentId }) => parentId === undefined)) return sql``;
+  return sql` || array(
+          select b.id
+          from task parent
+          join budget b on b.id = any (parent.budget_ids) and b.scope = 'tree'
+          where parent.id = t.parent_id
+        )`;
+}
+
+async function insertBudgets(tx: Queryable, tasks: readonly NewTask[]): Promise<void> {
+  const budgets = tasks.flatMap((task) => task.budgets ?? []);
+  if (budgets.length === 0) return;
+  await tx.query(sql`
+    insert into budget (tenant_id, id, scope, subject_id, unit, cap)
+    select tenant_id, id, scope, subject_id, unit, cap
+    from ${unnest(
+      ["uuid", budgets.map(({ tenantId }) => tenantId)],
+      ["uuid", budgets.map(({ id }) => id)],
+      ["text", budgets.map(({ scope }) => scope)],
+      ["uuid", budgets.map(({ taskId }) => taskId)],
+      ["text", budgets.map(({ unit }) => unit)],
+      ["bigint", budgets.map(({ cap }) => cap)],
+    )} as b (tenant_id, id, scope, subject_id, unit, cap)`);
 }
 
 function ledgerRows(tasks: readonly NewTask[]): Sql {
@@ -42,9 +75,11 @@ function ledgerRows(tasks: readonly NewTask[]): Sql {
     ["timestamptz", tasks.map(({ deadline }) => deadline)],
     ["timestamptz", tasks.map(({ wakeAt }) => wakeAt)],
     ["uuid", tasks.map(({ parentId }) => parentId)],
+    ["int", tasks.map(({ depth }) => depth)],
     ["boolean", tasks.map(({ outputSchema }) => outputSchema !== undefined)],
     ["json", tasks.map(({ error }) => error)],
     ["int", tasks.map((task) => firstEvents(task).length)],
+    ["text", tasks.map(({ budgets = [] }) => `{${budgets.map(({ id }) => id).join(",")}}`)],
   );
 }
 
@@ -63,6 +98,8 @@ function bodyRows(tasks: readonly NewTask[]): Sql {
     ["json", tasks.map(({ input }) => input)],
     ["json", tasks.map(({ outputSchema }) => outputSchema)],
     ["text", tasks.map(({ traceparent }) => traceparent)],
+    ["json", tasks.map(({ budget }) => budget && JSON.stringify(budget))],
+    ["json", tasks.map(({ treeBudget }) => treeBudget && JSON.stringify(treeBudget))],
   );
 }
 

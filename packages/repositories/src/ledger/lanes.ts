@@ -1,12 +1,20 @@
 import { createHash } from "node:crypto";
-import { canonicalJson, type LaneId, type NewId, type Requirements, type TenantId } from "@devmesh/models";
+import {
+  canonicalJson,
+  type LaneId,
+  type LimitId,
+  type NewId,
+  type Requirements,
+  type TenantId,
+} from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
 
-/** The requirements of a lane, in a tenant. */
+/** The requirements of a lane, in a tenant, and the limits that its tasks are subject to, in the order of their ids. */
 export interface LaneAsked {
   readonly tenantId: TenantId;
   readonly requirements: Requirements;
+  readonly limitIds?: readonly LimitId[];
 }
 
 /**
@@ -20,8 +28,8 @@ export async function ensureLanes(
   newId: NewId,
 ): Promise<readonly LaneId[]> {
   const keyed = asked
-    .map((lane) => ({ ...lane, text: canonicalJson(lane.requirements) }))
-    .map((lane) => ({ ...lane, key: hash(lane.text) }));
+    .map(({ limitIds = [], ...lane }) => ({ ...lane, limitIds, text: canonicalJson(lane.requirements) }))
+    .map((lane) => ({ ...lane, key: hash([lane.text, ...lane.limitIds].join(" ")) }));
   const known = await findLanes(tx, keyed);
   const missing = keyed.filter((lane) => !known.has(keyOf(lane)));
   if (missing.length > 0) {
@@ -35,10 +43,10 @@ export async function ensureLanes(
   });
 }
 
-interface KeyedLane extends LaneAsked {
+interface KeyedLane extends Required<LaneAsked> {
   /** Canonical JSON of the requirements. */
   readonly text: string;
-  /** Its SHA-256 in hex. */
+  /** SHA-256 of it, and of the ids of the limits, in hex. */
   readonly key: string;
 }
 
@@ -74,13 +82,28 @@ async function createLanes(tx: Queryable, lanes: readonly KeyedLane[], newId: Ne
         ["jsonb", lanes.map(({ text }) => text)],
       )} as asked (tenant_id, id, key, requirements)
       on conflict (tenant_id, key) do nothing
-      returning tenant_id, id, requirements
+      returning tenant_id, id, key, requirements
+    ), limited as (
+      insert into lane_limit (tenant_id, lane_id, limit_id)
+      select distinct made.tenant_id, made.id, of_limit.limit_id
+      from made
+      join ${limitRows(lanes)} as of_limit (tenant_id, key, limit_id)
+        on of_limit.tenant_id = made.tenant_id and decode(of_limit.key, 'hex') = made.key
     )
     insert into lane_agent (tenant_id, lane_id, agent_id, misfit, level_gap, cost_micro_usd)
     select made.tenant_id, made.id, a.id, misfit(made.requirements, a.id, a.name, a.capabilities),
       level_gap(made.requirements, a.capabilities), fit_cost(made.requirements, a.capabilities)
     from made
     join agent a on a.tenant_id = made.tenant_id and a.deregistered_at is null`);
+}
+
+function limitRows(lanes: readonly KeyedLane[]): Sql {
+  const rows = lanes.flatMap(({ tenantId, key, limitIds }) => limitIds.map((limitId) => ({ tenantId, key, limitId })));
+  return unnest(
+    ["uuid", rows.map(({ tenantId }) => tenantId)],
+    ["text", rows.map(({ key }) => key)],
+    ["uuid", rows.map(({ limitId }) => limitId)],
+  );
 }
 
 function laneKeys(lanes: readonly KeyedLane[]): Sql {

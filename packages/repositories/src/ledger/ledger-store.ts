@@ -62,7 +62,6 @@ import {
   findDependents,
   findFailedDependents,
   findHeld,
-  findOpenChildren,
   findOpenDependencies,
   lockDependencies,
   requirementsOf,
@@ -96,7 +95,6 @@ export interface LedgerTransaction {
   findDependents(refs: readonly TaskRef[]): Promise<readonly (TaskRef & { dependsOn: TaskId; open: number })[]>;
   findFailedDependents(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   findOpenDependencies(ref: TaskRef): Promise<ReadonlyMap<TaskId, TaskState>>;
-  findOpenChildren(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   lockTogether(assignments: readonly AssignmentRef[], tasks: readonly TaskRef[]): Promise<void>;
   findHeritage(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, Heritage>>;
   findDescendants(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
@@ -163,7 +161,6 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
     findDependents: (refs) => findDependents(tx, refs),
     findFailedDependents: (refs) => findFailedDependents(tx, refs),
     findOpenDependencies: (ref) => findOpenDependencies(tx, ref),
-    findOpenChildren: (refs) => findOpenChildren(tx, refs),
     lockTogether: (assignments, tasks) => lockTogether(tx, assignments, tasks),
     findHeritage: (refs) => findHeritage(tx, refs),
     findDescendants: (refs) => findDescendants(tx, refs),

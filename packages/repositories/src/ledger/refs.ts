@@ -1,4 +1,4 @@
-import type { AgentId, TaskId, TenantId } from "@devmesh/models";
+import type { AgentId, LimitRef, TaskId, TenantId } from "@devmesh/models";
 import { type Sql, unnest } from "../database/sql.ts";
 
 export interface TaskRef {
@@ -24,4 +24,9 @@ export function laneRows(lanes: readonly { readonly tenantId: string; readonly l
 /** Agents as a set of rows (tenant_id, agent_id). */
 export function slotRows(slots: readonly SlotRef[]): Sql {
   return unnest(["uuid", slots.map(({ tenantId }) => tenantId)], ["uuid", slots.map(({ agentId }) => agentId)]);
+}
+
+/** Limits as a set of rows (tenant_id, limit_id). */
+export function limitRefRows(limits: readonly LimitRef[]): Sql {
+  return unnest(["uuid", limits.map(({ tenantId }) => tenantId)], ["uuid", limits.map(({ limitId }) => limitId)]);
 }

@@ -1,6 +1,8 @@
-import { AppError, freesSlot, isOpen, type LedgerChange, type Notice } from "@devmesh/models";
+import { AppError, awaitsSlot, holdsSlot, isOpen, type LedgerChange, type Notice } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
+import type { SlotRef } from "./refs.ts";
+import { writeDeadLetters } from "./write-dead-letters.ts";
 
 /** TASK_CANCEL and MESSAGE in the wire protocol. */
 const taskCancelType = 0x0207;
@@ -8,21 +10,23 @@ const messageType = 0x0303;
 
 /**
  * Writes changed tasks with their assignments, results, events, slots and notices, in one statement. Slots are locked in
- * the order of their ids; the tasks have been since they were read.
+ * the order of their ids; the tasks have been since they were read. Dead letters, where there are any, are a second one.
+ * Tells the agents of these changes that have a free slot again while one of their assignments awaits one.
  *
  * @throws AppError `conflict` when a task is not as the change found it.
  */
-export async function writeChanges(tx: Queryable, changes: readonly LedgerChange[]): Promise<void> {
-  const { rows } = await tx.query<{ moved: number }>(sql`
+export async function writeChanges(tx: Queryable, changes: readonly LedgerChange[]): Promise<readonly SlotRef[]> {
+  const { rows } = await tx.query<{ moved: number; waiting: readonly SlotRef[] | null }>(sql`
     with moved as (
       update task t
       set state = c.state, attempt = c.attempt, counted = c.counted, uncounted = c.uncounted, lane_id = c.lane_id,
         rejected_by = c.rejected_by::uuid[], passed_over = c.passed_over, queue_rank = case when c.state = 'queued' then t.rank end,
-        event_seq = t.event_seq + c.events, wake_at = c.wake_at, started_at = c.started_at,
+        parked_by = null,
+        event_seq = t.event_seq + c.events, redrives = c.redrives, wake_at = c.wake_at, started_at = c.started_at,
         finished_at = c.finished_at, error = c.error, progress = c.progress, updated_at = now(),
         assignment_id = case when c.state in ('blocked', 'scheduled', 'queued') then null else t.assignment_id end
       from ${taskChanges(changes)} as c (tenant_id, task_id, from_state, from_fence, state, attempt, counted,
-        uncounted, lane_id, rejected_by, passed_over, events, wake_at, started_at, finished_at, error, progress)
+        uncounted, lane_id, rejected_by, passed_over, redrives, events, wake_at, started_at, finished_at, error, progress)
       where t.tenant_id = c.tenant_id and t.id = c.task_id and t.state = c.from_state and t.fence = c.from_fence
       returning t.id
     ), tried as (
@@ -43,26 +47,33 @@ export async function writeChanges(tx: Queryable, changes: readonly LedgerChange
       select tenant_id, task_id, seq, type, data
       from ${events(changes)} as e (tenant_id, task_id, seq, type, data)
     ), slot as materialized (
-      select s.tenant_id, s.agent_id, s.next_seq, c.freed, c.notices
+      select s.tenant_id, s.agent_id, s.next_seq, c.taken, c.awaited, c.notices
       from agent_slot s
-      join ${slotChanges(changes)} as c (tenant_id, agent_id, freed, notices)
+      join ${slotChanges(changes)} as c (tenant_id, agent_id, taken, awaited, notices)
         on c.tenant_id = s.tenant_id and c.agent_id = s.agent_id
       order by s.agent_id
       for update of s
     ), freed as (
       update agent_slot s
-      set in_flight = s.in_flight - slot.freed, next_seq = s.next_seq + slot.notices
+      set in_flight = s.in_flight + slot.taken, awaited = s.awaited + slot.awaited,
+        next_seq = s.next_seq + slot.notices
       from slot
       where s.tenant_id = slot.tenant_id and s.agent_id = slot.agent_id
+      returning s.tenant_id, s.agent_id, s.awaited > 0 and s.in_flight < s.max_concurrency as can_resume
     ), notice as (
       insert into mailbox (tenant_id, agent_id, seq, type, payload, assignment_id)
       select slot.tenant_id, slot.agent_id, slot.next_seq + n.number, n.type, n.payload, n.assignment_id
       from ${notices(changes)} as n (tenant_id, agent_id, number, type, payload, assignment_id)
       join slot on slot.tenant_id = n.tenant_id and slot.agent_id = n.agent_id
     )
-    select count(*)::int as moved from moved`);
-  const moved = rows[0]?.moved ?? 0;
-  if (moved === changes.length) return;
+    select (select count(*)::int from moved) as moved, (
+      select json_agg(json_build_object('tenantId', tenant_id, 'agentId', agent_id)) from freed where can_resume
+    ) as waiting`);
+  const { moved, waiting } = rows[0] ?? { moved: 0, waiting: null };
+  if (moved === changes.length) {
+    await writeDeadLetters(tx, changes);
+    return waiting ?? [];
+  }
   throw new AppError("conflict", `${changes.length - moved} of ${changes.length} tasks were changed by another`);
 }
 
@@ -79,6 +90,7 @@ function taskChanges(changes: readonly LedgerChange[]): Sql {
     ["uuid", changes.map(({ after }) => after.laneId)],
     ["text", changes.map(({ after }) => `{${after.rejectedBy.join(",")}}`)],
     ["json", changes.map(({ after }) => (after.passedOver.length > 0 ? JSON.stringify(after.passedOver) : undefined))],
+    ["int", changes.map(({ after }) => after.redrives)],
     ["int", changes.map(({ events: happened }) => happened.length)],
     ["timestamptz", changes.map(({ after }) => after.wakeAt)],
     ["timestamptz", changes.map(({ after }) => after.startedAt)],
@@ -138,17 +150,28 @@ function events(changes: readonly LedgerChange[]): Sql {
   );
 }
 
-/** One row an agent: how many of its slots come free, how many frames it is to get. */
+interface SlotCounts {
+  readonly tenantId: string;
+  taken: number;
+  awaited: number;
+  notices: number;
+}
+
+/** One row an agent: how many slots more it takes, how many more are awaited, how many frames it is to get. */
 function slotChanges(changes: readonly LedgerChange[]): Sql {
-  const countsByAgent = new Map<string, { tenantId: string; freed: number; notices: number }>();
-  const count = (tenantId: string, agentId: string): { freed: number; notices: number } => {
-    const counts = countsByAgent.get(agentId) ?? { tenantId, freed: 0, notices: 0 };
+  const countsByAgent = new Map<string, SlotCounts>();
+  const count = (tenantId: string, agentId: string): SlotCounts => {
+    const counts = countsByAgent.get(agentId) ?? { tenantId, taken: 0, awaited: 0, notices: 0 };
     countsByAgent.set(agentId, counts);
     return counts;
   };
   for (const { before, after, notices: sent } of changes) {
-    if (before.assignment !== undefined && freesSlot({ before, after })) {
-      count(before.tenantId, before.assignment.agentId).freed++;
+    const taken = Number(holdsSlot(after.assignment)) - Number(holdsSlot(before.assignment));
+    const awaited = Number(awaitsSlot(after.assignment)) - Number(awaitsSlot(before.assignment));
+    if (before.assignment !== undefined && (taken !== 0 || awaited !== 0)) {
+      const counts = count(before.tenantId, before.assignment.agentId);
+      counts.taken += taken;
+      counts.awaited += awaited;
     }
     for (const { agentId } of sent) count(before.tenantId, agentId).notices++;
   }
@@ -156,7 +179,8 @@ function slotChanges(changes: readonly LedgerChange[]): Sql {
   return unnest(
     ["uuid", rows.map(([, { tenantId }]) => tenantId)],
     ["uuid", rows.map(([agentId]) => agentId)],
-    ["int", rows.map(([, { freed }]) => freed)],
+    ["int", rows.map(([, { taken }]) => taken)],
+    ["int", rows.map(([, { awaited }]) => awaited)],
     ["int", rows.map(([, { notices: sent }]) => sent)],
   );
 }

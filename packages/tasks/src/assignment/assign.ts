@@ -1,5 +1,6 @@
 import type { AssignmentScope, Candidate, LaneId, QueuedTask, TakenSlot } from "@devmesh/models";
-import type { LedgerStore } from "../store.ts";
+import type { LedgerStore, LedgerTx } from "../store.ts";
+import { type OpenCaps, openCaps } from "./open-caps.ts";
 import { type Plan, planAssignments } from "./plan.ts";
 
 /** Tasks in one transaction: what is over goes with the next. Judgement: some 10 ms of locks. */
@@ -34,25 +35,64 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
   return store.transaction(tenants, async (tx) => {
     const lanes = lanesOf(candidates);
     const limit = Math.min(countFree(candidates), maxTasks);
-    const [tasks, passedOver] = await Promise.all([tx.lockHeads(lanes, limit, limit), tx.countPassedOver(lanes)]);
+    const [tasks, passedOver, standing] = await Promise.all([
+      tx.lockHeads(lanes, limit, limit),
+      tx.countPassedOver(lanes),
+      tx.readCaps(tenants),
+    ]);
     if (tasks.length === 0) return nothing;
-    const plan = planAssignments({ tasks, candidates, passedOver, now: tx.now, newId: options.newId });
+    const caps = await openCaps(tx, { tasks, candidates, standing });
+    const placeable = withoutMoved(tasks, caps);
+    const plan = planAssignments({
+      tasks: placeable,
+      candidates,
+      passedOver,
+      now: tx.now,
+      newId: options.newId,
+      caps: caps?.count,
+    });
     const taken = plan.picks.length === 0 ? [] : await tx.take(plan.picks, options);
-    return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === limit }) };
+    if (caps !== undefined) await writeCaps(tx, plan, taken);
+    return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === limit, caps }) };
   });
+}
+
+function withoutMoved(tasks: readonly QueuedTask[], caps: OpenCaps | undefined): readonly QueuedTask[] {
+  if (caps === undefined || caps.moves.length === 0) return tasks;
+  const moved = new Set(caps.moves.map(({ taskId }) => taskId));
+  return tasks.filter(({ taskId }) => !moved.has(taskId));
+}
+
+/** Counts what was really taken, and takes what no budget has room for out of its lane. */
+async function writeCaps(tx: LedgerTx, plan: Plan, taken: readonly TakenSlot[]): Promise<void> {
+  const takenIds = new Set(taken.map(({ assignmentId }) => assignmentId));
+  const holds = plan.holds.filter(({ assignmentId }) => takenIds.has(assignmentId));
+  await Promise.all([
+    holds.length === 0 ? undefined : tx.countHolds(holds),
+    plan.parked.length === 0 ? undefined : tx.parkTasks(plan.parked),
+  ]);
 }
 
 /**
  * A lane is looked at again after the commit where a task found no agent (a slot may have come free while it was locked,
- * and its own look skipped the locked task), where a slot was lost to another process, and where there may be more.
+ * and its own look skipped the locked task), where a slot was lost to another process, and where there may be more:
+ * behind a task that was parked or moved too. A full limit and a spent budget keep their lanes out of the next look.
  */
-function lookAgain(
-  tasks: readonly QueuedTask[],
-  { plan, taken, isFull }: { readonly plan: Plan; readonly taken: readonly TakenSlot[]; readonly isFull: boolean },
-): AssignmentScope {
+function lookAgain(tasks: readonly QueuedTask[], { plan, taken, isFull, caps }: Round): AssignmentScope {
   const takenIds = new Set(taken.map(({ taskId }) => taskId));
   const left = isFull ? tasks : tasks.filter(({ taskId }) => !takenIds.has(taskId));
-  return { lanes: plan.picks.length === 0 && !isFull ? lanesOf(plan.unplaced) : lanesOf(left), agents: [] };
+  const { moves = [] } = caps ?? {};
+  const movedFrom = moves.length === 0 ? [] : tasks;
+  const isIdle = plan.picks.length === 0 && !isFull;
+  const lanes = [...(isIdle ? plan.unplaced : left), ...plan.parked, ...moves, ...movedFrom];
+  return { lanes: lanesOf(lanes), agents: [] };
+}
+
+interface Round {
+  readonly plan: Plan;
+  readonly taken: readonly TakenSlot[];
+  readonly isFull: boolean;
+  readonly caps: OpenCaps | undefined;
 }
 
 function lanesOf(rows: readonly Pick<Candidate, "tenantId" | "laneId">[]): AssignmentScope["lanes"] {

@@ -17,6 +17,7 @@ const agent = (number: number) => ({ tenantId, agentId: agentIdOf(number) });
 const scope = (lanes: number[], agents: number[] = []): AssignmentScope => ({
   lanes: lanes.map(lane),
   agents: agents.map(agent),
+  limits: [],
 });
 
 function open(methods: FakeMethods) {
@@ -52,6 +53,7 @@ function mesh({ tasks, slots, loses = 0 }: { tasks: number; slots: number; loses
     taskId: taskIdOf(number),
     strategy: "round_robin",
     rank: number,
+    budgetIds: [],
   });
   const methods: FakeMethods = {
     findCandidates: async () => {

@@ -1,10 +1,11 @@
-import type { AgentId, AssignmentScope, LaneId, TakenSlot, TenantId } from "@devmesh/models";
+import { AppError, type AssignmentScope, type BudgetRef, type LimitRef, type TakenSlot } from "@devmesh/models";
 import type { LedgerStore } from "../store.ts";
 import { type AssignOptions, assign } from "./assign.ts";
+import { createTurns } from "./turns.ts";
 
 /** Assigns in the background: what is asked for while one round is under way goes with the next. */
 export interface Assigner extends AsyncDisposable {
-  /** Asks for a look at lanes and agents. Never waits; several asks in a row are one. */
+  /** Asks for a look at lanes, agents, limits and budgets. Never waits; several asks in a row are one. */
   request(scope: AssignmentScope): void;
   /** Resolves when nothing is left to look at. */
   idle(): Promise<void>;
@@ -19,45 +20,66 @@ export interface AssignerOptions extends AssignOptions {
 }
 
 /** Asks beyond these are dropped: the sweep looks at all lanes in any case. */
-const maxAsked = 10_000;
-/** Lanes and agents in one round. */
+const bounds = { max: 50_000, maxPerTenant: 10_000 };
+/** Of each kind in one round, tenants in turn. */
 const perRound = 500;
+/** Budgets in one round, and the tasks of each that come back into their lanes: most will be parked again. */
+const budgetsPerRound = 20;
+const perBudget = 50;
 
 /** Makes an assigner that is at rest until it is asked. */
 export function createAssigner(options: AssignerOptions): Assigner {
-  const lanes = new Map<LaneId, TenantId>();
-  const agents = new Map<AgentId, TenantId>();
+  const lanes = createTurns<AssignmentScope["lanes"][number]>(({ laneId }) => laneId, bounds);
+  const agents = createTurns<AssignmentScope["agents"][number]>(({ agentId }) => agentId, bounds);
+  const limits = createTurns<LimitRef>(({ limitId }) => limitId, bounds);
+  const budgets = createTurns<BudgetRef>(({ budgetId }) => budgetId, bounds);
+  const countAsked = (): number => lanes.size + agents.size + limits.size + budgets.size;
   let running: Promise<void> | undefined;
   let isClosed = false;
 
   function request(scope: AssignmentScope): void {
     if (isClosed) return;
-    for (const { laneId, tenantId } of scope.lanes) if (lanes.size < maxAsked) lanes.set(laneId, tenantId);
-    for (const { agentId, tenantId } of scope.agents) if (agents.size < maxAsked) agents.set(agentId, tenantId);
-    if (lanes.size + agents.size > 0) running ??= run();
+    lanes.add(scope.lanes.map(({ tenantId, laneId }) => ({ tenantId, laneId })));
+    agents.add(scope.agents.map(({ tenantId, agentId }) => ({ tenantId, agentId })));
+    limits.add(scope.limits ?? []);
+    budgets.add(scope.budgets ?? []);
+    if (countAsked() > 0) running ??= run();
   }
 
   async function run(): Promise<void> {
     // what is asked for in this turn of the event loop goes together
     await new Promise(setImmediate);
-    while (lanes.size + agents.size > 0 && !isClosed) await round(nextScope());
+    while (countAsked() > 0 && !isClosed) await round(nextScope());
     running = undefined;
   }
 
-  async function round(scope: AssignmentScope): Promise<void> {
+  async function round({ budgets: roomy, ...scope }: Required<AssignmentScope>): Promise<void> {
     try {
-      const { taken, again } = await assign(options.store, scope, options);
+      const unparked = await unpark(roomy);
+      const lanesNow = [...scope.lanes, ...unparked.lanes];
+      const { taken, again } = await assign(options.store, { ...scope, lanes: lanesNow }, options);
       if (taken.length > 0) options.onTaken(taken);
       request(again);
+      // where nothing was taken of what came back, there is no room for the others either
+      if (taken.length > 0) request({ lanes: [], agents: [], budgets: unparked.more });
     } catch (error) {
-      options.onError(error);
+      if (isLostRace(error)) request({ ...scope, budgets: roomy });
+      else options.onError(error);
     }
   }
 
-  function nextScope(): AssignmentScope {
+  async function unpark(roomy: readonly BudgetRef[]): Promise<Unparked> {
+    if (roomy.length === 0) return { lanes: [], more: [] };
+    const tenants = [...new Set(roomy.map(({ tenantId }) => tenantId))];
+    return options.store.transaction(tenants, (tx) => tx.unparkTasks(roomy, perBudget));
+  }
+
+  function nextScope(): Required<AssignmentScope> {
     return {
-      lanes: shift(lanes).map(([laneId, tenantId]) => ({ laneId, tenantId })),
-      agents: shift(agents).map(([agentId, tenantId]) => ({ agentId, tenantId })),
+      lanes: lanes.take(perRound),
+      agents: agents.take(perRound),
+      limits: limits.take(perRound),
+      budgets: budgets.take(budgetsPerRound),
     };
   }
 
@@ -71,8 +93,12 @@ export function createAssigner(options: AssignerOptions): Assigner {
   };
 }
 
-function shift<Key, Value>(map: Map<Key, Value>): [Key, Value][] {
-  const first = [...map].slice(0, perRound);
-  for (const [key] of first) map.delete(key);
-  return first;
+interface Unparked {
+  readonly lanes: AssignmentScope["lanes"];
+  readonly more: readonly BudgetRef[];
+}
+
+/** Postgres ended the round for the sake of another transaction: the same again succeeds. */
+function isLostRace(error: unknown): boolean {
+  return error instanceof AppError && error.reason === "serialization";
 }

@@ -1,10 +1,20 @@
-import type { Requirements, UnassignedBecause, UnassignedReason } from "@devmesh/models";
+import type {
+  BudgetScope,
+  BudgetStanding,
+  LimitStanding,
+  Requirements,
+  UnassignedBecause,
+  UnassignedReason,
+} from "@devmesh/models";
 
 /** How the agents of a tenant stand to a lane: the number of those that each reason keeps from it. */
 export interface LaneStanding {
   readonly requirements: Requirements;
   readonly agents: number;
   readonly byReason: Readonly<Partial<Record<UnassignedReason, number>>>;
+  /** What has no room for the task, whoever is free. */
+  readonly budget?: Pick<BudgetStanding, "scope" | "unit" | "cap" | "spent" | "reserved">;
+  readonly limit?: Pick<LimitStanding, "kind" | "value" | "maxInFlight" | "inFlight">;
 }
 
 /** From the nearest miss to the farthest: what is told is what is missing least. */
@@ -24,6 +34,8 @@ const nearestFirst: readonly UnassignedReason[] = [
 
 /** Says why a queued task has no agent, by the agents that came nearest. */
 export function explainUnassigned(standing: LaneStanding): UnassignedBecause {
+  if (standing.budget !== undefined) return { reason: "budget", message: describeBudget(standing.budget) };
+  if (standing.limit !== undefined) return { reason: "limit", message: describeLimit(standing.limit) };
   if (standing.agents === 0) return { reason: "no_agent", message: "no agent is registered" };
   const kept = Object.values(standing.byReason).reduce((sum, count) => sum + count, 0);
   const reason = nearestFirst.find((one) => (standing.byReason[one] ?? 0) > 0);
@@ -32,6 +44,23 @@ export function explainUnassigned(standing: LaneStanding): UnassignedBecause {
     return { reason: "busy", message: "an agent is free and will get it next" };
   }
   return { reason, message: describe(reason, standing) };
+}
+
+const owners: Readonly<Record<BudgetScope, string>> = {
+  tenant: "the tenant",
+  agent: "the agent",
+  task: "the task",
+  tree: "the tree of tasks that it belongs to",
+};
+
+function describeBudget({ scope, unit, cap, spent, reserved }: NonNullable<LaneStanding["budget"]>): string {
+  const noun = unit === "tokens" ? "tokens" : "micro-dollars";
+  return `it does not fit the budget of ${owners[scope]}: ${spent} ${noun} spent and ${reserved} reserved of ${cap}`;
+}
+
+function describeLimit({ kind, value, maxInFlight, inFlight }: NonNullable<LaneStanding["limit"]>): string {
+  const of = kind === "tenant" ? "the tenant" : `the ${kind} ${JSON.stringify(value)}`;
+  return `the limit of ${of} is reached: ${inFlight} in flight of ${maxInFlight}`;
 }
 
 function describe(reason: UnassignedReason, { requirements, agents, byReason }: LaneStanding): string {
@@ -54,6 +83,8 @@ function describe(reason: UnassignedReason, { requirements, agents, byReason }: 
       return `each of the ${count} fitting agents is disconnected`;
     case "unreachable":
       return `each of the ${count} fitting agents is unreachable`;
+    case "budget":
+      return `each of the ${count} fitting agents has no budget left for it`;
     default:
       return `each of the ${count} fitting agents is busy`;
   }

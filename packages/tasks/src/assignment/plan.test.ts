@@ -10,6 +10,7 @@ const task = (number: number, lane = 1, strategy: AssignmentStrategy = "capabili
   laneId: laneIdOf(lane),
   strategy,
   rank: number,
+  budgetIds: [],
 });
 
 const candidate = (number: number, more: Partial<Candidate> & { readonly lane?: number } = {}): Candidate => {

@@ -3,12 +3,15 @@ import type {
   AssignmentId,
   AssignmentWhy,
   Candidate,
+  CapHold,
   LaneId,
+  ParkedTask,
   PassedOver,
   QueuedTask,
   SlotPick,
   WeighedCandidate,
 } from "@devmesh/models";
+import type { CapCount, Placing } from "./cap-count.ts";
 import { compareCandidates, score } from "./score.ts";
 
 /** At most so many candidates are shown in `why`. */
@@ -21,6 +24,8 @@ export interface PlanInput {
   readonly passedOver: readonly PassedOver[];
   readonly now: Date;
   readonly newId: () => string;
+  /** Undefined where nothing caps any of the tasks. */
+  readonly caps?: CapCount | undefined;
 }
 
 /** Who is to get what, and the tasks for which nobody was left. */
@@ -28,6 +33,10 @@ export interface Plan {
   readonly picks: readonly SlotPick[];
   /** Lanes with a task that no free agent was left for. */
   readonly unplaced: readonly QueuedTask[];
+  /** What the picks count in and reserve, for those that are capped. */
+  readonly holds: readonly CapHold[];
+  /** Tasks that a budget has no room for. */
+  readonly parked: readonly (ParkedTask & Pick<QueuedTask, "laneId">)[];
 }
 
 /**
@@ -40,26 +49,31 @@ export function planAssignments(input: PlanInput): Plan {
   const loads = new Map<AgentId, Load>();
   const picks: SlotPick[] = [];
   const unplaced: QueuedTask[] = [];
+  const holds: CapHold[] = [];
+  const parked: Plan["parked"][number][] = [];
   for (const task of input.tasks) {
     const weighed = weigh(task, candidatesByLane.get(task.laneId) ?? [], loads);
-    const chosen = weighed[0];
-    if (chosen === undefined) {
-      unplaced.push(task);
-      continue;
+    const { tenantId, taskId, laneId, strategy } = task;
+    const placing = input.caps?.place(task, weighed) ?? placeUncapped(weighed);
+    if (placing.kind === "waits") unplaced.push(task);
+    if (placing.kind === "parked") {
+      parked.push({ tenantId, taskId, laneId, budgetId: placing.budgetId, retryAfterMs: placing.retryAfterMs });
     }
+    if (placing.kind !== "agent") continue;
+    const { candidate: chosen, limitIds, reservations } = placing;
     loads.set(chosen.agentId, { inFlight: chosen.inFlight + 1, lastAssignedAt: input.now });
-    const why = explain(task, weighed, passedOverByLane.get(task.laneId) ?? {});
-    const { tenantId, taskId, strategy } = task;
-    picks.push({
-      tenantId,
-      taskId,
-      agentId: chosen.agentId,
-      assignmentId: input.newId() as AssignmentId,
-      strategy,
-      why,
-    });
+    const tried = weighed.slice(weighed.indexOf(chosen));
+    const why = explain(task, tried, passedOverByLane.get(laneId) ?? {});
+    const assignmentId = input.newId() as AssignmentId;
+    picks.push({ tenantId, taskId, agentId: chosen.agentId, assignmentId, strategy, why });
+    if (limitIds.length + reservations.length > 0) holds.push({ tenantId, assignmentId, limitIds, reservations });
   }
-  return { picks, unplaced };
+  return { picks, unplaced, holds, parked };
+}
+
+function placeUncapped([candidate]: readonly Candidate[]): Placing {
+  if (candidate === undefined) return { kind: "waits" };
+  return { kind: "agent", candidate, limitIds: [], reservations: [] };
 }
 
 interface Load {

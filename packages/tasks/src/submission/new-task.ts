@@ -1,6 +1,7 @@
 import {
   AppError,
   type LaneId,
+  type NewBudget,
   type NewTask,
   type Requirements,
   type Task,
@@ -22,7 +23,9 @@ export interface Draft {
   readonly requirements: Requirements;
   readonly laneId: LaneId;
   readonly parentId: TaskId | undefined;
+  readonly depth: number;
   readonly traceparent: string | undefined;
+  readonly budgets?: readonly NewBudget[];
 }
 
 /**
@@ -59,7 +62,11 @@ export function toNewTask(draft: Draft, dependencies: ReadonlyMap<TaskId, TaskSt
     labels: submission.labels,
     dependsOn: draft.dependsOn,
     parentId: draft.parentId,
+    depth: draft.depth,
     traceparent: draft.traceparent,
+    budget: submission.budget,
+    treeBudget: submission.treeBudget,
+    budgets: draft.budgets ?? [],
     input: submission.input === undefined ? undefined : JSON.stringify(submission.input),
     outputSchema: submission.outputSchema === undefined ? undefined : JSON.stringify(submission.outputSchema),
     ...beginning,
@@ -93,6 +100,8 @@ export function toFirstView(task: NewTask, submission: TaskSubmission, now: Date
     dependsOn: task.dependsOn,
     ...(submission.outputSchema !== undefined && { outputSchema: submission.outputSchema }),
     labels: task.labels,
+    ...(submission.budget !== undefined && { budget: submission.budget }),
+    ...(submission.treeBudget !== undefined && { treeBudget: submission.treeBudget }),
     attempt: 0,
     ...(task.error !== undefined && { error: JSON.parse(task.error) }),
     createdAt: at,

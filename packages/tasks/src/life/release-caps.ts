@@ -1,0 +1,81 @@
+import { type BudgetRef, isFinal, isOpen, type LedgerChange, type LimitRef, type Usage } from "@devmesh/models";
+import type { EndedAssignment, FreedCaps, LedgerTx, TryUsage } from "../store.ts";
+
+/** A transaction that settles caps and usage with every write, and remembers what that let go. */
+export interface SettlingTx {
+  readonly tx: LedgerTx;
+  freed(): FreedCaps;
+}
+
+/**
+ * Lets each write of changes release what the assignments that end in it counted in and reserved, before any slot is
+ * locked, and add what they cost to the usage of the day. Where nothing is capped and nothing cost anything, it writes
+ * the changes alone.
+ */
+export function settleCaps(tx: LedgerTx): SettlingTx {
+  const limits = new Map<string, LimitRef>();
+  const budgets = new Map<string, BudgetRef>();
+
+  async function release(ended: readonly EndedAssignment[]): Promise<void> {
+    const freed = await tx.releaseCaps(ended);
+    for (const ref of freed.limits) limits.set(ref.limitId, ref);
+    for (const ref of freed.budgets) budgets.set(ref.budgetId, ref);
+  }
+
+  return {
+    tx: {
+      ...tx,
+      async write(changes) {
+        const capped = cappedEnds(changes);
+        const tries = usageOf(changes);
+        // sent together, carried out one after the other
+        const [, awaited] = await Promise.all([
+          capped.length === 0 ? undefined : release(capped),
+          tx.write(changes),
+          tries.length === 0 ? undefined : tx.addUsage(tries),
+        ]);
+        return awaited;
+      },
+    },
+    freed: () => ({ limits: [...limits.values()], budgets: [...budgets.values()] }),
+  };
+}
+
+/** The assignments that end with these changes and that something counts. One without usage has cost nothing. */
+export function cappedEnds(changes: readonly LedgerChange[]): readonly EndedAssignment[] {
+  return changes.filter(endsAssignment).flatMap(({ before, after }) => {
+    if (before.assignment?.isCapped !== true) return [];
+    const { inputTokens, outputTokens, costMicroUsd } = readUsage(after.assignment?.usage);
+    const tokens = Math.min(inputTokens + outputTokens, Number.MAX_SAFE_INTEGER);
+    return [{ tenantId: before.tenantId, assignmentId: before.assignment.id, costMicroUsd, tokens }];
+  });
+}
+
+/** What agents said of the tries that end with these changes; of those that said nothing there is nothing. */
+export function usageOf(changes: readonly LedgerChange[]): readonly TryUsage[] {
+  return changes.filter(endsAssignment).flatMap(({ before: { tenantId, taskId }, after }) => {
+    const { assignment } = after;
+    if (assignment?.usage === undefined) return [];
+    const { id: assignmentId, agentId } = assignment;
+    const endsTask = isFinal(after.state);
+    return [{ tenantId, taskId, assignmentId, agentId, endsTask, ...readUsage(assignment.usage) }];
+  });
+}
+
+function endsAssignment({ before, after }: LedgerChange): boolean {
+  if (before.assignment === undefined || !isOpen(before.assignment.state)) return false;
+  return after.assignment === undefined || !isOpen(after.assignment.state);
+}
+
+type Figures = Pick<TryUsage, "inputTokens" | "outputTokens" | "costMicroUsd" | "model">;
+
+function readUsage(text: string | undefined): Figures {
+  const usage: Usage = text === undefined ? {} : JSON.parse(text);
+  const { inputTokens = 0, outputTokens = 0, costMicroUsd = 0, model = "" } = usage;
+  return { inputTokens, outputTokens, costMicroUsd, model: toStorable(model) };
+}
+
+/** A name that Postgres can keep as text: usage is users' JSON, which may hold anything. */
+function toStorable(model: string): string {
+  return model.replaceAll("\u0000", "").toWellFormed();
+}
