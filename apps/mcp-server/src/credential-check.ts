@@ -28,15 +28,21 @@ export function runCredentialCheck(options: CredentialCheckOptions, signal: Abor
 
 type CheckedCredentials = Pick<CredentialCheckOptions, "authenticator" | "connections">;
 
-/** One round: each credential once, however many connections it has. */
+/** One round: each credential once, however many connections it has, and all of them in one turn. */
 export async function checkCredentials({ authenticator, connections }: CheckedCredentials): Promise<void> {
   const byCredential = Map.groupBy(connections(), ({ credential }) => credential);
-  for (const [credential, group] of byCredential) {
-    const principal = await findPrincipal(authenticator, credential);
-    for (const connection of group) {
-      if (principal !== undefined) connection.principal = principal;
-      else connection.close(closeCodes.credentialEnded, "the credential has ended");
-    }
+  await Promise.all([...byCredential].map((entry) => checkCredential(authenticator, ...entry)));
+}
+
+async function checkCredential(
+  authenticator: Authenticator,
+  credential: string,
+  connections: readonly Connection[],
+): Promise<void> {
+  const principal = await findPrincipal(authenticator, credential);
+  for (const connection of connections) {
+    if (principal !== undefined) connection.principal = principal;
+    else connection.close(closeCodes.credentialEnded, "the credential has ended");
   }
 }
 

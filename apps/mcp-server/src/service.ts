@@ -18,13 +18,14 @@ import {
   createUuidV7,
   errorResponse,
   type Health,
+  monotonicClock,
   requestIdOf,
   serveHttp,
-  systemClock,
 } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { type AgentServer, startAgentServer } from "./agent-server.ts";
 import type { McpConfig } from "./config.ts";
+import { gatherKeys } from "./gather-keys.ts";
 import { withLocalDelivery } from "./local-hints.ts";
 
 /** What the MCP server works on. Its caller opened it, may share it, and closes it. */
@@ -52,10 +53,11 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   const newId = createUuidV7();
   const nodeId = newId() as NodeId;
   const ledger = ledgerStore(database, newId);
+  const keys = keyRepository(database);
   const authOptions = {
-    findKeyByHash: (hash: Buffer) => keyRepository(database).findByHash(hash),
+    findKeyByHash: gatherKeys((hashes) => keys.findByHashes(hashes)),
     pepper: config.pepper.reveal(),
-    now: systemClock,
+    now: monotonicClock,
   };
   const authenticator = createAuthenticator(authOptions);
   await using hints = createHints(open.fanOut);
@@ -67,7 +69,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     outputSchemas,
     newId,
     random: Math.random,
-    now: systemClock,
+    now: monotonicClock,
     ...config.tasks,
     onError: (err) => logger.warn({ err }, "assignment round failed"),
   });
@@ -88,7 +90,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     closeElsewhere: (...close) => hints.closeConnection(...close),
     newId,
     random: Math.random,
-    now: () => performance.now(),
+    now: monotonicClock,
     logger,
     metrics,
   });

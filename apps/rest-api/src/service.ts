@@ -11,7 +11,7 @@ import {
   ledgerStore,
   taskReads,
 } from "@devmesh/repositories";
-import { createUuidV7, serveHttp, systemClock } from "@devmesh/runtime";
+import { createUuidV7, monotonicClock, serveHttp } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { createApp } from "./app.ts";
 import type { RestConfig } from "./config.ts";
@@ -57,7 +57,7 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     outputSchemas,
     newId,
     random: Math.random,
-    now: systemClock,
+    now: monotonicClock,
     ...config.tasks,
     onError: (err) => logger.warn({ err }, "assignment round failed"),
   });
@@ -104,6 +104,6 @@ function createSignIn(config: RestConfig, database: Database): Authenticator {
   return createAuthenticator({
     findKeyByHash: (hash) => keys.findByHash(hash),
     pepper: config.pepper.reveal(),
-    now: systemClock,
+    now: monotonicClock,
   });
 }

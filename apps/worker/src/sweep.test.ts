@@ -3,6 +3,7 @@ import { createNudge } from "@devmesh/runtime";
 import { describe, expect, it } from "vitest";
 import { createSweepAlarm, sweepTasks } from "./sweep.ts";
 
+const now = new Date(1_000);
 const done = () => createMetrics("worker").counter({ name: "done_total", help: "done" });
 
 describe("sweepTasks", () => {
@@ -10,7 +11,7 @@ describe("sweepTasks", () => {
     const stop = new AbortController();
     const answers = [0, 4_000, undefined, 90_000];
     const slept: number[] = [];
-    const engine = { sweep: async () => ({ nextDueInMs: answers.shift(), done: 1 }) };
+    const engine = { sweep: async () => ({ nextDueInMs: answers.shift(), now, done: 1 }) };
     const alarm = {
       ring: () => undefined,
       sleep: async (ms: number) => {
@@ -34,8 +35,8 @@ describe("createSweepAlarm", () => {
         nudge.nudge();
       },
     };
-    const alarm = createSweepAlarm(counting, () => 1_000);
-    const sleeping = alarm.sleep(20_000, new AbortController().signal);
+    const alarm = createSweepAlarm(counting);
+    const sleeping = alarm.sleep(20_000, now, new AbortController().signal);
     alarm.ring(new Date(21_000));
     expect(nudges).toBe(0);
     alarm.ring(new Date(5_000));
@@ -45,12 +46,12 @@ describe("createSweepAlarm", () => {
   });
 
   it("remembers what rang while the sweep was at work", async () => {
-    const alarm = createSweepAlarm(createNudge(), () => 1_000);
+    const alarm = createSweepAlarm(createNudge());
     const { signal } = new AbortController();
-    const first = alarm.sleep(20_000, signal);
+    const first = alarm.sleep(20_000, now, signal);
     alarm.ring(new Date(2_000));
     await first;
     alarm.ring(new Date(3_000));
-    await alarm.sleep(20_000, signal);
+    await alarm.sleep(20_000, now, signal);
   });
 });

@@ -10,9 +10,10 @@ export interface SweepDeps {
 
 /** Wakes the sweep before its time when something is due earlier than it knew. */
 export interface SweepAlarm {
-  /** Says that something is due at `at`, by the database's clock: a skew between the clocks may delay it by as much. */
+  /** Says that something is due at `at`, by the database's clock, as all times here: this process's may be skewed. */
   ring(at: Date): void;
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Sleeps for `ms` from `now`, when the sweep looked. */
+  sleep(ms: number, now: Date, signal: AbortSignal): Promise<void>;
 }
 
 /** The longest sleep: what no hint told of waits no longer. */
@@ -26,11 +27,11 @@ export async function sweepTasks({ engine, alarm, done }: SweepDeps, signal: Abo
     const round = await engine.sweep();
     done.inc(round.done);
     const nextMs = round.nextDueInMs ?? maxSleepMs;
-    await alarm.sleep(Math.min(maxSleepMs, Math.max(minSleepMs, nextMs)), signal);
+    await alarm.sleep(Math.min(maxSleepMs, Math.max(minSleepMs, nextMs)), round.now, signal);
   }
 }
 
-export function createSweepAlarm(nudge: Nudge, now: () => number): SweepAlarm {
+export function createSweepAlarm(nudge: Nudge): SweepAlarm {
   let wakesAt = Number.NEGATIVE_INFINITY;
   return {
     ring: (at) => {
@@ -38,8 +39,8 @@ export function createSweepAlarm(nudge: Nudge, now: () => number): SweepAlarm {
       wakesAt = at.getTime();
       nudge.nudge();
     },
-    sleep: async (ms, signal) => {
-      wakesAt = now() + ms;
+    sleep: async (ms, now, signal) => {
+      wakesAt = now.getTime() + ms;
       await nudge.wait(ms, signal);
       // While the sweep is at work whatever falls due is to wake it again.
       wakesAt = Number.POSITIVE_INFINITY;

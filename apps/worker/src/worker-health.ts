@@ -2,7 +2,7 @@ import { assertFanOutReady, type FanOut } from "@devmesh/adapters";
 import { assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { type Database, keyRepository, sql } from "@devmesh/repositories";
-import { createHealth, type Health, type Secret, systemClock } from "@devmesh/runtime";
+import { createHealth, type Health, monotonicClock, type Secret } from "@devmesh/runtime";
 
 export interface WorkerHealthDeps {
   readonly database: Database;
@@ -20,7 +20,7 @@ export function createWorkerHealth(pepper: Secret, deps: WorkerHealthDeps): Heal
   const authenticator = createAuthenticator({
     findKeyByHash: (hash) => keys.findByHash(hash),
     pepper: pepper.reveal(),
-    now: systemClock,
+    now: monotonicClock,
   });
   return createHealth({
     service: "worker",

@@ -12,7 +12,10 @@ export interface StoredApiKey {
   /** A word that this version doesn't know grants nothing. */
   readonly scopes: readonly string[];
   readonly agentName?: string | undefined;
+  /** For the refusal's text; what counts is the next. */
   readonly expiresAt?: Date | undefined;
+  /** What was left of its life at the look-up by the store's clock, which need not be this process's. */
+  readonly expiresInMs?: number | undefined;
   readonly revokedAt?: Date | undefined;
 }
 
@@ -21,7 +24,7 @@ export interface AuthenticatorOptions {
   /** Finds a key of any tenant by {@link hashApiKey}, revoked and expired ones included. */
   readonly findKeyByHash: (hash: Buffer) => Promise<StoredApiKey | undefined>;
   readonly pepper: string;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
   /** How long a found key is believed, and so how long a revocation may take. Default 30 s. */
   readonly cacheMs?: number;
@@ -42,30 +45,40 @@ export interface Authenticator {
   authenticate(credential: string | undefined): Promise<Principal>;
 }
 
+/** A key, and when its life ends by the authenticator's clock. */
+interface KnownKey {
+  readonly key: StoredApiKey;
+  readonly endsAt: number;
+}
+
 /**
  * Makes the authenticator of a service. Look-ups of one key at the same time are one. Keys are remembered by their
  * hash, never by their text, and unknown ones apart, so that a flood of them drives no good key out.
  */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { findKeyByHash, pepper, now, cacheMs = 30_000, negativeCacheMs = 5_000, maxEntries = 10_000 } = options;
-  const known = createLruCache<StoredApiKey>(maxEntries);
+  const known = createLruCache<KnownKey>(maxEntries);
   const unknown = createLruCache<true>(maxEntries);
-  const running = new Map<string, Promise<StoredApiKey | undefined>>();
+  const running = new Map<string, Promise<KnownKey | undefined>>();
 
-  async function lookUp(hash: Buffer, name: string): Promise<StoredApiKey | undefined> {
+  async function lookUp(hash: Buffer, name: string): Promise<KnownKey | undefined> {
     // The age of an answer counts from the question: a key revoked meanwhile must not live longer.
     const askedAt = now();
     try {
       const key = await findKeyByHash(hash);
-      if (key === undefined) unknown.set(name, true, askedAt + negativeCacheMs);
-      else known.set(name, key, askedAt + cacheMs);
-      return key;
+      if (key === undefined) {
+        unknown.set(name, true, askedAt + negativeCacheMs);
+        return undefined;
+      }
+      const found = { key, endsAt: askedAt + (key.expiresInMs ?? Number.POSITIVE_INFINITY) };
+      known.set(name, found, askedAt + cacheMs);
+      return found;
     } finally {
       running.delete(name);
     }
   }
 
-  function findKey(text: string): Promise<StoredApiKey | undefined> {
+  function findKey(text: string): Promise<KnownKey | undefined> {
     const hash = hashApiKey(text, pepper);
     const name = hash.toString("base64");
     const key = known.get(name, now());
@@ -77,9 +90,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 
   return {
     authenticate: async (credential) => {
-      const key = await findKey(parseCredential(credential));
-      if (key === undefined) throw unauthenticated("unknown_key", "no such API key");
-      return toPrincipal(key, now());
+      const found = await findKey(parseCredential(credential));
+      if (found === undefined) throw unauthenticated("unknown_key", "no such API key");
+      return toPrincipal(found, now());
     },
   };
 }
@@ -104,10 +117,10 @@ function parseCredential(credential: string | undefined): string {
   return parsed.text;
 }
 
-function toPrincipal(key: StoredApiKey, now: number): Principal {
+function toPrincipal({ key, endsAt }: KnownKey, now: number): Principal {
   if (key.revokedAt !== undefined) throw unauthenticated("revoked_key", "the API key was revoked");
-  if (key.expiresAt !== undefined && key.expiresAt.getTime() <= now) {
-    throw unauthenticated("expired_key", `the API key expired at ${key.expiresAt.toISOString()}`);
+  if (endsAt <= now) {
+    throw unauthenticated("expired_key", `the API key expired at ${key.expiresAt?.toISOString() ?? "a time unknown"}`);
   }
   const { tenantId, id, kind, agentName } = key;
   return { tenantId, id, kind, scopes: key.scopes.filter(isScope), ...(agentName !== undefined && { agentName }) };

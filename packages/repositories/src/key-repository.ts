@@ -1,6 +1,6 @@
 import type { ApiKeyId, TenantId } from "@devmesh/models";
 import type { Database, QueryResult } from "./database/database.ts";
-import { type Sql, sql } from "./database/sql.ts";
+import { type Sql, sql, unnest } from "./database/sql.ts";
 
 /** An API key as sign-in reads it. */
 export interface KeyRecord {
@@ -10,6 +10,8 @@ export interface KeyRecord {
   readonly scopes: readonly string[];
   readonly agentName?: string;
   readonly expiresAt?: Date;
+  /** From now on, by the database's clock; negative when it is over. */
+  readonly expiresInMs?: number;
   readonly revokedAt?: Date;
 }
 
@@ -30,6 +32,8 @@ export interface NewKey {
 export interface KeyRepository {
   /** A key of any tenant, revoked and expired ones included. By the unique index on `hash`. */
   findByHash(hash: Buffer): Promise<KeyRecord | undefined>;
+  /** The same for many, by the hex of their hash; those that are not there are left out. */
+  findByHashes(hashes: readonly Buffer[]): Promise<ReadonlyMap<string, KeyRecord>>;
   /** @throws AppError `conflict` for a key that is there already. */
   create(key: NewKey): Promise<void>;
   /** @throws AppError `conflict` for a name that is taken. */
@@ -37,11 +41,17 @@ export interface KeyRepository {
   findTenantByName(name: string): Promise<{ readonly id: TenantId; readonly name: string } | undefined>;
 }
 
-interface KeyRow extends Omit<KeyRecord, "agentName" | "expiresAt" | "revokedAt"> {
+interface KeyRow extends Omit<KeyRecord, "agentName" | "expiresAt" | "expiresInMs" | "revokedAt"> {
+  readonly hash: string;
   readonly agentName: string | null;
   readonly expiresAt: Date | null;
+  readonly expiresInMs: number | null;
   readonly revokedAt: Date | null;
 }
+
+const keyColumns = sql`tenant_id as "tenantId", id, kind, scopes, agent_name as "agentName", expires_at as "expiresAt",
+  (extract(epoch from expires_at - now()) * 1000)::float8 as "expiresInMs", revoked_at as "revokedAt",
+  encode(hash, 'hex') as hash`;
 
 /** Keys in Postgres, by their hash: the keys themselves are stored nowhere. */
 export function keyRepository(database: Database): KeyRepository {
@@ -50,11 +60,17 @@ export function keyRepository(database: Database): KeyRepository {
   return {
     findByHash: async (hash) => {
       const { rows } = await query<KeyRow>(sql`
-        select tenant_id as "tenantId", id, kind, scopes, agent_name as "agentName", expires_at as "expiresAt",
-          revoked_at as "revokedAt"
+        select ${keyColumns}
         from api_key
         where hash = decode(${hash.toString("hex")}, 'hex')`);
       return rows.map(toKeyRecord)[0];
+    },
+    findByHashes: async (hashes) => {
+      const { rows } = await query<KeyRow>(sql`
+        select ${keyColumns}
+        from ${unnest(["text", hashes.map((hash) => hash.toString("hex"))])} as asked (hex)
+        join api_key on hash = decode(asked.hex, 'hex')`);
+      return new Map(rows.map((row) => [row.hash, toKeyRecord(row)]));
     },
     create: async ({ tenantId, id, kind, name, hash, display, scopes, agentName, expiresAt }) => {
       await query(sql`
@@ -73,11 +89,12 @@ export function keyRepository(database: Database): KeyRepository {
   };
 }
 
-function toKeyRecord({ agentName, expiresAt, revokedAt, ...key }: KeyRow): KeyRecord {
+function toKeyRecord({ agentName, expiresAt, expiresInMs, revokedAt, hash: _, ...key }: KeyRow): KeyRecord {
   return {
     ...key,
     ...(agentName !== null && { agentName }),
     ...(expiresAt !== null && { expiresAt }),
+    ...(expiresInMs !== null && { expiresInMs }),
     ...(revokedAt !== null && { revokedAt }),
   };
 }
