@@ -1,16 +1,24 @@
-import type { AgentRegistration, LedgerChange, LedgerEntry, NewTask, Requirements } from "@devmesh/models";
+import type { AgentRegistration, LedgerChange, LedgerEntry, NewTask, RedriveJob, Requirements } from "@devmesh/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnPostgres, newUuid, type OpenDatabase } from "../test/fixture.ts";
 import { agentMetricsRepository } from "./agent-metrics.ts";
 import { agentRepository } from "./agent-repository.ts";
 import type { Database, Queryable } from "./database/database.ts";
 import type { Sql } from "./database/sql.ts";
+import { deadLetterReads } from "./dead-letters/dead-letter-reads.ts";
+import { deadLetterWrites } from "./dead-letters/dead-letter-writes.ts";
+import { deadMessages } from "./dead-letters/dead-messages.ts";
+import { openRedrives } from "./dead-letters/open-redrives.ts";
+import { redriveJobs } from "./dead-letters/redrive-jobs.ts";
 import { deliveryRepository } from "./delivery-repository.ts";
+import { eventRepository } from "./event-repository.ts";
 import { keyRepository } from "./key-repository.ts";
 import { ledgerStore } from "./ledger/ledger-store.ts";
+import { messageRepository, type OutgoingMessage } from "./message-repository.ts";
 import { nodeRepository } from "./node-repository.ts";
 import { outboxRepository } from "./outbox-repository.ts";
 import { findQueuedLanes } from "./queued-lanes.ts";
+import { subscriptionRepository } from "./subscription-repository.ts";
 import { taskReads } from "./task-reads.ts";
 
 /** Answers every statement with one row that has what the code between statements looks at; keeps the statements. */
@@ -80,6 +88,7 @@ function callRegistry(database: Database): readonly (() => Promise<unknown>)[] {
     () => nodes.dropDead([]),
     () => nodes.reattach(id, [held]),
     () => keys.findByHash(Buffer.from("a")),
+    () => keys.findByHashes([Buffer.from("a")]),
     () => keys.create({ ...held, id, kind: "agt", name: "a", hash: Buffer.from("a"), display: "a", scopes: [] }),
     () => keys.createTenant({ id, name: "a" }),
     () => keys.findTenantByName("a"),
@@ -102,6 +111,73 @@ function callReads(database: Database): readonly (() => Promise<unknown>)[] {
     () => outbox.numberEvents(1),
     () => outbox.prune(),
     () => findQueuedLanes(database, [ref]),
+  ];
+}
+
+function callMessages(database: Database): readonly (() => Promise<unknown>)[] {
+  const messages = messageRepository(database);
+  const subscriptions = subscriptionRepository(database);
+  const events = eventRepository(database);
+  const sent = { tenantId, senderId: newUuid<never>(), senderName: "a", isRepeatable: true, kind: "k", content: "1" };
+  const send = (target: OutgoingMessage["target"], messageId: string) => (): Promise<unknown> =>
+    messages.send([{ ...sent, messageId, target, ttlMs: 1 }]);
+  return [
+    send({ to: "a" }, newUuid()),
+    send({ topic: "a.b" }, newUuid()),
+    send({ broadcast: true }, newUuid()),
+    () => subscriptions.subscribe(held, ["task.*"], { isDurable: true }),
+    () => subscriptions.unsubscribe(held, ["task.*"]),
+    () => events.read(tenantId, 0, 1),
+    () => events.fanOut(1),
+  ];
+}
+
+function callDeadLetters(database: Database): readonly (() => Promise<unknown>)[] {
+  const reads = deadLetterReads(database);
+  const writes = deadLetterWrites(database);
+  const messages = deadMessages(database);
+  const redrives = openRedrives(database);
+  const jobs = redriveJobs(database);
+  const time = page.after.at;
+  const filter = {
+    ...{ kind: "task", queue: "a", type: "a", reason: "a" },
+    ...{ failedAfter: time, failedBefore: time },
+  } as const;
+  const order = { by: id, force: true, jobId: id };
+  const died = { id, queue: "a", tenantId, reason: "a", message: "a", messageId: "a", body: "a", receiveCount: 1 };
+  const job = { id, filter, ratePerSecond: 1, force: false, createdAt: time } as unknown as RedriveJob;
+  const redrive = { job, tenants: [tenantId], by: id, cursor: { at: new Date(), id } };
+  return [
+    () => reads.list([tenantId], filter, page),
+    () => reads.find([tenantId], id),
+    () => reads.assignments(tenantId, id),
+    () => reads.audit([tenantId], undefined, page),
+    () => reads.audit([tenantId], id, page),
+    () => writes.claimMessages([tenantId], [id], order),
+    () => writes.noteRefusals([tenantId], [{ id, outcome: "refused", detail: "" }], order),
+    () => writes.purge([tenantId], id, id),
+    () => writes.purgeMatching([tenantId], filter, { by: id, limit: 1 }),
+    () => messages.record([{ ...died, attributes: {} }]),
+    () => messages.standings([id]),
+    () => messages.findClaimed(1),
+    () => messages.findClaimed(1, [id]),
+    () => messages.settle({ sent: [id], failed: [] }),
+    () => messages.findPurging(1),
+    () => messages.markPurged([id]),
+    () => messages.count(),
+    () => jobs.create(tenantId, { id, tenants: [tenantId], filter, ratePerSecond: 1, force: false, by: id }),
+    () => jobs.list(tenantId, page),
+    () => jobs.find(tenantId, id),
+    () => jobs.stop(tenantId, id),
+    () => redrives.list(1),
+    () => redrives.begin(id),
+    () => redrives.next(redrive, 1),
+    () => redrives.advance(id, { done: 1, failed: 1, skipped: 1 }, { at: new Date(), id }),
+    () => redrives.finish(id, "failed", "a"),
+    () => redrives.beginMove(redrive, "a"),
+    () => redrives.setMoved(id, 1),
+    () => redrives.endMove(id, [id]),
+    () => redrives.undoMove(id),
   ];
 }
 
@@ -132,15 +208,23 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
     within((tx) => tx.findKeys([claim])),
     within((tx) => tx.lockDependencies([ref])),
     within((tx) => tx.insertTasks([task])),
+    within((tx) => tx.insertTasks([{ ...task, state: "failed" }])),
     within((tx) => tx.lockByAssignment([{ tenantId, assignmentId: id }])),
     within((tx) => tx.lockByTask([ref])),
     within((tx) => tx.requirementsOf([ref])),
     within((tx) => tx.write([change])),
+    within((tx) => tx.write([{ ...change, after: { ...entry, state: "failed" } }])),
     within((tx) => tx.write([answered])),
     within((tx) => tx.findDependents([ref])),
     within((tx) => tx.findFailedDependents([ref])),
     within((tx) => tx.findOpenDependencies(ref)),
-    within((tx) => tx.findOpenChildren([ref])),
+    within((tx) => tx.lockTogether([{ tenantId, assignmentId: id }], [ref])),
+    within((tx) => tx.findHeritage([ref])),
+    within((tx) => tx.findDescendants([ref])),
+    within((tx) => tx.findResumable({ parents: [ref], agents: [slot] })),
+    within((tx) => tx.findOpenParents([ref])),
+    within((tx) => tx.lockFreeSlots([slot])),
+    within((tx) => tx.findChildren([ref])),
     within((tx) => tx.findHeld(slot, 1)),
     within((tx) => tx.lockHeads([lane], 1, 1)),
     within((tx) => tx.countPassedOver([lane])),
@@ -163,7 +247,13 @@ function describeStatements(open: OpenDatabase): void {
 
   test("every statement of every repository can be prepared on the freshly migrated schema", async () => {
     const recorded = recordStatements();
-    const calls = [...callRegistry(recorded), ...callReads(recorded), ...callLedger(recorded)];
+    const calls = [
+      ...callRegistry(recorded),
+      ...callReads(recorded),
+      ...callMessages(recorded),
+      ...callDeadLetters(recorded),
+      ...callLedger(recorded),
+    ];
     await runAll(calls);
     expect(recorded.texts.size).toBeGreaterThanOrEqual(calls.length);
     const refused = await database.ownerSession(async (session) => {

@@ -116,6 +116,7 @@ export async function givenTask(
       labels: [],
       dependsOn: [],
       parentId: undefined,
+      depth: 0,
       traceparent: undefined,
       input: undefined,
       outputSchema: undefined,

@@ -6,8 +6,6 @@ import {
   assert,
   type Delegation,
   defaultMaxDepth,
-  isFinal,
-  type LedgerChange,
   maxBatchTasks,
   type NewId,
   type RedriveOrder,
@@ -16,12 +14,12 @@ import {
   type TenantId,
   toRequirements,
 } from "@devmesh/models";
+import { announceDue, announceMail, announceSettled, announceSubmitted } from "./announce.ts";
 import { type Assigner, createAssigner } from "./assignment/assigner.ts";
 import { type BatchWriter, createBatchWriter } from "./batch-writer.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
-import { dueTimes, freedSlots, movedTo, parentsOf } from "./life/changes.ts";
 import { createResumer, type Resumer } from "./life/resumer.ts";
-import { type Settled, settle } from "./life/settle.ts";
+import { settle } from "./life/settle.ts";
 import type { AgentOperation, MeshOperation, MeshWord, Operation, Outcome } from "./operation.ts";
 import type { OutputSchemas } from "./output-schema/output-schemas.ts";
 import { answerTask, type GivenAnswer } from "./question/answer-task.ts";
@@ -31,14 +29,7 @@ import { checkSubmission } from "./submission/check-submission.ts";
 import { toNewBudgets } from "./submission/new-budgets.ts";
 import type { Draft } from "./submission/new-task.ts";
 import { type Resolved, resolveBatch } from "./submission/resolve-batch.ts";
-import {
-  hashBody,
-  type Submission,
-  type SubmitResult,
-  type Submitted,
-  type SubmittedTogether,
-  submit,
-} from "./submission/submit.ts";
+import { hashBody, type Submission, type SubmitResult, type Submitted, submit } from "./submission/submit.ts";
 
 /** Who submits, and what travels along. */
 export interface SubmitContext {
@@ -136,16 +127,17 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
   });
   const lanes = createLanes(deps.store, deps.now);
   const resumer = createResumer({ ...deps, onChanged: (changes) => announceMail(changes, deps.hints) });
+  const announcing = { hints: deps.hints, assigner, resumer };
   const { maxDepth = defaultMaxDepth } = deps;
   const submissions = createBatchWriter<Submission, Submitted | { readonly error: AppError }>({
-    run: async (batch) => announceSubmitted(await submit(deps.store, batch, { maxDepth }), { deps, assigner, resumer }),
+    run: async (batch) => announceSubmitted(await submit(deps.store, batch, { maxDepth }), announcing),
     maxBatch,
     concurrency: 2,
     maxWaiting: 5_000,
     weigh: ({ tasks }) => tasks.length,
   });
   const settleAndAnnounce = async (batch: readonly Operation[]): Promise<readonly Outcome[]> =>
-    announceSettled(await settle(deps.store, batch, deps.random), { deps, assigner, resumer });
+    announceSettled(await settle(deps.store, batch, deps.random), announcing);
   const frames = createBatchWriter<AgentOperation, Outcome>({
     run: settleAndAnnounce,
     maxBatch,
@@ -194,64 +186,6 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
       await assigner[Symbol.asyncDispose]();
     },
   };
-}
-
-interface Announcing {
-  readonly deps: TaskEngineDeps;
-  readonly assigner: Assigner;
-  readonly resumer: Resumer;
-}
-
-function announceSubmitted(
-  { results, changes }: SubmittedTogether,
-  { deps, assigner, resumer }: Announcing,
-): SubmittedTogether["results"] {
-  if (changes.length > 0) assigner.request({ lanes: [], agents: freedSlots(changes) });
-  announceDue(dueTimes(changes), deps.hints);
-  resumer.request({ parents: results.flatMap(waitsForNobody) });
-  const created = results.flatMap((result) => ("created" in result ? result.created : []));
-  if (created.length === 0) return results;
-  assigner.request({ lanes: created.filter(({ state }) => state === "queued"), agents: [] });
-  deps.hints.changed(created.map(({ tenantId, id }) => ({ tenantId, taskId: id })));
-  announceDue(
-    created.map(({ wakeAt }) => wakeAt),
-    deps.hints,
-  );
-  return results;
-}
-
-/** The parent where the children that it has are final already, perhaps: those of a repeated submission, or born failed. */
-function waitsForNobody(result: SubmittedTogether["results"][number]): readonly TaskRef[] {
-  if ("error" in result || result.parent === undefined) return [];
-  return result.created.every(({ state }) => isFinal(state)) ? [result.parent] : [];
-}
-
-function announceSettled(
-  { outcomes, changes, freed, waiting }: Settled,
-  { deps, assigner, resumer }: Announcing,
-): readonly Outcome[] {
-  if (changes.length === 0) return outcomes;
-  const queued = movedTo(changes, "queued");
-  const lanes =
-    queued.length === 0 ? [] : changes.filter(({ after }) => after.state === "queued").map(({ after }) => after);
-  assigner.request({ lanes, agents: freedSlots(changes), ...freed });
-  deps.hints.changed(changes.filter(({ events }) => events.length > 0).map(({ after }) => after));
-  resumer.request({ parents: parentsOf(changes), agents: waiting });
-  announceMail(changes, deps.hints);
-  return outcomes;
-}
-
-function announceMail(changes: readonly LedgerChange[], hints: EngineHints): void {
-  const mailed = changes.flatMap(({ after, notices }) =>
-    notices.map(({ agentId }) => ({ tenantId: after.tenantId, agentId })),
-  );
-  if (mailed.length > 0) hints.mailed(mailed);
-  announceDue(dueTimes(changes), hints);
-}
-
-function announceDue(times: readonly (Date | undefined)[], hints: EngineHints): void {
-  const known = times.filter((time) => time !== undefined);
-  if (known.length > 0) hints.due(new Date(Math.min(...known.map((time) => time.getTime()))));
 }
 
 interface Submitting {

@@ -1,5 +1,5 @@
 import { assertScope } from "@devmesh/auth";
-import { AppError, type AssignmentId, isOpen, parseId, type TaskId } from "@devmesh/models";
+import { AppError, type AssignmentId, type Delegation, parseId } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
 import type { Connection } from "../connection.ts";
 import { assertRegistered, assertWelcomed } from "../connection-state.ts";
@@ -13,28 +13,24 @@ export async function submit(
 ): Promise<void> {
   assertWelcomed(connection.state);
   assertScope(connection.principal, "tasks:write");
-  if (payload.yieldSlot === true) {
-    throw new AppError("failed_precondition", "yieldSlot is not offered by this server", { reason: "not_offered" });
-  }
-  const { parentAssignmentId, idempotencyKey, traceparent } = payload;
-  const parentId =
-    parentAssignmentId === undefined ? undefined : await findParent(context, connection, parentAssignmentId);
+  const { idempotencyKey, traceparent } = payload;
   const { tenantId, principal } = connection;
-  const submitContext = { tenantId, principalId: principal.id, idempotencyKey, traceparent, parentId };
+  const delegation = toDelegation(connection, payload);
+  const submitContext = { tenantId, principalId: principal.id, idempotencyKey, traceparent, delegation };
   const { task } = await context.engine.submit(submitContext, payload.task);
   connection.send("TASK_STATUS", { re: payload.id, task });
 }
 
-/** The task that an open assignment of this agent is about. */
-async function findParent(context: ServerContext, connection: Connection, given: string): Promise<TaskId> {
-  const { agentId } = assertRegistered(connection.state);
-  const { tenantId } = connection;
-  const assignmentId = parseId<AssignmentId>(given, "assignment");
-  const [entry] = await context.ledger.transaction([tenantId], (tx) =>
-    tx.lockByAssignment([{ tenantId, assignmentId }]),
-  );
-  if (entry?.assignment?.agentId !== agentId || !isOpen(entry.assignment.state)) {
-    throw new AppError("not_found", `no open assignment ${assignmentId} of this agent`);
+function toDelegation(
+  connection: Connection,
+  { parentAssignmentId, yieldSlot = false }: PayloadOf<"TASK_SUBMIT">,
+): Delegation | undefined {
+  if (parentAssignmentId === undefined) {
+    if (!yieldSlot) return undefined;
+    const message = "yieldSlot needs a parentAssignmentId";
+    throw new AppError("invalid_argument", message, { details: [{ path: "yieldSlot", message }] });
   }
-  return entry.taskId;
+  const { agentId } = assertRegistered(connection.state);
+  const assignmentId = parseId<AssignmentId>(parentAssignmentId, "assignment");
+  return { assignmentId, agentId, yieldSlot };
 }

@@ -77,16 +77,6 @@ export async function findOpenDependencies(
   return new Map(rows.map(({ id, state }) => [id, state]));
 }
 
-/** Unfinished tasks that were delegated from these. */
-export async function findOpenChildren(tx: Queryable, refs: readonly TaskRef[]): Promise<readonly TaskRef[]> {
-  const { rows } = await tx.query<TaskRef>(sql`
-    select t.tenant_id as "tenantId", t.id as "taskId"
-    from ${taskRows(refs)} as parent (tenant_id, task_id)
-    join task t on t.tenant_id = parent.tenant_id and t.parent_id = parent.task_id
-    where t.finished_at is null`);
-  return rows;
-}
-
 /** Tasks of which an agent holds an open assignment. */
 export async function findHeld(
   tx: Queryable,

@@ -17,7 +17,7 @@ export async function takeSlots(
       select tenant_id, task_id, agent_id, assignment_id, strategy, why, number
       from ${pickRows(picks)} as p (tenant_id, task_id, agent_id, assignment_id, strategy, why, number)
     ), slot as materialized (
-      select s.tenant_id, s.agent_id, s.next_seq, s.node_id, s.in_flight, s.max_concurrency,
+      select s.tenant_id, s.agent_id, s.next_seq, s.node_id, s.in_flight + s.awaited as in_flight, s.max_concurrency,
         s.connection_id is not null and s.offerable and not s.slow as is_open
       from agent_slot s
       where (s.tenant_id, s.agent_id) in (select tenant_id, agent_id from pick)

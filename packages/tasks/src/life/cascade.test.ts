@@ -32,6 +32,12 @@ function ledgerOf(
           open: on.filter((id) => stateOf(id) !== "completed").length,
         })),
     );
+  const below = (taskIds: readonly TaskId[]): readonly TaskRef[] => {
+    const children = Object.entries(links.children ?? {})
+      .filter(([parent]) => taskIds.includes(taskIdOf(Number(parent))))
+      .flatMap(([, numbers]) => numbers.map(taskIdOf));
+    return children.length === 0 ? [] : [...children.map((taskId) => ({ tenantId, taskId })), ...below(children)];
+  };
   const ledger = {
     rows,
     writes: 0,
@@ -41,16 +47,14 @@ function ledgerOf(
       findDependents: async (refs) => dependents(refs, "blocked"),
       findFailedDependents: async (refs) =>
         dependents(refs, "failed").filter(({ taskId }) => rows.get(taskId)?.error?.includes("dependency")),
-      findOpenChildren: async (refs) =>
-        Object.entries(links.children ?? {})
-          .filter(([parent]) => refs.some(({ taskId }) => taskId === taskIdOf(Number(parent))))
-          .flatMap(([, children]) => children.map((child) => ({ tenantId, taskId: taskIdOf(child) })))
-          .filter(({ taskId }) => !isFinal(stateOf(taskId) ?? "failed")),
+      findDescendants: async (refs) =>
+        below(refs.map(({ taskId }) => taskId)).filter(({ taskId }) => !isFinal(stateOf(taskId) ?? "failed")),
       lockByTask: async (refs) =>
         [...new Set(refs.map(({ taskId }) => taskId))].flatMap((taskId) => rows.get(taskId) ?? []),
       write: async (changes) => {
         ledger.writes++;
         for (const { after } of changes) rows.set(after.taskId, after);
+        return [];
       },
     }),
   };

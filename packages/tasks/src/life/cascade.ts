@@ -51,7 +51,7 @@ async function whatFollows(tx: LedgerTx, changes: readonly LedgerChange[]): Prom
     .map(({ after }) => after);
   const [dependents, children, failed] = await Promise.all([
     completed.length + lost.length === 0 ? [] : tx.findDependents([...completed, ...lost]),
-    cancelled.length === 0 ? [] : tx.findOpenChildren(cancelled),
+    cancelled.length === 0 ? [] : tx.findDescendants(cancelled),
     redriven.length === 0 ? [] : tx.findFailedDependents(redriven),
   ]);
   const lostIds = new Set(lost.map(({ taskId }) => taskId));

@@ -1,10 +1,10 @@
-import { freesSlot, isOpen, type LedgerChange, type TaskState } from "@devmesh/models";
+import { isFinal, isOpen, keepsRoom, type LedgerChange, type TaskState } from "@devmesh/models";
 import type { AgentSlotRef, TaskRef } from "../store.ts";
 
-/** The agents that have a slot again since these changes. */
+/** The agents that have room for a new task again since these changes. */
 export function freedSlots(changes: readonly LedgerChange[]): readonly AgentSlotRef[] {
   return changes.flatMap(({ before, after }) => {
-    if (before.assignment === undefined || !freesSlot({ before, after })) return [];
+    if (before.assignment === undefined || !keepsRoom(before.assignment) || keepsRoom(after.assignment)) return [];
     return [{ tenantId: before.tenantId, agentId: before.assignment.agentId }];
   });
 }
@@ -14,6 +14,17 @@ export function movedTo(changes: readonly LedgerChange[], ...states: readonly Ta
   return changes
     .filter(({ before, after }) => before.state !== after.state && states.includes(after.state))
     .map(({ after }) => ({ tenantId: after.tenantId, taskId: after.taskId }));
+}
+
+/** The parents of tasks that became final, unless these changes ended them too. */
+export function parentsOf(changes: readonly LedgerChange[]): readonly TaskRef[] {
+  const ended = changes.filter(({ before, after }) => !isFinal(before.state) && isFinal(after.state));
+  if (ended.every(({ after }) => after.parentId === undefined)) return [];
+  const endedIds = new Set(ended.map(({ after }) => after.taskId));
+  const parents = ended.flatMap(({ after: { tenantId, parentId } }): readonly TaskRef[] =>
+    parentId === undefined || endedIds.has(parentId) ? [] : [{ tenantId, taskId: parentId }],
+  );
+  return [...new Map(parents.map((ref) => [ref.taskId, ref])).values()];
 }
 
 /** When the sweep is to look at what changed: wake-ups, and looks at assignments that moved to another time. */

@@ -9,7 +9,6 @@ import {
 } from "@devmesh/models";
 import type { MeshWord } from "../operation.ts";
 import { answer, checkQuestion } from "./answer.ts";
-import { idleCheckMs, standsStill } from "./clock.ts";
 import { standsStill } from "./clock.ts";
 import { addMs, type Circumstances, changed, type Decision, earliest, recorded, unchanged } from "./decision.ts";
 import { chooseLane, closeAssignment, endTry, enqueue, failForGood, schedule } from "./end-try.ts";
@@ -129,7 +128,6 @@ function check(entry: LedgerEntry, at: Circumstances): Decision {
       : lookAgain(entry, assignment, assignment.acceptUntil);
   }
   if (assignment.state === "waiting") return checkQuestion(entry, assignment, at);
-  if (standsStill(assignment)) return lookAgain(entry, assignment, addMs(at.now, idleCheckMs));
   if (standsStill(assignment)) return lookAgain(entry, assignment, addMs(at.now, parkedCheckMs));
   const { attemptUntil, leaseUntil } = assignment;
   if (attemptUntil !== undefined && attemptUntil <= at.now) return timedOut(entry, assignment, at);

@@ -13,6 +13,7 @@ function draft(more: Record<string, unknown> = {}): Draft {
     requirements: toRequirements("work", submission.requirements),
     laneId: laneIdOf(1),
     parentId: undefined,
+    depth: 0,
     traceparent: undefined,
   };
 }

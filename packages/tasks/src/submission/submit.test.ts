@@ -15,7 +15,7 @@ const draft = (number: number, more: Record<string, unknown> = {}): Draft => {
   const submission = taskSubmissionSchema.parse({ type: "work", ...more });
   const dependsOn = submission.dependsOn.map((id) => id as TaskId);
   const requirements = toRequirements("work", undefined);
-  const rest = { requirements, laneId: laneIdOf(1), parentId: undefined, traceparent: undefined };
+  const rest = { requirements, laneId: laneIdOf(1), parentId: undefined, depth: 0, traceparent: undefined };
   return { tenantId, id: taskIdOf(number), submission, dependsOn, ...rest };
 };
 
@@ -36,7 +36,8 @@ const submission = (tasks: Submission["tasks"], key?: SubmitKey, tenant = tenant
 function open(states: ReadonlyMap<TaskId, TaskState> = new Map()) {
   const { methods, inserted } = memoryOfSubmits(states);
   const clock = { now };
-  const run = (...submissions: Submission[]) => submit(fakeStore({ ...methods, now: clock.now }), submissions);
+  const run = async (...submissions: Submission[]) =>
+    (await submit(fakeStore({ ...methods, now: clock.now }), submissions, { maxDepth: 8 })).results;
   return { run, inserted, clock, ids: () => inserted.map(({ id }) => id) };
 }
 
