@@ -1,26 +1,29 @@
-import type { Hints, Presence, SqsQueue } from "@devmesh/adapters";
+import type { Hints, Presence } from "@devmesh/adapters";
 import type { NodeTimes } from "@devmesh/agents";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { type Database, holdExclusively, nodeRepository, outboxRepository } from "@devmesh/repositories";
-import { createNudge, runLoop, systemClock } from "@devmesh/runtime";
+import { createNudge, runLoop } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
+import { keepDeadLetters } from "./dead-letters/keep-dead-letters.ts";
+import { openDeadLetters } from "./dead-letters/open-dead-letters.ts";
 import { createNodeMetrics, dropDeadNodes } from "./drop-dead-nodes.ts";
 import { keepHouse } from "./housekeeping.ts";
+import type { TasksQueue } from "./open-tasks-queue.ts";
 import { relayEvents } from "./relay.ts";
 import { createSweepAlarm, sweepTasks } from "./sweep.ts";
 
 export interface BackgroundDeps {
   readonly database: Database;
-  readonly hints: Pick<Hints, "onOutbox" | "onTaskChanges" | "onDue">;
+  readonly hints: Pick<Hints, "onOutbox" | "onTaskChanges" | "onDue" | "onRedrives" | "nudgeOutbox">;
   readonly engine: TaskEngine;
-  readonly queue: SqsQueue;
+  readonly queue: TasksQueue;
   readonly presence: Presence | undefined;
   readonly nodeTimes: NodeTimes;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-/** Runs what one worker at a time does, until `signal` aborts: the relay, and the sweep with its housekeeping. */
+/** Runs what one worker at a time does, until `signal` aborts: the relay, and the sweep with its housekeeping and the dead letters. */
 export async function runBackground(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
   await Promise.all([runRelay(deps, signal), runSweep(deps, signal)]);
 }
@@ -47,7 +50,7 @@ async function runRelay(deps: BackgroundDeps, signal: AbortSignal): Promise<void
 
 async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
   const { database, hints, engine, metrics, logger } = deps;
-  const alarm = createSweepAlarm(createNudge(), systemClock);
+  const alarm = createSweepAlarm(createNudge());
   await hints.onDue((at) => alarm.ring(at));
   const done = metrics.counter({
     name: "devmesh_sweep_done_total",
@@ -63,6 +66,7 @@ async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void
     logger,
     now: () => performance.now(),
   };
+  const deadLetters = await openDeadLetters(deps);
   await runAlone("sweep", deps, signal, async (held) => {
     const sweep = runLoop({
       name: "sweep tasks",
@@ -71,7 +75,7 @@ async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void
       maxBackoffMs: 5_000,
       work: () => sweepTasks({ engine, alarm, done }, held),
     });
-    await Promise.all([sweep, keepHouse(house, held), dropDeadNodes(nodes, held)]);
+    await Promise.all([sweep, keepHouse(house, held), dropDeadNodes(nodes, held), keepDeadLetters(deadLetters, held)]);
   });
 }
 

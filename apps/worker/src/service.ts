@@ -1,15 +1,17 @@
 import { once } from "node:events";
-import { createHints, type FanOut, type Presence, type SqsQueue, startConsumer } from "@devmesh/adapters";
+import { createHints, type FanOut, type Presence, startConsumer } from "@devmesh/adapters";
 import { nodeTimes } from "@devmesh/agents";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
-import { type Database, findQueuedLanes, ledgerStore } from "@devmesh/repositories";
-import { createUuidV7, serveHttp, systemClock } from "@devmesh/runtime";
+import { type Database, deadMessages, findQueuedLanes, ledgerStore } from "@devmesh/repositories";
+import { createUuidV7, monotonicClock, serveHttp } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { runBackground } from "./background.ts";
 import type { WorkerConfig } from "./config.ts";
 import { createTaskMessageHandler } from "./consume-tasks.ts";
 import { watchDatabase } from "./database-watch.ts";
+import { recordDeadLetters } from "./dead-letters/record-dead-letters.ts";
 import { observeQueue } from "./observe-queue.ts";
+import { type TasksQueue, tasksQueueName } from "./open-tasks-queue.ts";
 import { createWorkerHealth } from "./worker-health.ts";
 
 /** What the worker works on. Its caller opened it, may share it, and closes it. */
@@ -19,7 +21,7 @@ export interface WorkerResources {
   /** Where nodes of the MCP server say that they live. Without it their leases in the database alone count. */
   readonly presence?: Presence | undefined;
   /** The queue `devmesh-tasks`. */
-  readonly tasksQueue: SqsQueue;
+  readonly tasksQueue: TasksQueue;
   readonly logger: Logger;
   readonly metrics?: Metrics | undefined;
   /** Told where health is served, when all is at work. */
@@ -55,13 +57,13 @@ export async function runService(config: WorkerConfig, signal: AbortSignal, open
     outputSchemas,
     newId,
     random: Math.random,
-    now: systemClock,
+    now: monotonicClock,
     ...config.tasks,
     onError: (err) => logger.warn({ err }, "assignment round failed"),
   });
   const watch = watchDatabase(database, signal);
   await using _consumer = startConsumer({
-    queue: tasksQueue,
+    queue: recordDeadLetters(tasksQueue, { store: deadMessages(database), queueName: tasksQueueName }),
     handler: createTaskMessageHandler({ engine, findQueuedLanes: (refs) => findQueuedLanes(database, refs), watch }),
     concurrency: 20,
     signal,
@@ -74,7 +76,7 @@ export async function runService(config: WorkerConfig, signal: AbortSignal, open
       database,
       hints,
       engine,
-      queue: tasksQueue,
+      queue: { ...tasksQueue, deadLetters: open.tasksQueue.deadLetters, moves: open.tasksQueue.moves },
       presence: open.presence,
       nodeTimes: nodeTimes(config.nodeLeaseMs),
       metrics,
