@@ -69,6 +69,7 @@ class ConnectedAgent implements MeshAgent {
     this.#requests = requests;
     this.#messages = new Messages({ requests, seqs, report, wake });
     this.#assignments = new Assignments({ clock, requests, seqs, progress, maxConcurrency, wake, report });
+    this.#messages.onTaskMessage("task.answer", (message) => this.#assignments.answer(message));
     this.#link = new Link({
       ...settings,
       requests,

@@ -31,6 +31,8 @@ export interface Assignment {
   phase: AssignmentPhase;
   /** From the recorded ACCEPT on. */
   lease: Lease | undefined;
+  /** For how many reasons the lease may stand still at the mesh: while there is one, it can't be known to have run out. */
+  stillness: number;
   /** The request that must not be sent again once the end is known from elsewhere. */
   requestId: string | undefined;
 }
@@ -49,6 +51,7 @@ export function createAssignment(offer: PayloadOf<"TASK_ASSIGN">, nowMs: number)
     progress: new ProgressBuffer(),
     phase: "offered",
     lease: undefined,
+    stillness: 0,
     requestId: undefined,
   };
 }

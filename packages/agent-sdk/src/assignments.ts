@@ -1,16 +1,19 @@
 import { AppError } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
 import type { AgentEvent } from "./agent-event.ts";
+import { Questions } from "./ask.ts";
 import { type Assignment, createAssignment, fenceOf, isHeld } from "./assignment.ts";
 import { isStale, staleAssignment, toDropReason } from "./assignment-error.ts";
 import type { Clock } from "./clock.ts";
-import { findHandler, type TaskContext, type TaskHandler, type TaskHandlers } from "./handler.ts";
-import { hasCertainlyEnded, noteRenewalLost, noteRenewed, startLease } from "./lease-watchdog.ts";
+import { findHandler, type TaskHandler, type TaskHandlers } from "./handler.ts";
+import { hasCertainlyEnded, noteRenewalLost, startLease } from "./lease-watchdog.ts";
+import type { TaskMessage } from "./messages.ts";
 import type { ProgressSender } from "./progress-sender.ts";
 import type { ReceivedSeqs } from "./received-seqs.ts";
 import type { ReplyTo, RequestBody } from "./request.ts";
 import type { Requests } from "./requests.ts";
 import { type AttemptEnd, isRefusedOutput, runHandler, toRefusedOutput } from "./run-handler.ts";
+import { createTaskContext, type TaskContextDeps } from "./task-context.ts";
 
 type RecordName = "TASK_ACCEPT" | "TASK_REJECT" | "TASK_COMPLETE" | "TASK_FAIL";
 
@@ -31,6 +34,8 @@ export class Assignments {
   readonly #byId = new Map<string, Assignment>();
   /** Offers that wait for a slot, oldest first. */
   readonly #line = new Set<Assignment>();
+  readonly #questions: Questions;
+  readonly #contextDeps: TaskContextDeps;
   #handlers: ReadonlyMap<string, TaskHandler> | undefined;
   #maxConcurrency: number;
   /** Handlers at work, and offers being accepted. A handler that ignores its signal keeps its slot. */
@@ -40,6 +45,9 @@ export class Assignments {
 
   constructor(options: AssignmentsOptions) {
     this.#options = options;
+    this.#questions = new Questions({ ...options, onStale: (assignment, error) => this.#dropStale(assignment, error) });
+    const drop = (assignment: Assignment, error: unknown): void => this.#drop(assignment, toDropReason(error));
+    this.#contextDeps = { ...options, questions: this.#questions, drop };
     this.#maxConcurrency = options.maxConcurrency;
   }
 
@@ -70,6 +78,11 @@ export class Assignments {
     this.#options.seqs.process(seq);
   }
 
+  /** MESSAGE `task.answer`. */
+  answer(message: TaskMessage): void {
+    this.#questions.answer(message);
+  }
+
   /** ERROR without `re`, to a TASK_PROGRESS without `id`: `details` names the assignment. */
   refuseProgress(assignmentId: string, error: AppError): void {
     if (isStale(error)) this.#dropById(assignmentId, error);
@@ -98,8 +111,8 @@ export class Assignments {
       if (assignment.phase === "offered" && nowMs > assignment.acceptUntilMs) {
         this.#drop(assignment, staleAssignment("no slot came free within the accept window"));
       }
-      const { lease, phase } = assignment;
-      if (phase === "running" && lease !== undefined && hasCertainlyEnded(lease, nowMs)) {
+      const { lease, phase, stillness } = assignment;
+      if (phase === "running" && stillness === 0 && lease !== undefined && hasCertainlyEnded(lease, nowMs)) {
         const message = `the lease of ${assignment.leaseMs} ms ran out before it could be renewed`;
         this.#drop(assignment, new AppError("deadline_exceeded", message, { reason: "lease_lost" }));
       }
@@ -163,10 +176,11 @@ export class Assignments {
 
   async #serve(assignment: Assignment, handler: TaskHandler): Promise<void> {
     const end = (await this.#accept(assignment))
-      ? await runHandler(handler, assignment.task, this.#createContext(assignment))
+      ? await runHandler(handler, assignment.task, createTaskContext(assignment, this.#contextDeps))
       : undefined;
     this.#busySlots -= 1;
     this.#acceptFromLine();
+    if (end?.name === "TASK_COMPLETE") await this.#questions.settled(assignment);
     // aborted meanwhile: the result is nobody's
     if (end !== undefined && assignment.phase === "running") await this.#end(assignment, end);
   }
@@ -254,6 +268,7 @@ export class Assignments {
     this.#line.delete(assignment);
     this.#byId.delete(assignment.id);
     this.#options.progress.forget(assignment);
+    this.#questions.forget(assignment);
     this.#checkIdle();
   }
 
@@ -269,32 +284,7 @@ export class Assignments {
     }
   }
 
-  #createContext(assignment: Assignment): TaskContext {
-    const { progress, clock } = this.#options;
-    return {
-      taskId: assignment.task.id,
-      assignmentId: assignment.id as TaskContext["assignmentId"],
-      fence: assignment.fence,
-      attempt: assignment.task.attempt,
-      traceparent: assignment.traceparent,
-      signal: assignment.controller.signal,
-      progress: (update) => progress.update(assignment, update),
-      log: (line, level = "info") => progress.log(assignment, { at: clock.time(), level, line }),
-      extend: (leaseMs) => this.#extend(assignment, leaseMs),
-    };
-  }
-
-  async #extend(assignment: Assignment, leaseMs: number): Promise<void> {
-    assignment.controller.signal.throwIfAborted();
-    const body = { ...fenceOf(assignment), leaseMs };
-    try {
-      await this.#options.requests.send("TASK_EXTEND", body, { kind: "once" });
-    } catch (error) {
-      if (isStale(error)) this.#drop(assignment, error);
-      throw error;
-    }
-    // one hour is the most that the mesh grants
-    const grantedMs = Math.min(leaseMs, 3_600_000);
-    if (assignment.lease !== undefined) noteRenewed(assignment.lease, this.#options.clock.nowMs(), grantedMs);
+  #dropStale(assignment: Assignment, error: unknown): void {
+    if (isStale(error) && error.code !== "failed_precondition") this.#drop(assignment, error);
   }
 }

@@ -1,4 +1,5 @@
 import type { Artifact, AssignmentId, FailureClass, Task, TaskId, Usage } from "@devmesh/models";
+import type { AskOptions } from "./ask.ts";
 
 /** How loud a line of a task's log is. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -35,6 +36,16 @@ export interface TaskContext {
    * @throws AppError `conflict` if the assignment is not this agent's any more; `unavailable` while disconnected.
    */
   extend(leaseMs: number): Promise<void>;
+  /**
+   * Asks a person and waits for the answer, across reconnects; meanwhile neither lease nor `timeoutMs` run, and the slot
+   * stays taken. A later try of the task gets the answers of earlier ones without asking again: the first `ask` of the
+   * same words the first of them, and so on.
+   *
+   * @throws AppError the reason of {@link TaskContext.signal} if the task ends first, also by the question's own time-out;
+   * `invalid_argument` for a schema that is none, or that the default does not match; `resource_exhausted` past 50
+   * questions of a task.
+   */
+  ask(question: string, options?: AskOptions): Promise<unknown>;
 }
 
 /** Does one task and gives its output: any JSON of at most 1 MiB, or {@link completed} to say more. */

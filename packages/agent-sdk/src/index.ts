@@ -1,5 +1,6 @@
 export { connectAgent } from "./agent.ts";
 export type { AgentEvent } from "./agent-event.ts";
+export type { AskOptions } from "./ask.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export {
   type Completion,

@@ -21,6 +21,7 @@ interface ReplyNames {
   readonly TASK_COMPLETE: "TASK_RECORDED";
   readonly TASK_FAIL: "TASK_RECORDED";
   readonly TASK_EXTEND: "TASK_RECORDED";
+  readonly TASK_NEEDS_INPUT: "TASK_RECORDED";
   readonly TASK_SUBMIT: "TASK_STATUS";
   readonly TASK_GET: "TASK_STATUS";
   readonly SEND: "SENT";
