@@ -70,6 +70,55 @@ create index agent_event_unnumbered on agent_event (recorded) where position is 
 create unique index agent_event_position on agent_event (tenant_id, position) where position is not null;
 create index agent_event_age on agent_event (at);
 
+-- Several statements change agents, and each of them tells. By triggers, so that none is forgotten; they fire for what
+-- names these columns only, which taking a slot or a seq does not.
+create function tell_of_agent() returns trigger language plpgsql as $$
+declare
+  happened text[] := '{}';
+  what text;
+begin
+  if tg_op = 'INSERT' then happened := array['agent.registered'];
+  elsif new.deregistered_at is not null and old.deregistered_at is null then happened := array['agent.deregistered'];
+  else
+    if new.admin <> old.admin then
+      happened := array[case new.admin when 'paused' then 'agent.paused' when 'revoked' then 'agent.revoked'
+        else 'agent.resumed' end];
+    end if;
+    if (new.kind, new.capabilities, new.availability, new.metadata, new.delivery)
+      is distinct from (old.kind, old.capabilities, old.availability, old.metadata, old.delivery) then
+      happened := happened || 'agent.updated'::text;
+    end if;
+  end if;
+  foreach what in array happened loop
+    insert into agent_event (tenant_id, agent_id, type, data)
+    values (new.tenant_id, new.id, what, json_build_object('name', new.name, 'availability', new.availability));
+  end loop;
+  return null;
+end $$;
+create trigger tell_of_agent after insert or update of kind, capabilities, availability, metadata, delivery, admin,
+  deregistered_at on agent for each row execute function tell_of_agent();
+
+create function tell_of_slot() returns trigger language plpgsql as $$
+declare
+  before uuid := case when tg_op = 'UPDATE' then old.connection_id end;
+  agent_name text := (select a.name from agent a where a.tenant_id = new.tenant_id and a.id = new.agent_id);
+begin
+  if before is distinct from new.connection_id then
+    insert into agent_event (tenant_id, agent_id, type, data)
+    values (new.tenant_id, new.agent_id,
+      case when new.connection_id is null then 'agent.disconnected' else 'agent.connected' end,
+      json_build_object('name', agent_name, 'connectionId', coalesce(new.connection_id, before)));
+  end if;
+  if tg_op = 'UPDATE' and old.max_concurrency <> new.max_concurrency then
+    insert into agent_event (tenant_id, agent_id, type, data)
+    values (new.tenant_id, new.agent_id, 'agent.updated',
+      json_build_object('name', agent_name, 'maxConcurrency', new.max_concurrency));
+  end if;
+  return null;
+end $$;
+create trigger tell_of_slot after insert or update of connection_id, max_concurrency on agent_slot
+  for each row execute function tell_of_slot();
+
 -- How far a tenant's events have been put into the mailboxes of durable subscribers; no row where there are none.
 create table event_fan_out (
   tenant_id uuid primary key references tenant,

@@ -109,6 +109,10 @@ export function deregisterAgent(database: Database, { tenantId, agentId }: Agent
         delete from lane_agent where (tenant_id, agent_id) in (select tenant_id, id from a)
       ), unsent as (
         delete from mailbox where (tenant_id, agent_id) in (select tenant_id, id from a)
+      ), emptied as (
+        delete from mailbox_size where (tenant_id, agent_id) in (select tenant_id, id from a)
+      ), unsubscribed as (
+        delete from subscription where (tenant_id, agent_id) in (select tenant_id, id from a)
       )
       select ${agentColumns} from a join s on s.agent_id = a.id`);
     return rows.map(toAgent)[0];

@@ -196,12 +196,8 @@ async function write(
       insert into mailbox (tenant_id, agent_id, seq, type, payload, counted_bytes, expires_at)
       select s.tenant_id, s.agent_id, s.next_seq + f.place, l.type, l.payload, l.bytes,
         now() + l.ttl_ms * interval '1 millisecond'
-      from ${unnest(
-        ["int", frames.map(({ letter }) => letter)],
-        ["uuid", frames.map(({ agentId }) => agentId)],
-        ["int", frames.map(({ place }) => place)],
-      )} as f (letter, agent_id, place)
-      join ${letterRows(letters)} as l (number, type, payload, bytes, ttl_ms) on l.number = f.letter
+      from ${letterRows(letters, frames)} as l (type, payload, bytes, ttl_ms, agent_ids, places)
+      cross join lateral unnest(l.agent_ids::uuid[], l.places::int[]) as f (agent_id, place)
       join agent_slot s on s.agent_id = f.agent_id
     )
     insert into mailbox_size as z (tenant_id, agent_id, frames, bytes, counted_seq, counted_at)
@@ -219,12 +215,16 @@ async function write(
       counted_at = coalesce(excluded.counted_at, z.counted_at)`);
 }
 
-function letterRows(letters: readonly Letter[]): ReturnType<typeof unnest> {
+/** Each letter once, however many get it. */
+function letterRows(letters: readonly Letter[], frames: readonly PlannedFrame[]): ReturnType<typeof unnest> {
+  const framesByLetter = Map.groupBy(frames, ({ letter }) => letter);
+  const rows = letters.map((letter, index) => ({ ...letter, frames: framesByLetter.get(index) ?? [] }));
   return unnest(
-    ["int", letters.map((_, index) => index)],
-    ["int", letters.map(({ type }) => type)],
-    ["json", letters.map(({ payload }) => payload)],
-    ["int", letters.map(({ payload }) => utf8Bytes(payload))],
-    ["bigint", letters.map(({ ttlMs }) => ttlMs)],
+    ["int", rows.map(({ type }) => type)],
+    ["json", rows.map(({ payload }) => payload)],
+    ["int", rows.map(({ payload }) => utf8Bytes(payload))],
+    ["bigint", rows.map(({ ttlMs }) => ttlMs)],
+    ["text", rows.map((row) => `{${row.frames.map(({ agentId }) => agentId).join(",")}}`)],
+    ["text", rows.map((row) => `{${row.frames.map(({ place }) => place).join(",")}}`)],
   );
 }

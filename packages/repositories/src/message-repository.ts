@@ -117,9 +117,9 @@ async function claimIds(tx: Queryable, messages: readonly OutgoingMessage[]): Pr
   const won = new Set(rows.map(idOf));
   const lost = claimed.filter((message) => !won.has(idOf(message)));
   if (lost.length === 0) return known;
-  for (const row of await findSent(tx, lost)) {
-    const message = first.get(idOf(row));
-    if (message !== undefined) known.set(message, { kind: "sent", ...row, receivers: [] });
+  for (const { accepted, queued, ...id } of await findSent(tx, lost)) {
+    const message = first.get(idOf(id));
+    if (message !== undefined) known.set(message, { kind: "sent", accepted, queued, receivers: [] });
   }
   // one that was being sent and failed: its sender may try again
   if (lost.some((message) => !known.has(message))) throw lostClaim();

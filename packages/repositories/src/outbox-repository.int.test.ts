@@ -69,7 +69,11 @@ function describeEngine(open: OpenDatabase): void {
     const { toDispatch } = await outboxRepository(database).numberEvents(1_000);
     const expected = [...tasks.slice(0, 10), tasks[13]].map((task) => task?.id);
     expect(new Set(toDispatch.map(({ taskId }) => taskId))).toEqual(new Set(expected));
-    expect(await outboxRepository(database).numberEvents(1_000)).toEqual({ numbered: 0, toDispatch: [] });
+    expect(await outboxRepository(database).numberEvents(1_000)).toEqual({
+      numbered: 0,
+      tenantIds: [],
+      toDispatch: [],
+    });
   });
 
   test("prunes old keys, unused lanes and expired mail, and nothing else", async () => {

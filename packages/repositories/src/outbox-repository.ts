@@ -1,5 +1,5 @@
 import type { TaskId, TenantId } from "@devmesh/models";
-import type { Database } from "./database/database.ts";
+import type { Database, Queryable } from "./database/database.ts";
 import { sql } from "./database/sql.ts";
 import type { TaskRef } from "./ledger/refs.ts";
 import { prune } from "./prune.ts";
@@ -7,13 +7,16 @@ import { prune } from "./prune.ts";
 /** What a relay has numbered, and the tasks that should go to the queue. */
 export interface Numbered {
   readonly numbered: number;
+  /** Whose events there are new ones of. */
+  readonly tenantIds: readonly TenantId[];
   readonly toDispatch: readonly TaskRef[];
 }
 
 /** The outbox: events get their place among all of their tenant, after their commit. Works as the engine. */
 export interface OutboxRepository {
   /**
-   * Numbers up to `limit` events, in the order in which they were recorded, without gaps for each tenant. Tells those
+   * Numbers up to `limit` events of tasks, and as many of agents, each in the order in which they were recorded, without
+   * gaps for each tenant. Tells those
    * tasks that were queued by one of them, still are, and stand among the first ten of their lane. Two relays at once do
    * no harm, but work for nothing.
    */
@@ -33,13 +36,61 @@ export function outboxRepository(database: Database): OutboxRepository {
   };
 }
 
+/** Both in one transaction: a tenant's positions are shared out between events of tasks and of agents. */
+async function numberEvents(database: Database, limit: number): Promise<Numbered> {
+  return database.transaction({ role: "devmesh_engine", plans: "by_index" }, async (tx) => {
+    const tasks = await numberTaskEvents(tx, limit);
+    const agents = await numberAgentEvents(tx, limit);
+    return {
+      numbered: tasks.numbered + agents.numbered,
+      tenantIds: [...new Set([...tasks.tenantIds, ...agents.tenantIds])],
+      toDispatch: tasks.toDispatch,
+    };
+  });
+}
+
+/** By `agent_event_unnumbered`. */
+async function numberAgentEvents(tx: Queryable, limit: number): Promise<Omit<Numbered, "toDispatch">> {
+  const { rows } = await tx.query<{ numbered: number; tenantIds: readonly TenantId[] }>(sql`
+    with unnumbered as materialized (
+      select tenant_id, recorded
+      from agent_event
+      where position is null
+      order by recorded
+      limit ${limit}
+      for no key update
+    ), moved as (
+      insert into event_cursor as c (tenant_id, position)
+      select tenant_id, count(*) from unnumbered group by tenant_id order by tenant_id
+      on conflict (tenant_id) do update set position = c.position + excluded.position
+      returning c.tenant_id, c.position
+    ), numbered as (
+      update agent_event e set position = placed.position
+      from (
+        select u.recorded, moved.position + 1 - row_number() over (partition by u.tenant_id order by u.recorded desc) as position
+        from unnumbered u
+        join moved on moved.tenant_id = u.tenant_id
+      ) placed
+      where e.recorded = placed.recorded
+    )
+    select (select count(*)::int from unnumbered) as numbered,
+      coalesce((select array_agg(tenant_id) from moved), '{}') as "tenantIds"`);
+  return rows[0] ?? { numbered: 0, tenantIds: [] };
+}
+
+interface NumberedRow {
+  readonly numbered: number;
+  readonly tenantIds: readonly TenantId[];
+  readonly tenantId: TenantId | null;
+  readonly taskId: TaskId | null;
+}
+
 /**
  * One statement. The events are locked before their tenants' cursors move: of two relays at once the second finds the
  * events of the first numbered, and leaves them out. Reads `task_event_unnumbered` and the beginning of `task_queue`.
  */
-async function numberEvents(database: Database, limit: number): Promise<Numbered> {
-  const { rows } = await database.transaction({ role: "devmesh_engine", plans: "by_index" }, (tx) =>
-    tx.query<{ numbered: number; tenantId: TenantId | null; taskId: TaskId | null }>(sql`
+async function numberTaskEvents(tx: Queryable, limit: number): Promise<Numbered> {
+  const { rows } = await tx.query<NumberedRow>(sql`
       with unnumbered as materialized (
         select tenant_id, task_id, seq, type, recorded
         from task_event
@@ -74,12 +125,14 @@ async function numberEvents(database: Database, limit: number): Promise<Numbered
           ) before
         ) < ${dispatchedPerLane}
       )
-      select (select count(*)::int from unnumbered) as numbered, queued.tenant_id as "tenantId", queued.id as "taskId"
+      select (select count(*)::int from unnumbered) as numbered,
+        coalesce((select array_agg(tenant_id) from moved), '{}') as "tenantIds",
+        queued.tenant_id as "tenantId", queued.id as "taskId"
       from (values (1)) as always (one)
-      left join queued on true`),
-  );
+      left join queued on true`);
   return {
     numbered: rows[0]?.numbered ?? 0,
+    tenantIds: rows[0]?.tenantIds ?? [],
     toDispatch: rows.flatMap(({ tenantId, taskId }) =>
       tenantId === null || taskId === null ? [] : [{ tenantId, taskId }],
     ),

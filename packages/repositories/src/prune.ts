@@ -6,13 +6,25 @@ import { sql } from "./database/sql.ts";
 const maxRows = 1_000;
 
 /**
- * Removes idempotency keys older than 24 h, lanes that nobody used for a day and that hold no unfinished task, and
- * expired mail, each in a transaction of its own; answers how many rows. To be called again while it removed some.
+ * Removes idempotency keys older than 24 h, lanes that nobody used for a day and that hold no unfinished task, expired
+ * mail, subscriptions of connections that are gone, ids of messages older than 24 h and events of agents older than 7
+ * days, each in a transaction of its own; answers how many rows. To be called again while it removed some.
  */
 export async function prune(database: Database): Promise<number> {
   const run = (work: (tx: Queryable) => Promise<number>): Promise<number> =>
     database.transaction({ role: "devmesh_engine" }, work);
-  return (await run(pruneKeys)) + (await run(pruneLanes)) + (await run(pruneMail));
+  let removed = 0;
+  const works = [
+    pruneKeys,
+    pruneLanes,
+    pruneExpiredMail,
+    pruneLostMail,
+    pruneSubscriptions,
+    pruneSent,
+    pruneAgentEvents,
+  ];
+  for (const work of works) removed += await run(work);
+  return removed;
 }
 
 /** By the index `idempotency_key_age`. */
@@ -61,20 +73,78 @@ const isUnused = sql`l.last_used_at < now() - interval '24 hours' and not exists
         select from task q where q.tenant_id = l.tenant_id and q.lane_id = l.id and q.finished_at is null
       )`;
 
-/**
- * Also what was sent to agents after they were deregistered. Reads all of the mailbox, which is short: it holds what agents
- * have not acknowledged.
- */
-async function pruneMail(tx: Queryable): Promise<number> {
+/** By the index `mailbox_expiry`. */
+async function pruneExpiredMail(tx: Queryable): Promise<number> {
   const { rowCount } = await tx.query(sql`
     delete from mailbox
-    where (tenant_id, agent_id, seq) in (
-      select m.tenant_id, m.agent_id, m.seq
-      from mailbox m
-      where m.expires_at <= now()
-        or m.agent_id in (select id from agent where deregistered_at < now() - interval '1 hour')
+    where (agent_id, seq) in (
+      select agent_id, seq
+      from mailbox
+      where expires_at <= now()
+      order by expires_at
+      limit ${maxRows}
+      for update skip locked
+    )`);
+  return rowCount;
+}
+
+/** What was sent to agents while they were being deregistered. Reads all agents. */
+async function pruneLostMail(tx: Queryable): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    delete from mailbox
+    where (agent_id, seq) in (
+      select m.agent_id, m.seq
+      from agent a
+      join mailbox m on m.agent_id = a.id
+      where a.deregistered_at < now() - interval '1 hour'
       limit ${maxRows}
       for update of m skip locked
+    )`);
+  return rowCount;
+}
+
+/** Plain ones, whose connection is not the agent's any more. Reads all of the table: 100 rows an agent at most. */
+async function pruneSubscriptions(tx: Queryable): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    delete from subscription
+    where (agent_id, topic) in (
+      select b.agent_id, b.topic
+      from subscription b
+      join agent_slot s on s.tenant_id = b.tenant_id and s.agent_id = b.agent_id
+      where b.connection_id is not null and s.connection_id is distinct from b.connection_id
+        and b.created_at < now() - interval '1 hour'
+      limit ${maxRows}
+      for update of b skip locked
+    )`);
+  return rowCount;
+}
+
+/** By the index `sent_message_age`. */
+async function pruneSent(tx: Queryable): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    delete from sent_message
+    where (sender_id, message_id) in (
+      select sender_id, message_id
+      from sent_message
+      where created_at < now() - interval '24 hours'
+      order by created_at
+      limit ${maxRows}
+      for update skip locked
+    )`);
+  return rowCount;
+}
+
+/** By the index `agent_event_age`. */
+async function pruneAgentEvents(tx: Queryable): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    delete from agent_event
+    where recorded in (
+      select recorded
+      from agent_event
+      where at < now() - interval '7 days' and position is not null
+      order by at
+      limit ${maxRows}
+      for update skip locked
     )`);
   return rowCount;
 }

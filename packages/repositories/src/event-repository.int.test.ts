@@ -1,0 +1,156 @@
+import type { AgentId, ConnectionId, NodeId, TenantId } from "@devmesh/models";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import {
+  describeOnBoth,
+  givenAgent,
+  givenNode,
+  givenTask,
+  givenTenant,
+  newUuid,
+  type OpenDatabase,
+} from "../test/fixture.ts";
+import { agentRepository } from "./agent-repository.ts";
+import type { Database } from "./database/database.ts";
+import { sql } from "./database/sql.ts";
+import { deliveryRepository } from "./delivery-repository.ts";
+import { eventRepository } from "./event-repository.ts";
+import { nodeRepository } from "./node-repository.ts";
+import { outboxRepository } from "./outbox-repository.ts";
+import { subscriptionRepository } from "./subscription-repository.ts";
+
+describeOnBoth(describeEvents);
+
+function describeEvents(open: OpenDatabase): void {
+  let database: Database;
+  let tenantId: TenantId;
+  let nodeId: NodeId;
+  const stack = new AsyncDisposableStack();
+  beforeAll(async () => {
+    database = await open(stack);
+  });
+  afterAll(() => stack.disposeAsync());
+  beforeEach(async () => {
+    tenantId = await givenTenant(database);
+    nodeId = await givenNode(database);
+  });
+
+  const number = (): Promise<unknown> => outboxRepository(database).numberEvents(1_000);
+  const typesOf = async (agentId: AgentId): Promise<readonly string[]> => {
+    await number();
+    const events = await eventRepository(database).read(tenantId, 0, 1_000);
+    return events.filter(({ event }) => event.subject === agentId).map(({ event }) => event.type);
+  };
+  const fanOutAll = async (): Promise<number> => {
+    let events = 0;
+    for (;;) {
+      const done = await eventRepository(database).fanOut(3);
+      if (done === undefined) return events;
+      events += done.events;
+    }
+  };
+  const mailOf = async (agentId: AgentId): Promise<readonly { readonly seq: number; readonly topic: unknown }[]> => {
+    const frames = await deliveryRepository(database).findFrames(
+      [{ tenantId, agentId, afterSeq: 0, resume: true }],
+      1_000,
+    );
+    return frames.map((frame) => ({ seq: frame.seq, topic: frame.kind === "mail" ? frame.payload["topic"] : "" }));
+  };
+
+  test("what happens to an agent is told by whatever does it, and what is no news is not", async () => {
+    const agents = agentRepository(database);
+    const { agent, connectionId } = await givenAgent(database, tenantId, { nodeId });
+    const { id } = agent;
+    const held = { tenantId, agentId: id, connectionId };
+    await agents.update(tenantId, id, { availability: "busy" });
+    await agents.update(tenantId, id, { availability: "busy", load: { cpu: 1 } });
+    await agents.setAdmin(tenantId, id, "paused");
+    await agents.setAdmin(tenantId, id, "active");
+    await agents.update(tenantId, id, { maxConcurrency: 7 });
+    await agents.detach([{ ...held, unreachable: true }]);
+    await agents.detach([{ ...held, unreachable: true }]);
+    await agents.attach(tenantId, agent.name, { connectionId: newUuid<ConnectionId>(), nodeId }, undefined);
+    await nodeRepository(database).leave(nodeId);
+    await agents.setAdmin(tenantId, id, "revoked");
+    await agents.deregister(tenantId, id);
+    expect(await typesOf(id)).toEqual([
+      "agent.registered",
+      "agent.connected",
+      "agent.updated",
+      "agent.paused",
+      "agent.resumed",
+      "agent.updated",
+      "agent.disconnected",
+      "agent.connected",
+      "agent.disconnected",
+      "agent.revoked",
+      "agent.deregistered",
+    ]);
+  });
+
+  test("events of tasks and agents share one order without gaps, and each has an id that stays", async () => {
+    const { agent } = await givenAgent(database, tenantId, {});
+    const task = await givenTask(database, tenantId);
+    await number();
+    await agentRepository(database).update(tenantId, agent.id, { metadata: { a: 1 } });
+    await number();
+    const { read } = eventRepository(database);
+    const events = await read(tenantId, 0, 1_000);
+    expect(events.map(({ position }) => position)).toEqual(events.map((_, index) => index + 1));
+    expect(new Set(events.map(({ event }) => event.subject))).toEqual(new Set([agent.id, task.id]));
+    const ids = events.map(({ event }) => event.id);
+    expect(new Set(ids).size).toBe(events.length);
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(await read(tenantId, 1, 2)).toEqual(events.slice(1, 3));
+    expect(await read(await givenTenant(database), 0, 10)).toEqual([]);
+  });
+
+  test("a durable subscriber has each event once in its mailbox, whoever fans out at the same time", async () => {
+    const { agent: reader, connectionId } = await givenAgent(database, tenantId, { nodeId });
+    const { agent: plain, connectionId: other } = await givenAgent(database, tenantId, { nodeId });
+    await number();
+    const { subscribe } = subscriptionRepository(database);
+    await subscribe({ tenantId, agentId: reader.id, connectionId }, ["task.*", "task.>", "agent.paused"], {
+      isDurable: true,
+    });
+    await subscribe({ tenantId, agentId: plain.id, connectionId: other }, [">"], { isDurable: false });
+    await Promise.all([fanOutAll(), fanOutAll()]);
+    expect(await mailOf(reader.id)).toEqual([]);
+    const tasks = await Promise.all(Array.from({ length: 5 }, () => givenTask(database, tenantId)));
+    await agentRepository(database).setAdmin(tenantId, plain.id, "paused");
+    await agentRepository(database).setAdmin(tenantId, plain.id, "active");
+    await number();
+    await Promise.all([fanOutAll(), fanOutAll()]);
+    await fanOutAll();
+    const mail = await mailOf(reader.id);
+    expect(mail.map(({ seq }) => seq)).toEqual(mail.map((_, index) => index + 1));
+    const { rows } = await database.query<{ count: number }>(sql`
+      select count(*) from task_event where task_id = any (${tasks.map(({ id }) => id)}::uuid[])`);
+    expect(rows[0]?.count).toBeGreaterThanOrEqual(5);
+    expect(mail.filter(({ topic }) => topic !== "agent.paused")).toHaveLength(rows[0]?.count ?? 0);
+    expect(mail.filter(({ topic }) => topic === "agent.paused")).toHaveLength(1);
+    expect(await mailOf(plain.id)).toEqual([]);
+  });
+
+  test("the cursor goes with the last durable subscription, and begins anew with the next", async () => {
+    const { agent, connectionId } = await givenAgent(database, tenantId, { nodeId });
+    const held = { tenantId, agentId: agent.id, connectionId };
+    const { subscribe, unsubscribe } = subscriptionRepository(database);
+    const cursors = async (): Promise<unknown> =>
+      (await database.query(sql`select from event_fan_out where tenant_id = ${tenantId}`)).rows.length;
+    await subscribe(held, ["news.a"], { isDurable: true });
+    expect(await cursors()).toBe(0);
+    await subscribe(held, ["*.created"], { isDurable: true });
+    expect(await cursors()).toBe(1);
+    await unsubscribe(held, ["*.created"]);
+    await givenTask(database, tenantId);
+    await number();
+    expect(await fanOutAll()).toBe(0);
+    expect(await cursors()).toBe(0);
+    await subscribe(held, ["task.>"], { isDurable: true });
+    expect(await fanOutAll()).toBe(0);
+    await givenTask(database, tenantId);
+    await number();
+    expect(await fanOutAll()).toBeGreaterThan(0);
+    expect((await mailOf(agent.id)).length).toBeGreaterThan(0);
+  });
+}
