@@ -66,6 +66,20 @@ export function createCapCount({ rules, subjects, limits, budgets }: CapFigures)
       .find((budget) => budget !== undefined);
   }
 
+  /** A budget that stands over all agents is what a task waits for; where only agents' own are short, others may come. */
+  function park(task: QueuedTask, refusals: readonly BudgetStanding[]): Placing {
+    const general = refusals.find(({ scope }) => scope !== "agent");
+    if (general !== undefined) return { kind: "parked", budgetId: general.id, retryAfterMs: undefined };
+    const [ofAgent] = refusals;
+    // what an agent can't afford by its own prices is not offered to it any more: the task needs not make way
+    if (ofAgent === undefined || !hasOwnCap(task)) return { kind: "waits" };
+    return { kind: "parked", budgetId: ofAgent.id, retryAfterMs: otherAgentMs };
+  }
+
+  function hasOwnCap({ budgetIds }: QueuedTask): boolean {
+    return budgetIds.some((id) => budgetsById.get(id)?.scope === "task");
+  }
+
   function hold(limitIds: readonly LimitId[], reservations: readonly Reservation[]): void {
     for (const id of limitIds) roomByLimit.set(id, (roomByLimit.get(id) ?? 0) - 1);
     for (const { budgetId, amount } of reservations) {
@@ -88,17 +102,9 @@ export function createCapCount({ rules, subjects, limits, budgets }: CapFigures)
         }
         refusals.push(refusal);
       }
-      return park(refusals);
+      return park(task, refusals);
     },
   };
-}
-
-/** A budget that stands over all agents is what the task waits for; where only agents' own are short, others may come. */
-function park(refusals: readonly BudgetStanding[]): Placing {
-  const refusal = refusals.find(({ scope }) => scope !== "agent") ?? refusals[0];
-  if (refusal === undefined) return { kind: "waits" };
-  const retryAfterMs = refusals.some(({ scope }) => scope === "agent") ? otherAgentMs : undefined;
-  return { kind: "parked", budgetId: refusal.id, retryAfterMs };
 }
 
 function applies(budget: BudgetStanding, task: QueuedTask, candidate: Candidate): boolean {
