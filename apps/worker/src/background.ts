@@ -1,12 +1,20 @@
 import type { Hints, Presence } from "@devmesh/adapters";
 import type { NodeTimes } from "@devmesh/agents";
+import type { TenantId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
-import { type Database, holdExclusively, nodeRepository, outboxRepository } from "@devmesh/repositories";
+import {
+  type Database,
+  eventRepository,
+  holdExclusively,
+  nodeRepository,
+  outboxRepository,
+} from "@devmesh/repositories";
 import { createNudge, runLoop } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
 import { keepDeadLetters } from "./dead-letters/keep-dead-letters.ts";
 import { openDeadLetters } from "./dead-letters/open-dead-letters.ts";
 import { createNodeMetrics, dropDeadNodes } from "./drop-dead-nodes.ts";
+import { fanOutEvents } from "./fan-out-events.ts";
 import { keepHouse } from "./housekeeping.ts";
 import type { TasksQueue } from "./open-tasks-queue.ts";
 import { relayEvents } from "./relay.ts";
@@ -14,7 +22,10 @@ import { createSweepAlarm, sweepTasks } from "./sweep.ts";
 
 export interface BackgroundDeps {
   readonly database: Database;
-  readonly hints: Pick<Hints, "onOutbox" | "onTaskChanges" | "onDue" | "onRedrives" | "nudgeOutbox">;
+  readonly hints: Pick<
+    Hints,
+    "onOutbox" | "onTaskChanges" | "onDue" | "onRedrives" | "nudgeOutbox" | "eventsNumbered" | "engineHints"
+  >;
   readonly engine: TaskEngine;
   readonly queue: TasksQueue;
   readonly presence: Presence | undefined;
@@ -31,12 +42,17 @@ export async function runBackground(deps: BackgroundDeps, signal: AbortSignal): 
 async function runRelay(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
   const { database, hints, queue, metrics, logger } = deps;
   const nudge = createNudge();
+  const numbered = createNudge();
   await hints.onOutbox(() => nudge.nudge());
   await hints.onTaskChanges(() => nudge.nudge());
   const relay = {
     outbox: outboxRepository(database),
     queue,
     nudge,
+    onNumbered: (tenantIds: readonly TenantId[]) => {
+      numbered.nudge();
+      hints.eventsNumbered(tenantIds);
+    },
     logger,
     numbered: metrics.counter({ name: "devmesh_relay_events_total", help: "events that were numbered" }),
     sent: metrics.counter({
@@ -45,7 +61,19 @@ async function runRelay(deps: BackgroundDeps, signal: AbortSignal): Promise<void
       labels: ["outcome"] as const,
     }),
   };
-  await runAlone("relay", deps, signal, (held) => relayEvents(relay, held));
+  const fanOut = {
+    events: eventRepository(database),
+    tell: hints.engineHints.assigned,
+    nudge: numbered,
+    logger,
+    delivered: metrics.counter({
+      name: "devmesh_events_fanned_out_total",
+      help: "events that were looked at for durable subscribers",
+    }),
+  };
+  await runAlone("relay", deps, signal, async (held) => {
+    await Promise.all([relayEvents(relay, held), fanOutEvents(fanOut, held)]);
+  });
 }
 
 async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {

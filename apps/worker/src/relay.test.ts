@@ -11,15 +11,16 @@ const ref = (tenantId: string, taskId: string): TaskRef => ({
   taskId: taskId as TaskId,
 });
 
-function createDeps(rounds: { numbered: number; toDispatch: TaskRef[] }[], stop: AbortController) {
+function createDeps(rounds: Awaited<ReturnType<RelayDeps["outbox"]["numberEvents"]>>[], stop: AbortController) {
   const metrics = createMetrics("worker");
   const sent: OutgoingMessage[] = [];
+  const told: TenantId[] = [];
   const deps: RelayDeps = {
     outbox: {
       numberEvents: async () => {
         const round = rounds.shift();
         if (rounds.length === 0) stop.abort();
-        return round ?? { numbered: 0, toDispatch: [] };
+        return round ?? { numbered: 0, tenantIds: [], toDispatch: [] };
       },
     },
     queue: {
@@ -29,23 +30,25 @@ function createDeps(rounds: { numbered: number; toDispatch: TaskRef[] }[], stop:
       },
     },
     nudge: createNudge(),
+    onNumbered: (tenantIds) => told.push(...tenantIds),
     logger: createLogger({ level: "silent", service: "worker" }),
     numbered: metrics.counter({ name: "numbered_total", help: "events" }),
     sent: metrics.counter({ name: "sent_total", help: "messages", labels: ["outcome"] as const }),
   };
-  return { deps, sent, metrics };
+  return { deps, sent, told, metrics };
 }
 
 describe("relayEvents", () => {
   it("numbers until nothing is left and goes on when SQS takes nothing", async () => {
     const stop = new AbortController();
     const rounds = [
-      { numbered: 500, toDispatch: [ref("a", "1"), ref("a", "2")] },
-      { numbered: 3, toDispatch: [ref("b", "3")] },
+      { numbered: 500, tenantIds: ["a" as TenantId], toDispatch: [ref("a", "1"), ref("a", "2")] },
+      { numbered: 3, tenantIds: ["b" as TenantId], toDispatch: [ref("b", "3")] },
     ];
-    const { deps, sent, metrics } = createDeps(rounds, stop);
+    const { deps, sent, told, metrics } = createDeps(rounds, stop);
     await relayEvents(deps, stop.signal);
     expect(sent.map(({ body }) => JSON.parse(body).taskId)).toEqual(["1", "2", "3"]);
+    expect(told).toEqual(["a", "b"]);
     const text = await metrics.metricsText();
     expect(text).toContain('numbered_total{service="worker"} 503');
     expect(text).toContain('sent_total{outcome="failed",service="worker"} 2');

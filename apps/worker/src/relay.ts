@@ -1,4 +1,5 @@
 import type { FailedMessage, SqsQueue } from "@devmesh/adapters";
+import type { TenantId } from "@devmesh/models";
 import type { CounterMetric, Logger } from "@devmesh/observability";
 import { type Nudge, sleep } from "@devmesh/runtime";
 import type { TaskRef } from "@devmesh/tasks";
@@ -6,7 +7,11 @@ import { toTaskMessage } from "./consume-tasks.ts";
 
 /** The outbox, as the relay needs it. */
 export interface RelayOutbox {
-  numberEvents(limit: number): Promise<{ readonly numbered: number; readonly toDispatch: readonly TaskRef[] }>;
+  numberEvents(limit: number): Promise<{
+    readonly numbered: number;
+    readonly tenantIds: readonly TenantId[];
+    readonly toDispatch: readonly TaskRef[];
+  }>;
 }
 
 export interface RelayDeps {
@@ -14,6 +19,8 @@ export interface RelayDeps {
   readonly queue: Pick<SqsQueue, "sendBatch">;
   /** Nudged when there may be new events. */
   readonly nudge: Nudge;
+  /** Told whose events have their place now. */
+  readonly onNumbered: (tenantIds: readonly TenantId[]) => void;
   readonly logger: Logger;
   readonly numbered: CounterMetric<never>;
   readonly sent: CounterMetric<"outcome">;
@@ -45,6 +52,7 @@ async function drainOutbox(deps: RelayDeps, signal: AbortSignal): Promise<void> 
     const round = await deps.outbox.numberEvents(perRound);
     numbered = round.numbered;
     deps.numbered.inc(numbered);
+    if (numbered > 0) deps.onNumbered(round.tenantIds);
     await dispatch(deps, round.toDispatch);
   }
 }

@@ -2,6 +2,7 @@ export type {
   AgentFilter,
   AgentStore,
   AttachResult,
+  ConnectionNews,
   ConnectionRef,
   ConnectionTouch,
   HeldConnection,
@@ -10,6 +11,15 @@ export type {
 } from "./agent-store.ts";
 export { type DiscoveredAgents, discoverAgents } from "./discover-agents.ts";
 export { healthAfter, maxMissedHeartbeats, missedHeartbeats } from "./liveness.ts";
+export type {
+  MailReceiver,
+  MessageStore,
+  MessageTarget,
+  OutgoingMessage,
+  SendOutcome,
+  SubscriptionStore,
+  Subscriptions,
+} from "./message-store.ts";
 export type { DroppedAgent, DroppedNodes, NodeStore } from "./node-store.ts";
 export {
   defaultNodeLeaseMs,

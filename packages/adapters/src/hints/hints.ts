@@ -1,7 +1,7 @@
 import type { AgentId, ConnectionId, NodeId, TakenSlot, TaskId, TenantId } from "@devmesh/models";
 import type { FanOut } from "../redis/fan-out.ts";
 import { gatherMessages } from "./gather-messages.ts";
-import { parseAgent, parseClose, parseItems, parseTask, parseTime } from "./parse-items.ts";
+import { parseAgent, parseClose, parseItems, parseTask, parseTenant, parseTime } from "./parse-items.ts";
 
 /** Names an agent for which something waits. */
 export interface AgentHint {
@@ -43,12 +43,15 @@ export interface Hints extends AsyncDisposable {
   /** `reason` is cut to 123 characters: a close frame carries no more. */
   closeConnection(nodeId: NodeId, connectionId: ConnectionId, code: number, reason: string): void;
   nudgeOutbox(): void;
+  /** Tells that there are numbered events of these tenants. */
+  eventsNumbered(tenantIds: readonly TenantId[]): void;
   /** Tells the worker that something is to be redriven, stopped or purged. */
   nudgeRedrives(): void;
   onNode(nodeId: NodeId, handler: (hint: NodeHint) => void): Promise<EndHearing>;
   onTaskChanges(handler: (tasks: readonly TaskHint[]) => void): Promise<EndHearing>;
   onDue(handler: (at: Date) => void): Promise<EndHearing>;
   onOutbox(handler: () => void): Promise<EndHearing>;
+  onEventsNumbered(handler: (tenantIds: readonly TenantId[]) => void): Promise<EndHearing>;
   onRedrives(handler: () => void): Promise<EndHearing>;
 }
 
@@ -60,6 +63,7 @@ export interface Hints extends AsyncDisposable {
  * | devmesh:tasks | `[tenantId, taskId]` |
  * | devmesh:due | a time |
  * | devmesh:outbox | 1 |
+ * | devmesh:events | tenantId |
  * | devmesh:redrives | 1 |
  */
 const channels = {
@@ -68,6 +72,7 @@ const channels = {
   tasks: "devmesh:tasks",
   due: "devmesh:due",
   outbox: "devmesh:outbox",
+  events: "devmesh:events",
   redrives: "devmesh:redrives",
 } as const;
 
@@ -102,6 +107,9 @@ export function createHints(fanOut: FanOut): Hints {
     closeConnection: (nodeId, connectionId, code, reason) =>
       gatherer.add(channels.node(nodeId), { connectionId, code, reason: reason.slice(0, 123) }),
     nudgeOutbox: () => gatherer.add(channels.outbox, 1),
+    eventsNumbered(tenantIds) {
+      for (const tenantId of tenantIds) gatherer.add(channels.events, tenantId);
+    },
     nudgeRedrives: () => gatherer.add(channels.redrives, 1),
     onNode: async (nodeId, handler) => {
       const tell = (items: readonly unknown[]): void => tellNode(items, handler);
@@ -121,6 +129,11 @@ export function createHints(fanOut: FanOut): Hints {
         if (times.length > 0) handler(new Date(Math.min(...times)));
       }),
     onOutbox: (handler) => hear(channels.outbox, () => handler()),
+    onEventsNumbered: (handler) =>
+      hear(channels.events, (items) => {
+        const tenantIds = items.flatMap((item) => parseTenant(item) ?? []);
+        if (tenantIds.length > 0) handler(tenantIds);
+      }),
     onRedrives: (handler) => hear(channels.redrives, () => handler()),
     [Symbol.asyncDispose]: async () => {
       await gatherer[Symbol.asyncDispose]();

@@ -35,6 +35,11 @@ export function parseClose(
   return { connectionId: connectionId as ConnectionId, code, reason };
 }
 
+/** The id of a tenant. */
+export function parseTenant(item: unknown): TenantId | undefined {
+  return typeof item === "string" && isUuid(item) ? (item as TenantId) : undefined;
+}
+
 /** RFC 3339. */
 export function parseTime(item: unknown): Date | undefined {
   if (typeof item !== "string") return undefined;
