@@ -1,9 +1,8 @@
 import type { Presence } from "@devmesh/adapters";
-import { type AgentStore, type NodeStore, nodeTimes } from "@devmesh/agents";
+import { type AgentStore, type NodeStore, type SubscriptionStore, nodeTimes } from "@devmesh/agents";
 import type { Authenticator } from "@devmesh/auth";
 import type { ConnectionId, NewId, NodeId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
-import { closeCodes } from "@devmesh/protocol";
 import type { LedgerStore, TaskEngine } from "@devmesh/tasks";
 import { announceNode } from "./announce.ts";
 import { closeByMesh } from "./close-by-mesh.ts";
@@ -14,8 +13,11 @@ import { type Connections, createConnections } from "./connections.ts";
 import { runCredentialCheck } from "./credential-check.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { drain } from "./drain.ts";
+import { createEventFeed, type EventFeed, type EventStore } from "./event-feed.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import type { Intervals } from "./limits.ts";
+import { mendConnections, takingBack } from "./mend-connections.ts";
+import type { Messenger } from "./messenger.ts";
 import { runNodeLease } from "./node-lease.ts";
 import { refuseUndeliverable } from "./refuse-undeliverable.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -36,6 +38,9 @@ export interface AgentServerDeps {
   readonly presence: Presence | undefined;
   readonly deliveries: DeliveryStore;
   readonly taskReads: TaskReads;
+  readonly messenger: Messenger;
+  readonly subscriptions: SubscriptionStore;
+  readonly events: EventStore;
   readonly ledger: Pick<LedgerStore, "transaction">;
   readonly engine: ServerContext["engine"] & Pick<TaskEngine, "perform">;
   readonly authenticator: Authenticator;
@@ -57,6 +62,8 @@ export interface AgentServer extends AsyncDisposable {
   readonly upgrader: Upgrader;
   /** Something waits for these agents, if they are connected here. */
   deliver(agents: readonly { readonly agentId: Parameters<Connections["findByAgent"]>[0] }[]): void;
+  /** There are new events of these tenants. */
+  wakeEvents: EventFeed["wake"];
   /** Closes a connection of this node. */
   close(connectionId: ConnectionId, code: number, reason: string): void;
   /**
@@ -78,14 +85,16 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   const connections = createConnections();
   const all = (): readonly Connection[] => connections.all();
   const touch = createTouch({ store: deps.agents, connections: all, touchMs: deps.intervals.touchMs, logger });
-  const delivery = createDelivery({
+  const delivery: Delivery = createDelivery({
     store: deps.deliveries,
     connections: all,
     mailboxSweepMs: deps.intervals.mailboxSweepMs,
+    look: () => mendConnections({ ...deps, connections, delivery }),
     onUndeliverable: (connection, frame) => void refuseUndeliverable(deps, connection, frame),
     logger,
   });
-  const context = createContext(deps, connections, delivery);
+  const eventFeed = createEventFeed({ store: deps.events, lookMs: deps.intervals.mailboxSweepMs, logger });
+  const context = createContext(deps, { connections, delivery, eventFeed });
   const traffic = createTraffic({
     logger,
     metrics: deps.metrics,
@@ -107,7 +116,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
     onHealth: (connection, health) => touch.health(connection, health),
     now: deps.now,
   });
-  const background = runBackground({ deps, delivery, touch, connections, context }, stopping.signal);
+  const background = runBackground({ deps, delivery, touch, connections }, stopping.signal);
 
   async function stop(windows: StopWindows): Promise<void> {
     stopping.abort();
@@ -133,6 +142,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
         if (connection !== undefined) delivery.wake(connection);
       }
     },
+    wakeEvents: eventFeed.wake,
     close(connectionId, code, reason) {
       const connection = connections.find(connectionId);
       if (connection !== undefined) closeByMesh(connection, code, reason);
@@ -142,11 +152,14 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   };
 }
 
-function createContext(deps: AgentServerDeps, connections: Connections, delivery: Delivery): ServerContext {
+function createContext(
+  deps: AgentServerDeps,
+  parts: Pick<ServerContext, "connections" | "delivery" | "eventFeed">,
+): ServerContext {
+  const { connections } = parts;
   return {
     ...deps,
-    connections,
-    delivery,
+    ...parts,
     turn: createTurnCounter(),
     closeConnection(owner, connectionId, code, reason) {
       const own = connections.find(connectionId);
@@ -206,17 +219,15 @@ interface Background {
   readonly delivery: Delivery;
   readonly touch: Touch;
   readonly connections: Connections;
-  readonly context: ServerContext;
 }
 
-async function runBackground(
-  { deps, delivery, touch, connections, context }: Background,
-  signal: AbortSignal,
-): Promise<void> {
-  const { nodes: store, nodeId, intervals, logger, now } = deps;
+async function runBackground({ deps, delivery, touch, connections }: Background, signal: AbortSignal): Promise<void> {
+  const { intervals, logger } = deps;
+  const times = nodeTimes(intervals.nodeLeaseMs);
   const all = (): readonly Connection[] => connections.all();
   await Promise.all([
     delivery.run(signal),
+    context.eventFeed.run(signal),
     touch.run(signal),
     announce(deps, connections, signal),
     runCredentialCheck(
@@ -230,20 +241,11 @@ async function runBackground(
     ),
     runNodeLease(
       {
-        store,
-        nodeId,
-        leaseMs: intervals.nodeLeaseMs,
-        checkMs: intervals.mailboxSweepMs,
+        ...takingBack({ ...deps, connections, delivery }),
+        leaseMs: times.leaseMs,
+        renewEveryMs: times.renewEveryMs,
         connections: all,
-        onKept(connection) {
-          const { state, tenantId } = connection;
-          if (state.kind !== "registered") return;
-          delivery.wake(connection);
-          context.engine.requestAssignment({ lanes: [], agents: [{ tenantId, agentId: state.agentId }] });
-        },
-        onLost: (connection) => closeByMesh(connection, closeCodes.replaced, "replaced"),
         logger,
-        now,
       },
       signal,
     ),

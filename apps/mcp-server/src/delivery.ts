@@ -9,6 +9,8 @@ export interface DeliveryOptions {
   readonly store: DeliveryStore;
   readonly connections: () => Iterable<Connection>;
   readonly mailboxSweepMs: number;
+  /** Looks whether something waits for anybody, in case a hint was lost, and wakes them. */
+  readonly look: () => Promise<void>;
   /** A task is too large for one message, and so for this protocol. */
   readonly onUndeliverable: (connection: Connection, frame: AssignFrame) => void;
   readonly logger: Logger;
@@ -74,8 +76,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         signal,
         logger,
         work: async () => {
-          const isBehind = await nudge.wait(options.mailboxSweepMs, signal);
-          if (isBehind) await sleep(retryMs, signal);
+          const hasFailed = await nudge.wait(options.mailboxSweepMs, signal);
+          if (signal.aborted) return;
+          if (!hasFailed) return options.look();
+          await sleep(retryMs, signal);
           for (const connection of connections()) wakeSoon(connection);
         },
       }),

@@ -4,53 +4,52 @@ import type { Logger } from "@devmesh/observability";
 import { runLoop, sleep } from "@devmesh/runtime";
 import type { Connection } from "./connection.ts";
 
-export interface NodeLeaseOptions {
-  readonly store: Pick<NodeStore, "renew" | "reattach">;
+/** What becomes of connections that others may have dropped. */
+export interface TakeBackOptions {
+  readonly store: Pick<NodeStore, "reattach">;
   readonly nodeId: NodeId;
-  readonly leaseMs: number;
-  /** Between two looks at connections that were not lost as far as is known. */
-  readonly checkMs: number;
-  readonly connections: () => Iterable<Connection>;
-  /** The agent is held by this connection again after others may have dropped it. */
+  /** The agent is held by this connection, as far as it ever was dropped again. */
   readonly onKept: (connection: Connection) => void;
   /** The agent is another connection's, or gone. */
   readonly onLost: (connection: Connection) => void;
-  readonly logger: Logger;
-  readonly now: () => number;
 }
 
-/**
- * Renews the lease of this node at a third of its lease. After a lapse its connections are taken back, so far as they
- * are nobody else's; and now and then they are looked at anyway, in case the word that one was replaced got lost.
- */
+export interface NodeLeaseOptions extends TakeBackOptions {
+  readonly store: Pick<NodeStore, "renew" | "reattach">;
+  readonly leaseMs: number;
+  readonly renewEveryMs: number;
+  readonly connections: () => Iterable<Connection>;
+  readonly logger: Logger;
+}
+
+/** Renews the lease of this node. After a lapse its connections are taken back. */
 export async function runNodeLease(options: NodeLeaseOptions, signal: AbortSignal): Promise<void> {
-  const { store, nodeId, leaseMs, logger, now } = options;
-  let checkedAt = now();
+  const { store, nodeId, leaseMs, renewEveryMs, connections, logger } = options;
   await runLoop({
     name: "node lease",
     signal,
     logger,
-    maxBackoffMs: Math.max(250, leaseMs / 3),
+    maxBackoffMs: Math.max(250, renewEveryMs),
     work: async () => {
-      await sleep(leaseMs / 3, signal);
+      await sleep(renewEveryMs, signal);
       if (signal.aborted) return;
       const { lapsed } = await store.renew(nodeId, leaseMs);
-      if (!lapsed && now() - checkedAt < options.checkMs) return;
-      if (lapsed) logger.warn({ nodeId }, "node lease had lapsed");
-      await checkConnections(options, lapsed);
-      checkedAt = now();
+      if (!lapsed) return;
+      logger.warn({ nodeId }, "node lease had lapsed");
+      await takeBack([...connections()], options);
     },
   });
 }
 
-async function checkConnections(options: NodeLeaseOptions, lapsed: boolean): Promise<void> {
-  const registered = [...options.connections()].filter(({ state }) => state.kind === "registered");
+/** Takes back those connections that others may have dropped, so far as they are nobody else's. */
+export async function takeBack(connections: readonly Connection[], options: TakeBackOptions): Promise<void> {
+  const registered = connections.filter(({ state }) => state.kind === "registered");
   if (registered.length === 0) return;
   const kept = new Set(await options.store.reattach(options.nodeId, registered.flatMap(toHeld)));
   for (const connection of registered) {
     if (connection.state.kind !== "registered") continue;
-    if (!kept.has(connection.state.agentId)) options.onLost(connection);
-    else if (lapsed) options.onKept(connection);
+    if (kept.has(connection.state.agentId)) options.onKept(connection);
+    else options.onLost(connection);
   }
 }
 

@@ -56,6 +56,27 @@ test("closes a connection with 4409 that was replaced without a word of it getti
   expect((await client.closed).code).toBe(4409);
 });
 
+test("closes a connection with 4403 whose agent was revoked without a word of it getting through", async () => {
+  const client = await registered({ port: a.port, key: mesh.key, name: "banned" });
+  await mesh.database.query(sql`update agent set admin = 'revoked' where name = 'banned'`);
+  expect((await client.closed).code).toBe(4403);
+});
+
+test("finds by itself what waits for an agent of whom no hint told", async () => {
+  const client = await registered({ port: a.port, key: mesh.key, name: "unhinted" });
+  await mesh.database.query(sql`
+    with s as (
+      update agent_slot set next_seq = next_seq + 1
+      where agent_id in (select id from agent where name = 'unhinted')
+      returning tenant_id, agent_id, next_seq - 1 as seq
+    )
+    insert into mailbox (tenant_id, agent_id, seq, type, payload)
+    select tenant_id, agent_id, seq, 519, ${JSON.stringify({ assignmentId: mesh.tenantId, fence: 1, reason: "test" })}
+    from s`);
+  expect((await client.next("TASK_CANCEL")).payload).toMatchObject({ seq: 1, reason: "test" });
+  await client.close();
+});
+
 test("takes its connections back after the node's lease had lapsed, with what waits for them", async () => {
   const client = await registered({ port: a.port, key: mesh.key, name: "kept" });
   const other = await hello({ port: b.port, key: mesh.key, name: "watcher" });

@@ -57,6 +57,15 @@ export interface ConnectionTouch extends HeldConnection {
   readonly health?: Health | undefined;
 }
 
+/** What a node was not told, or did not hear, of connections that it holds. */
+export interface ConnectionNews {
+  /** The agent is held by another connection, or by none. */
+  readonly lost: readonly AgentId[];
+  readonly revoked: readonly AgentId[];
+  /** A `seq` above the last that was sent has been given out; its frame may have ended meanwhile. */
+  readonly behind: readonly AgentId[];
+}
+
 /** Assignments that a client claims to hold, sorted by what became of them. */
 export interface SortedHolding {
   /** Still the agent's. */
@@ -102,6 +111,8 @@ export interface AgentStore {
   detach(connections: readonly (HeldConnection & { readonly unreachable: boolean })[]): Promise<void>;
   /** Notes that connections live, what they acknowledged, and their health. What is not theirs any more is left out. */
   touch(touches: readonly ConnectionTouch[]): Promise<void>;
+  /** Tells of those connections only of which there is something to tell. */
+  findNews(connections: readonly (HeldConnection & { readonly sentSeq: number })[]): Promise<ConnectionNews>;
   /** Keeps new assignments from a connection that reads too slowly, or lets them come again. */
   setSlow(tenantId: TenantId, agentId: AgentId, connectionId: ConnectionId, slow: boolean): Promise<void>;
   /** Where the agent is connected now: for telling its node to close the connection. */

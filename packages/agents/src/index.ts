@@ -30,4 +30,5 @@ export {
   sweepTakeoverMs,
 } from "./node-times.ts";
 export { type RegisterContext, registerAgent } from "./register-agent.ts";
+export { tellOfAgents } from "./tell-of-agents.ts";
 export { updateAgent } from "./update-agent.ts";

@@ -8,6 +8,7 @@ import {
   type TenantId,
 } from "@devmesh/models";
 import { type AgentRow, agentColumns, agentReturned, isOfferable, slotReturned, toAgent } from "./agent-columns.ts";
+import { type ConnectionNews, findConnectionNews, type SentConnection } from "./connection-news.ts";
 import type { Database, Queryable } from "./database/database.ts";
 import { sql, unnest } from "./database/sql.ts";
 
@@ -51,6 +52,7 @@ export interface AgentConnections {
   ): Promise<AttachResult | undefined>;
   detach(connections: readonly (HeldConnection & { readonly unreachable: boolean })[]): Promise<void>;
   touch(touches: readonly ConnectionTouch[]): Promise<void>;
+  findNews(connections: readonly SentConnection[]): Promise<ConnectionNews>;
   setSlow(tenantId: TenantId, agentId: AgentId, connectionId: ConnectionId, slow: boolean): Promise<void>;
   connectionOf(tenantId: TenantId, agentId: AgentId): Promise<ConnectionRef | undefined>;
   sortHolding(
@@ -76,6 +78,7 @@ export function agentConnections(database: Database): AgentConnections {
       const merged = mergeTouches(touches);
       if (merged.length > 0) await inTenants(merged, (tx) => touch(tx, merged));
     },
+    findNews: (connections) => findConnectionNews(database, connections),
     setSlow: async (tenantId, agentId, connectionId, slow) => {
       await inTenants([{ tenantId }], (tx) =>
         tx.query(sql`

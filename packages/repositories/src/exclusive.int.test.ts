@@ -18,7 +18,7 @@ async function takesTurns(first: Database, second: Database): Promise<void> {
   const stopFirst = new AbortController();
   const stopSecond = new AbortController();
   const hold = (database: Database, name: string, { signal }: AbortController): Promise<void> =>
-    holdExclusively(database, { name: "turns", signal, pollMs: 20 }, async (held) => {
+    holdExclusively(database, { name: "turns", signal, pollMs: 20, watchMs: 20 }, async (held) => {
       seen.push(`${name} begins`);
       await database.query(sql`select 1`);
       await untilAborted(held);
@@ -65,7 +65,7 @@ describe.skipIf(databaseUrl === undefined)("holdExclusively on Postgres", () => 
     await using database = openPostgres({ url: test.url });
     const { signal } = new AbortController();
     let hasEnded = false;
-    const holding = holdExclusively(database, { name: "lost", signal, pollMs: 20 }, async (held) => {
+    const holding = holdExclusively(database, { name: "lost", signal, pollMs: 20, watchMs: 20 }, async (held) => {
       await database.query(sql`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'`);
       await untilAborted(held);
       hasEnded = true;
@@ -79,7 +79,7 @@ describe.skipIf(databaseUrl === undefined)("holdExclusively on Postgres", () => 
     await using database = openPostgres({ url: test.url });
     const stop = new AbortController();
     let wasRun = false;
-    await holdExclusively(database, { name: "waits", signal: stop.signal, pollMs: 20 }, async () => {
+    await holdExclusively(database, { name: "waits", signal: stop.signal, pollMs: 20, watchMs: 20 }, async () => {
       const waiting = holdExclusively(database, { name: "waits", signal: AbortSignal.timeout(60) }, async () => {
         wasRun = true;
       });

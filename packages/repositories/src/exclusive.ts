@@ -9,12 +9,16 @@ export interface ExclusiveOptions {
   readonly name: string;
   /** Ends the waiting, and the work. */
   readonly signal: AbortSignal;
-  /** How often those who wait ask, and the holder looks whether it still holds. Default 1 s. */
+  /** How soon those who wait ask again, each time a little later, up to five times as much. Default 1 s. */
   readonly pollMs?: number | undefined;
+  /** How often the holder looks whether it still holds. Default 10 s. */
+  readonly watchMs?: number | undefined;
 }
 
 /** The first half of the lock's key: the word "mesh" as a number; the second is the name's hash. */
 const lockSpace = 0x6d657368;
+/** Who has waited for a while asks every 5 s: a mesh that is idle is to be quiet. Judgement. */
+const maxPollFactor = 5;
 /** A holder whose connection doesn't answer for so long takes it for lost: others may hold the lock already. Judgement. */
 const answerMs = 5_000;
 
@@ -58,18 +62,19 @@ export async function holdExclusively(
 
 /** False when called off. */
 async function acquire(owner: OwnerSession, { name, signal, pollMs = 1_000 }: ExclusiveOptions): Promise<boolean> {
-  while (!signal.aborted) {
+  for (let tries = 1; !signal.aborted; tries++) {
     const { rows } = await owner.query<{ isHeld: boolean }>(
       sql`select pg_try_advisory_lock(${lockSpace}::int, hashtext(${name})) as "isHeld"`,
     );
     if (rows[0]?.isHeld === true) return true;
-    await pause(pollMs, signal);
+    await pause(pollMs * Math.min(maxPollFactor, tries), signal);
   }
   return false;
 }
 
 /** Asks the connection again and again whether it is still there. */
-async function watch(owner: OwnerSession, { name, pollMs = 1_000 }: ExclusiveOptions, end: AbortSignal): Promise<void> {
+async function watch(owner: OwnerSession, options: ExclusiveOptions, end: AbortSignal): Promise<void> {
+  const { name, watchMs = 10_000 } = options;
   while (!end.aborted) {
     const answered = new AbortController();
     const silence = delay(answerMs, undefined, { signal: answered.signal }).then(() => {
@@ -81,7 +86,7 @@ async function watch(owner: OwnerSession, { name, pollMs = 1_000 }: ExclusiveOpt
     } finally {
       answered.abort();
     }
-    await pause(pollMs, end);
+    await pause(watchMs, end);
   }
 }
 
