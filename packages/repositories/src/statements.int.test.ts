@@ -78,6 +78,7 @@ function callRegistry(database: Database): readonly (() => Promise<unknown>)[] {
     () => agents.detach([{ ...held, unreachable: true }]),
     () => agents.touch([held]),
     () => agents.touch([{ ...held, ackedSeq: 1, health: "healthy" }]),
+    () => agents.findNews([{ ...held, sentSeq: 0 }]),
     () => agents.setSlow(tenantId, id, id, true),
     () => agents.connectionOf(tenantId, id),
     () => agents.sortHolding(tenantId, id, [id]),
