@@ -1,9 +1,11 @@
 // usage: pnpm bench [trips|pickup|codec|sockets|idle]…      all of them without an argument
+//        pnpm bench tasks [--quick] [--json FILE] [--rounds N] [--only PEER,…] [--parts drain,pickup,backlog,costs]
 import { cpus, totalmem } from "node:os";
 import { benchCodec } from "./codec.ts";
 import { benchIdle } from "./idle.ts";
 import { benchPickup } from "./pickup.ts";
 import { benchSockets } from "./sockets.ts";
+import { benchTasks } from "./tasks/bench-tasks.ts";
 import { benchTrips } from "./trips.ts";
 
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
@@ -15,6 +17,11 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 const asked = process.argv.slice(2);
+if (asked[0] === "tasks") {
+  printMachine();
+  await benchTasks(asked.slice(1));
+  process.exit();
+}
 const unknown = asked.find((name) => !(name in benchmarks));
 if (unknown === undefined) await runAll(asked.length === 0 ? Object.keys(benchmarks) : asked);
 else {
@@ -23,7 +30,11 @@ else {
 }
 
 async function runAll(names: readonly string[]): Promise<void> {
+  printMachine();
+  for (const name of names) await benchmarks[name]?.();
+}
+
+function printMachine(): void {
   const gibibytes = Math.round(totalmem() / 2 ** 30);
   console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim()}, ${gibibytes} GiB`);
-  for (const name of names) await benchmarks[name]?.();
 }
