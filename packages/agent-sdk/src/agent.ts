@@ -70,6 +70,7 @@ class ConnectedAgent implements MeshAgent {
     this.#messages = new Messages({ requests, seqs, report, wake });
     this.#assignments = new Assignments({ clock, requests, seqs, progress, maxConcurrency, wake, report });
     this.#messages.onTaskMessage("task.answer", (message) => this.#assignments.answer(message));
+    this.#messages.onTaskMessage("task.children", (message) => this.#assignments.tellChildren(message));
     this.#link = new Link({
       ...settings,
       requests,

@@ -31,6 +31,8 @@ export interface Assignment {
   phase: AssignmentPhase;
   /** From the recorded ACCEPT on. */
   lease: Lease | undefined;
+  /** Its slot is another's until all that it delegated is final. */
+  isYielded: boolean;
   /** For how many reasons the lease may stand still at the mesh: while there is one, it can't be known to have run out. */
   stillness: number;
   /** The request that must not be sent again once the end is known from elsewhere. */
@@ -51,6 +53,7 @@ export function createAssignment(offer: PayloadOf<"TASK_ASSIGN">, nowMs: number)
     progress: new ProgressBuffer(),
     phase: "offered",
     lease: undefined,
+    isYielded: false,
     stillness: 0,
     requestId: undefined,
   };

@@ -5,17 +5,16 @@ import { Questions } from "./ask.ts";
 import { type Assignment, createAssignment, fenceOf, isHeld } from "./assignment.ts";
 import { isStale, staleAssignment, toDropReason } from "./assignment-error.ts";
 import type { Clock } from "./clock.ts";
+import { Delegations } from "./delegate.ts";
 import { findHandler, type TaskHandler, type TaskHandlers } from "./handler.ts";
 import { hasCertainlyEnded, noteRenewalLost, startLease } from "./lease-watchdog.ts";
 import type { TaskMessage } from "./messages.ts";
 import type { ProgressSender } from "./progress-sender.ts";
 import type { ReceivedSeqs } from "./received-seqs.ts";
-import type { ReplyTo, RequestBody } from "./request.ts";
+import { record, recordEnd } from "./record.ts";
 import type { Requests } from "./requests.ts";
 import { type AttemptEnd, isRefusedOutput, runHandler, toRefusedOutput } from "./run-handler.ts";
 import { createTaskContext, type TaskContextDeps } from "./task-context.ts";
-
-type RecordName = "TASK_ACCEPT" | "TASK_REJECT" | "TASK_COMPLETE" | "TASK_FAIL";
 
 export interface AssignmentsOptions {
   readonly clock: Clock;
@@ -35,6 +34,7 @@ export class Assignments {
   /** Offers that wait for a slot, oldest first. */
   readonly #line = new Set<Assignment>();
   readonly #questions: Questions;
+  readonly #delegations: Delegations;
   readonly #contextDeps: TaskContextDeps;
   #handlers: ReadonlyMap<string, TaskHandler> | undefined;
   #maxConcurrency: number;
@@ -45,9 +45,16 @@ export class Assignments {
 
   constructor(options: AssignmentsOptions) {
     this.#options = options;
-    this.#questions = new Questions({ ...options, onStale: (assignment, error) => this.#dropStale(assignment, error) });
+    const onStale = (assignment: Assignment, error: unknown): void => this.#dropStale(assignment, error);
+    this.#questions = new Questions({ ...options, onStale });
+    this.#delegations = new Delegations({
+      requests: options.requests,
+      onStale,
+      onYielded: (assignment) => this.#yieldSlot(assignment),
+      onResumed: (assignment) => this.#takeSlotAgain(assignment),
+    });
     const drop = (assignment: Assignment, error: unknown): void => this.#drop(assignment, toDropReason(error));
-    this.#contextDeps = { ...options, questions: this.#questions, drop };
+    this.#contextDeps = { ...options, questions: this.#questions, delegations: this.#delegations, drop };
     this.#maxConcurrency = options.maxConcurrency;
   }
 
@@ -81,6 +88,11 @@ export class Assignments {
   /** MESSAGE `task.answer`. */
   answer(message: TaskMessage): void {
     this.#questions.answer(message);
+  }
+
+  /** MESSAGE `task.children`. */
+  tellChildren(message: TaskMessage): void {
+    this.#delegations.tell(message);
   }
 
   /** ERROR without `re`, to a TASK_PROGRESS without `id`: `details` names the assignment. */
@@ -167,7 +179,8 @@ export class Assignments {
   async #reject(assignment: Assignment): Promise<void> {
     const reason = `no handler for ${assignment.task.type}`;
     try {
-      await this.#record(assignment, "TASK_REJECT", { ...fenceOf(assignment), reason });
+      const body = { ...fenceOf(assignment), reason };
+      await record(this.#options.requests, assignment, { name: "TASK_REJECT", body });
       this.#drop(assignment, new AppError("failed_precondition", reason, { reason: "no_handler" }));
     } catch (error) {
       this.#drop(assignment, toDropReason(error));
@@ -178,7 +191,7 @@ export class Assignments {
     const end = (await this.#accept(assignment))
       ? await runHandler(handler, assignment.task, createTaskContext(assignment, this.#contextDeps))
       : undefined;
-    this.#busySlots -= 1;
+    if (!assignment.isYielded) this.#busySlots -= 1;
     this.#acceptFromLine();
     if (end?.name === "TASK_COMPLETE") await this.#questions.settled(assignment);
     // aborted meanwhile: the result is nobody's
@@ -188,7 +201,8 @@ export class Assignments {
   /** False if the assignment is over before it began. */
   async #accept(assignment: Assignment): Promise<boolean> {
     try {
-      const { taskState } = await this.#record(assignment, "TASK_ACCEPT", fenceOf(assignment));
+      const body = fenceOf(assignment);
+      const { taskState } = await record(this.#options.requests, assignment, { name: "TASK_ACCEPT", body });
       // cancelled while the answer was under way
       if (assignment.phase !== "accepting") return false;
       this.#options.seqs.process(assignment.seq);
@@ -207,7 +221,7 @@ export class Assignments {
     assignment.phase = "ending";
     this.#options.progress.sendRest(assignment);
     try {
-      const reply = await this.#recordEnd(assignment, end);
+      const reply = await recordEnd(this.#options.requests, assignment, end);
       this.#settle(assignment, { taskId: assignment.task.id, taskState: reply.taskState });
     } catch (error) {
       if (end.name === "TASK_COMPLETE" && assignment.phase === "ending" && isRefusedOutput(error)) {
@@ -216,26 +230,6 @@ export class Assignments {
       }
       this.#drop(assignment, toDropReason(error));
     }
-  }
-
-  #recordEnd(assignment: Assignment, end: AttemptEnd): Promise<ReplyTo<"TASK_COMPLETE">> {
-    const about = fenceOf(assignment);
-    return end.name === "TASK_COMPLETE"
-      ? this.#record(assignment, end.name, { ...about, ...end.fields })
-      : this.#record(assignment, end.name, { ...about, ...end.fields });
-  }
-
-  #record<Name extends RecordName>(
-    assignment: Assignment,
-    name: Name,
-    body: RequestBody<Name>,
-  ): Promise<ReplyTo<Name>> {
-    return this.#options.requests.send(name, body, {
-      kind: "record",
-      onId: (id) => {
-        assignment.requestId = id;
-      },
-    });
   }
 
   #settle(assignment: Assignment, recorded: Omit<Extract<AgentEvent, { type: "recorded" }>, "type">): void {
@@ -269,7 +263,20 @@ export class Assignments {
     this.#byId.delete(assignment.id);
     this.#options.progress.forget(assignment);
     this.#questions.forget(assignment);
+    this.#delegations.forget(assignment);
     this.#checkIdle();
+  }
+
+  #yieldSlot(assignment: Assignment): void {
+    // the lease stands still at the mesh, so that there is nothing to renew
+    assignment.lease = undefined;
+    this.#busySlots -= 1;
+    this.#acceptFromLine();
+  }
+
+  #takeSlotAgain(assignment: Assignment): void {
+    assignment.lease = startLease(assignment.leaseMs, this.#options.clock.nowMs());
+    this.#busySlots += 1;
   }
 
   #checkIdle(): void {

@@ -1,5 +1,7 @@
 import type { Artifact, AssignmentId, FailureClass, Task, TaskId, Usage } from "@devmesh/models";
 import type { AskOptions } from "./ask.ts";
+import type { ChildOptions, ChildResult, DelegateOptions } from "./delegate.ts";
+import type { NewTask } from "./mesh-agent.ts";
 
 /** How loud a line of a task's log is. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -46,6 +48,25 @@ export interface TaskContext {
    * questions of a task.
    */
   ask(question: string, options?: AskOptions): Promise<unknown>;
+  /**
+   * Submits a child of this task: it inherits trace and deadline, gets the labels beside its own, and is cancelled with it.
+   *
+   * @throws AppError what the server refused: `failed_precondition` with reason `depth_limit` past the depth of eight,
+   * `conflict` with reason `stale_assignment` once the assignment has ended, and what {@link MeshAgent.submit} throws.
+   */
+  submit(task: NewTask, options?: ChildOptions): Promise<Task>;
+  /**
+   * Waits, across reconnects, until all children are final that were submitted here and not waited for yet; one of them
+   * at least with `yieldSlot`. In the order of submission, failed and cancelled ones too.
+   *
+   * @throws AppError the reason of {@link TaskContext.signal}; `failed_precondition` where none yielded.
+   */
+  waitForChildren(options?: Pick<DelegateOptions, "signal">): Promise<readonly ChildResult[]>;
+  /**
+   * Submits children, gives up the slot and waits for all; the results are in the order of the tasks. Where one is
+   * refused it throws that, and those that were taken go on.
+   */
+  delegate(tasks: readonly NewTask[], options?: DelegateOptions): Promise<readonly ChildResult[]>;
 }
 
 /** Does one task and gives its output: any JSON of at most 1 MiB, or {@link completed} to say more. */

@@ -2,6 +2,7 @@ export { connectAgent } from "./agent.ts";
 export type { AgentEvent } from "./agent-event.ts";
 export type { AskOptions } from "./ask.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export type { ChildOptions, ChildResult, DelegateOptions } from "./delegate.ts";
 export {
   type Completion,
   completed,

@@ -2,6 +2,7 @@ import type { Questions } from "./ask.ts";
 import { type Assignment, fenceOf } from "./assignment.ts";
 import { isStale } from "./assignment-error.ts";
 import type { Clock } from "./clock.ts";
+import type { Delegations } from "./delegate.ts";
 import type { TaskContext } from "./handler.ts";
 import { noteRenewed } from "./lease-watchdog.ts";
 import type { ProgressSender } from "./progress-sender.ts";
@@ -15,13 +16,14 @@ export interface TaskContextDeps {
   readonly requests: Requests;
   readonly progress: ProgressSender;
   readonly questions: Questions;
+  readonly delegations: Delegations;
   /** Ends an assignment that is not this agent's any more. */
   readonly drop: (assignment: Assignment, error: Error) => void;
 }
 
 /** What a handler gets beside its task. */
 export function createTaskContext(assignment: Assignment, deps: TaskContextDeps): TaskContext {
-  const { progress, clock, questions } = deps;
+  const { progress, clock, questions, delegations } = deps;
   return {
     taskId: assignment.task.id,
     assignmentId: assignment.id as TaskContext["assignmentId"],
@@ -33,6 +35,9 @@ export function createTaskContext(assignment: Assignment, deps: TaskContextDeps)
     log: (line, level = "info") => progress.log(assignment, { at: clock.time(), level, line }),
     extend: (leaseMs) => extend(assignment, leaseMs, deps),
     ask: (question, options) => questions.ask(assignment, question, options),
+    submit: (task, options) => delegations.submit(assignment, task, options),
+    waitForChildren: (options) => delegations.wait(assignment, options),
+    delegate: (tasks, options) => delegations.delegate(assignment, tasks, options),
   };
 }
 
