@@ -27,7 +27,7 @@ export function describeApi(routes: readonly Route[]): Record<string, unknown> {
         "carries `X-Request-Id`.",
     },
     servers: [{ url: "/" }],
-    tags: [{ name: "Tasks" }, { name: "Agents" }, { name: "Operations" }],
+    tags: [{ name: "Tasks" }, { name: "Agents" }, { name: "Dead letters" }, { name: "Operations" }],
     security: [{ bearer: [] }, { apiKey: [] }],
   });
   return JSON.parse(JSON.stringify(document));

@@ -7,8 +7,11 @@ import {
   agentRepository,
   attentionReads,
   type Database,
+  deadLetterReads,
+  deadLetterWrites,
   keyRepository,
   ledgerStore,
+  redriveJobs,
   taskReads,
 } from "@devmesh/repositories";
 import { createUuidV7, monotonicClock, serveHttp } from "@devmesh/runtime";
@@ -73,6 +76,11 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     findConnection: agents.connectionOf,
     closeConnection: ({ nodeId, connectionId }, code, reason) =>
       hints.closeConnection(nodeId, connectionId, code, reason),
+    deadLetters: deadLetterReads(database),
+    deadLetterWrites: deadLetterWrites(database),
+    redriveJobs: redriveJobs(database),
+    nudgeRedrives: () => hints.nudgeRedrives(),
+    onRedrive: countRedrives(metrics),
     nudgeOutbox: () => hints.nudgeOutbox(),
     waiters,
     newId,
@@ -97,6 +105,15 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
   open.onReady?.({ port: http.port });
   logger.info({ port: http.port }, "rest-api is ready");
   if (!signal.aborted) await once(signal, "abort");
+}
+
+function countRedrives(metrics: Metrics): (outcome: "redriven" | "refused") => void {
+  const counter = metrics.counter({
+    name: "devmesh_redrives_total",
+    help: "redrives of tasks on demand, and refused ones",
+    labels: ["outcome"] as const,
+  });
+  return (outcome) => counter.inc({ outcome });
 }
 
 function createSignIn(config: RestConfig, database: Database): Authenticator {

@@ -3,7 +3,7 @@ import { errorResponse, httpStatusOf } from "@devmesh/runtime";
 
 /** What a route answers with: `data` in the envelope, or a whole response where the body is no JSON. */
 export interface Answer {
-  readonly status?: 200 | 201;
+  readonly status?: 200 | 201 | 202;
   readonly data: unknown;
   readonly meta?: Readonly<Record<string, unknown>> | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;

@@ -28,7 +28,7 @@ export interface RouteBody {
 }
 
 interface RouteSuccess {
-  readonly status: 200 | 201;
+  readonly status: 200 | 201 | 202;
   readonly description: string;
   /** Of `data`; the envelope is added. With another media type, of the whole body. */
   readonly data: z.ZodType;
@@ -43,7 +43,7 @@ export interface RouteSpec<Query extends z.ZodObject> {
   /** Below the base path, with parameters in braces. */
   readonly path: string;
   readonly operationId: string;
-  readonly tag: "Tasks" | "Agents";
+  readonly tag: "Tasks" | "Agents" | "Dead letters";
   readonly summary: string;
   readonly description?: string;
   readonly scope: Scope;

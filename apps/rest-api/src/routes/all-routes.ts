@@ -11,6 +11,13 @@ import { resumeAgent } from "./agents/resume-agent.ts";
 import { revokeAgent } from "./agents/revoke-agent.ts";
 import { updateAgent } from "./agents/update-agent.ts";
 import { listAttention } from "./attention/list-attention.ts";
+import { getRedrive, listRedrives, stopRedrive } from "./dlq/follow-redrives.ts";
+import { getDeadLetter } from "./dlq/get-dead-letter.ts";
+import { listDeadLetterAudit } from "./dlq/list-dead-letter-audit.ts";
+import { listDeadLetters } from "./dlq/list-dead-letters.ts";
+import { purgeDeadLetter, purgeDeadLetters } from "./dlq/purge-dead-letters.ts";
+import { redriveDeadLetter } from "./dlq/redrive-dead-letter.ts";
+import { startRedrive } from "./dlq/start-redrive.ts";
 import type { RouteDeps } from "./route-deps.ts";
 import { answerTask } from "./tasks/answer-task.ts";
 import { cancelTask } from "./tasks/cancel-task.ts";
@@ -48,5 +55,15 @@ export function allRoutes(deps: RouteDeps): readonly Route[] {
     revokeAgent(deps),
     listAgentTasks(deps),
     getAgentMetrics(deps),
+    listDeadLetters(deps),
+    purgeDeadLetters(deps),
+    startRedrive(deps),
+    listRedrives(deps),
+    getRedrive(deps),
+    stopRedrive(deps),
+    listDeadLetterAudit(deps),
+    getDeadLetter(deps),
+    redriveDeadLetter(deps),
+    purgeDeadLetter(deps),
   ];
 }

@@ -1,6 +1,7 @@
 import type { AgentStore, ConnectionRef } from "@devmesh/agents";
 import type { AgentId, NewId, TenantId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
+import type { DeadLetterReads, DeadLetterWrites, RedriveJobs } from "@devmesh/repositories";
 import type { TaskEngine } from "@devmesh/tasks";
 import type { AgentMetrics, AttentionReads, TaskReads } from "../task-reads.ts";
 import type { TaskWaiters } from "../waiters.ts";
@@ -22,6 +23,13 @@ export interface RouteDeps {
   readonly findConnection: (tenantId: TenantId, agentId: AgentId) => Promise<ConnectionRef | undefined>;
   /** Asks the node that holds a connection to close it. A hint: the node finds out by itself, too. */
   readonly closeConnection: (connection: ConnectionRef, code: number, reason: string) => void;
+  readonly deadLetters: DeadLetterReads;
+  readonly deadLetterWrites: DeadLetterWrites;
+  readonly redriveJobs: RedriveJobs;
+  /** Tells the worker that something is to be redriven, stopped or purged. */
+  readonly nudgeRedrives: () => void;
+  /** Told how a redrive on demand ended. */
+  readonly onRedrive: (outcome: "redriven" | "refused") => void;
   /** Tells the relay that the outbox has something. */
   readonly nudgeOutbox: () => void;
   readonly waiters: TaskWaiters;

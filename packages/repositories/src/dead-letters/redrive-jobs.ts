@@ -2,13 +2,15 @@ import {
   type ApiKeyId,
   AppError,
   type DeadLetterFilter,
+  type IdempotencyClaim,
   type RedriveJob,
   type RedriveJobState,
   type TenantId,
 } from "@devmesh/models";
 import type { PageAsked } from "../agent-repository.ts";
-import type { Database, QueryResult } from "../database/database.ts";
+import type { Database, QueryResult, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
+import { claimKeys, findKeys } from "../ledger/idempotency.ts";
 import { countMatching } from "./dead-letter-writes.ts";
 
 /** A bulk redrive as it is asked for. */
@@ -20,12 +22,19 @@ export interface NewRedriveJob {
   readonly ratePerSecond: number;
   readonly force: boolean;
   readonly by: ApiKeyId;
+  /** The request's `Idempotency-Key`, with the hash of its body. */
+  readonly key?: Pick<IdempotencyClaim, "key" | "bodyHash"> | undefined;
 }
 
 /** Bulk redrives for those who ask for them; the worker carries them out. */
 export interface RedriveJobs {
-  /** @throws AppError `resource_exhausted` where the tenant has {@link maxOpenJobs} that are not finished. */
-  create(tenantId: TenantId, job: NewRedriveJob): Promise<RedriveJob>;
+  /**
+   * Makes a job, or answers the one that the same key made.
+   *
+   * @throws AppError `resource_exhausted` where the tenant has 20 that are not finished; `conflict`, reason
+   * `idempotency_key_reused`.
+   */
+  create(tenantId: TenantId, job: NewRedriveJob): Promise<{ readonly job: RedriveJob; readonly isReplay: boolean }>;
   /** Newest first. */
   list(tenantId: TenantId, page: PageAsked): Promise<readonly RedriveJob[]>;
   find(tenantId: TenantId, id: string): Promise<RedriveJob | undefined>;
@@ -40,26 +49,10 @@ export function redriveJobs(database: Database): RedriveJobs {
   const query = (tenantId: TenantId, statement: Sql): Promise<QueryResult<RedriveJobRow>> =>
     database.queryAs<RedriveJobRow>({ role: "devmesh_app", tenants: [tenantId], plans: "by_index" }, statement);
   return {
-    create: (tenantId, { id, tenants, filter, ratePerSecond, force, by }) =>
-      database.transaction({ role: "devmesh_app", tenants: [...new Set([tenantId, ...tenants])] }, async (tx) => {
-        // the tenant's row: of two at once the second counts the first
-        await tx.query(sql`select id from tenant where id = ${tenantId} for update`);
-        const total = await countMatching(tx, tenants, filter);
-        const { rows } = await tx.query<RedriveJobRow>(sql`
-          insert into redrive_job as j (tenant_id, id, filter, tenants, rate_per_second, force, api_key_id, total)
-          select ${tenantId}, ${id}, ${JSON.stringify(filter)}::jsonb, ${tenants}::uuid[], ${ratePerSecond}, ${force}, ${by}, ${total}
-          where (select count(*) from redrive_job where tenant_id = ${tenantId} and finished_at is null) < ${maxOpenJobs}
-          returning ${redriveJobColumns}`);
-        const [row] = rows;
-        if (row !== undefined) return toRedriveJob(row);
-        throw new AppError(
-          "resource_exhausted",
-          `${maxOpenJobs} redrives are not finished, the limit is ${maxOpenJobs}`,
-          {
-            retryAfterMs: 10_000,
-          },
-        );
-      }),
+    create: (tenantId, asked) =>
+      database.transaction({ role: "devmesh_app", tenants: [...new Set([tenantId, ...asked.tenants])] }, (tx) =>
+        create(tx, tenantId, asked),
+      ),
     list: async (tenantId, { limit, after }) => {
       const { rows } = await query(
         tenantId,
@@ -93,6 +86,43 @@ export function redriveJobs(database: Database): RedriveJobs {
       return rows.map(toRedriveJob)[0];
     },
   };
+}
+
+async function create(
+  tx: Transaction,
+  tenantId: TenantId,
+  { id, tenants, filter, ratePerSecond, force, by, key }: NewRedriveJob,
+): Promise<{ readonly job: RedriveJob; readonly isReplay: boolean }> {
+  // the tenant's row: of two at once the second counts the first
+  await tx.query(sql`select id from tenant where id = ${tenantId} for no key update`);
+  const job: RedriveJob = {
+    ...{ id, state: "queued", filter, ratePerSecond, force, total: await countMatching(tx, tenants, filter) },
+    ...{ done: 0, failed: 0, skipped: 0, method: "single", createdAt: tx.now.toISOString() },
+  };
+  const first = key && (await claimKey(tx, { tenantId, principalId: by, ...key }, job));
+  if (first !== undefined) return { job: first, isReplay: true };
+  const { rowCount } = await tx.query(sql`
+    insert into redrive_job (tenant_id, id, filter, tenants, rate_per_second, force, api_key_id, total)
+    select ${tenantId}, ${id}, ${JSON.stringify(filter)}::jsonb, ${tenants}::uuid[], ${ratePerSecond}, ${force}, ${by},
+      ${job.total}
+    where (select count(*) from redrive_job where tenant_id = ${tenantId} and finished_at is null) < ${maxOpenJobs}`);
+  if (rowCount > 0) return { job, isReplay: false };
+  const message = `${maxOpenJobs} bulk redrives are not finished, the limit is ${maxOpenJobs}`;
+  throw new AppError("resource_exhausted", message, { retryAfterMs: 10_000 });
+}
+
+/** What the key was first used for; undefined where it is new. */
+async function claimKey(
+  tx: Transaction,
+  asked: Pick<IdempotencyClaim, "tenantId" | "principalId" | "key" | "bodyHash">,
+  job: RedriveJob,
+): Promise<RedriveJob | undefined> {
+  const claim = { ...asked, operation: "dlq.redrive", response: JSON.stringify(job) };
+  if ((await claimKeys(tx, [claim])).size > 0) return undefined;
+  const [record] = await findKeys(tx, [claim]);
+  if (record?.bodyHash === claim.bodyHash) return record.response as RedriveJob;
+  const message = `idempotency key ${JSON.stringify(claim.key)} was used with another body`;
+  throw new AppError("conflict", message, { reason: "idempotency_key_reused" });
 }
 
 /** Of `j`, a row of redrive_job. */
