@@ -1,5 +1,5 @@
 import type { Presence } from "@devmesh/adapters";
-import { type AgentStore, type NodeStore, type SubscriptionStore, nodeTimes } from "@devmesh/agents";
+import { nodeTimes } from "@devmesh/agents";
 import type { Authenticator } from "@devmesh/auth";
 import type { ConnectionId, NewId, NodeId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
@@ -13,7 +13,7 @@ import { type Connections, createConnections } from "./connections.ts";
 import { runCredentialCheck } from "./credential-check.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { drain } from "./drain.ts";
-import { createEventFeed, type EventFeed, type EventStore } from "./event-feed.ts";
+import { createEventFeed, type EventFeed } from "./event-feed.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import type { Intervals } from "./limits.ts";
 import { mendConnections, takingBack } from "./mend-connections.ts";
@@ -21,26 +21,20 @@ import type { Messenger } from "./messenger.ts";
 import { runNodeLease } from "./node-lease.ts";
 import { refuseUndeliverable } from "./refuse-undeliverable.ts";
 import type { ServerContext } from "./server-context.ts";
-import type { DeliveryStore, TaskReads } from "./stores.ts";
+import type { ServerStores } from "./stores.ts";
 import { createTouch, type Touch } from "./touch.ts";
 import { createTraffic } from "./traffic.ts";
 import { createTurnCounter } from "./turn.ts";
 import { createUpgrader, type OpenedSocket, type Upgrader } from "./upgrade.ts";
 import { createUpgradeRate } from "./upgrade-rate.ts";
 
-export interface AgentServerDeps {
+export interface AgentServerDeps extends ServerStores {
   readonly nodeId: NodeId;
   readonly heartbeatMs: number;
   readonly intervals: Intervals;
   readonly connections: ConnectionLimits;
-  readonly agents: AgentStore;
-  readonly nodes: NodeStore;
   readonly presence: Presence | undefined;
-  readonly deliveries: DeliveryStore;
-  readonly taskReads: TaskReads;
   readonly messenger: Messenger;
-  readonly subscriptions: SubscriptionStore;
-  readonly events: EventStore;
   readonly ledger: Pick<LedgerStore, "transaction">;
   readonly engine: ServerContext["engine"] & Pick<TaskEngine, "perform">;
   readonly authenticator: Authenticator;
@@ -116,7 +110,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
     onHealth: (connection, health) => touch.health(connection, health),
     now: deps.now,
   });
-  const background = runBackground({ deps, delivery, touch, connections }, stopping.signal);
+  const background = runBackground({ deps, delivery, eventFeed, touch, connections }, stopping.signal);
 
   async function stop(windows: StopWindows): Promise<void> {
     stopping.abort();
@@ -217,17 +211,21 @@ function openConnection(
 interface Background {
   readonly deps: AgentServerDeps;
   readonly delivery: Delivery;
+  readonly eventFeed: EventFeed;
   readonly touch: Touch;
   readonly connections: Connections;
 }
 
-async function runBackground({ deps, delivery, touch, connections }: Background, signal: AbortSignal): Promise<void> {
+async function runBackground(
+  { deps, delivery, eventFeed, touch, connections }: Background,
+  signal: AbortSignal,
+): Promise<void> {
   const { intervals, logger } = deps;
   const times = nodeTimes(intervals.nodeLeaseMs);
   const all = (): readonly Connection[] => connections.all();
   await Promise.all([
     delivery.run(signal),
-    context.eventFeed.run(signal),
+    eventFeed.run(signal),
     touch.run(signal),
     announce(deps, connections, signal),
     runCredentialCheck(

@@ -21,7 +21,9 @@ import { getTask } from "./handlers/get-task.ts";
 import type { Handler } from "./handlers/handler.ts";
 import { greet } from "./handlers/hello.ts";
 import { register } from "./handlers/register.ts";
+import { send } from "./handlers/send.ts";
 import { submit } from "./handlers/submit.ts";
+import { subscribe, unsubscribe } from "./handlers/subscribe.ts";
 import { update } from "./handlers/update.ts";
 import type { ServerContext } from "./server-context.ts";
 
@@ -46,6 +48,9 @@ const handlers = {
   TASK_NEEDS_INPUT: needInput,
   TASK_SUBMIT: submit,
   TASK_GET: getTask,
+  SEND: send,
+  SUBSCRIBE: subscribe,
+  UNSUBSCRIBE: unsubscribe,
 } as const satisfies { readonly [Name in MessageName]?: Handler<Name> };
 
 type HandledName = keyof typeof handlers;
@@ -134,9 +139,6 @@ function isNotOffered(name: MessageName): boolean {
 }
 
 const notOfferedNames: ReadonlySet<MessageName> = new Set<MessageName>([
-  "SEND",
-  "SUBSCRIBE",
-  "UNSUBSCRIBE",
   "DOC_OPEN",
   "DOC_UPDATE",
   "DOC_AWARENESS",

@@ -1,10 +1,12 @@
-import type { AgentStore } from "@devmesh/agents";
+import type { AgentStore, SubscriptionStore } from "@devmesh/agents";
 import type { NewId, NodeId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { LedgerStore, TaskEngine } from "@devmesh/tasks";
 import type { Connection } from "./connection.ts";
 import type { Connections } from "./connections.ts";
 import type { Delivery } from "./delivery.ts";
+import type { EventFeed } from "./event-feed.ts";
+import type { Messenger } from "./messenger.ts";
 import type { TaskReads } from "./stores.ts";
 
 /** What handlers work with. */
@@ -15,6 +17,9 @@ export interface ServerContext {
   readonly engine: Pick<TaskEngine, "submit" | "perform" | "release" | "requestAssignment">;
   readonly ledger: Pick<LedgerStore, "transaction">;
   readonly taskReads: TaskReads;
+  readonly messenger: Messenger;
+  readonly subscriptions: SubscriptionStore;
+  readonly eventFeed: EventFeed;
   readonly connections: Connections;
   readonly delivery: Delivery;
   /** Closes a connection of any node, this one included. Never waits. */

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { createHints, type FanOut, type Presence } from "@devmesh/adapters";
+import { createHints, type FanOut, type Hints, type Presence } from "@devmesh/adapters";
+import { tellOfAgents } from "@devmesh/agents";
 import { assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
 import { AppError, type NodeId } from "@devmesh/models";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
@@ -7,10 +8,13 @@ import {
   agentRepository,
   type Database,
   deliveryRepository,
+  eventRepository,
   keyRepository,
   ledgerStore,
+  messageRepository,
   nodeRepository,
   sql,
+  subscriptionRepository,
   taskReads,
 } from "@devmesh/repositories";
 import {
@@ -26,7 +30,9 @@ import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { type AgentServer, startAgentServer } from "./agent-server.ts";
 import type { McpConfig } from "./config.ts";
 import { gatherKeys } from "./gather-keys.ts";
-import { withLocalDelivery } from "./local-hints.ts";
+import { createTellNodes, withLocalDelivery } from "./local-hints.ts";
+import { createMessenger } from "./messenger.ts";
+import type { ServerStores } from "./stores.ts";
 
 /** What the MCP server works on. Its caller opened it, may share it, and closes it. */
 export interface McpResources {
@@ -62,10 +68,11 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   const authenticator = createAuthenticator(authOptions);
   await using hints = createHints(open.fanOut);
   await using outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 });
+  // nothing is assigned or sent before the server below has started
+  const tellNodes = createTellNodes(hints.engineHints, nodeId, (agents) => server.deliver(agents));
   await using engine = createTaskEngine({
     store: ledger,
-    // nothing is assigned before the server below has started
-    hints: withLocalDelivery(hints.engineHints, nodeId, (agents) => server.deliver(agents)),
+    hints: withLocalDelivery(hints.engineHints, tellNodes),
     outputSchemas,
     newId,
     random: Math.random,
@@ -78,11 +85,9 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     heartbeatMs: config.heartbeatMs,
     intervals: config.intervals,
     connections: config.connections,
-    agents: agentRepository(database),
-    nodes: nodeRepository(database),
+    ...createStores(database, hints),
+    messenger: createMessenger(messageRepository(database), tellNodes),
     presence: open.presence,
-    deliveries: deliveryRepository(database),
-    taskReads: taskReads(database),
     ledger,
     engine,
     authenticator,
@@ -98,6 +103,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     if ("deliver" in hint) server.deliver(hint.deliver);
     else server.close(hint.close.connectionId, hint.close.code, hint.close.reason);
   });
+  await hints.onEventsNumbered((tenantIds) => server.wakeEvents(tenantIds));
 
   const health = createMcpHealth({ database, fanOut: open.fanOut, logger, metrics, authenticator });
   await using http = await serveHttp({
@@ -114,6 +120,17 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   if (!signal.aborted) await once(signal, "abort");
   health.setDraining();
   await stopServer(server, config.shutdownMs);
+}
+
+function createStores(database: Database, hints: Pick<Hints, "nudgeOutbox">): ServerStores {
+  return {
+    agents: tellOfAgents(agentRepository(database), () => hints.nudgeOutbox()),
+    nodes: nodeRepository(database),
+    deliveries: deliveryRepository(database),
+    taskReads: taskReads(database),
+    subscriptions: subscriptionRepository(database),
+    events: eventRepository(database),
+  };
 }
 
 async function stopServer(server: AgentServer, shutdownMs: number): Promise<void> {

@@ -1,3 +1,4 @@
+import type { AgentStore, NodeStore, SubscriptionStore } from "@devmesh/agents";
 import type { AgentId, AssignmentId, Requirements, Task, TaskId, TenantId, UnassignedReason } from "@devmesh/models";
 
 /** What has to be sent to an agent: a task that it was given, or a frame of its mailbox. */
@@ -46,4 +47,32 @@ export interface Standing {
 export interface TaskReads {
   get(tenantId: TenantId, taskIds: readonly TaskId[], detail: "whole" | "listed"): Promise<readonly Task[]>;
   laneStandings(tenantId: TenantId, taskIds: readonly TaskId[]): Promise<ReadonlyMap<TaskId, Standing>>;
+}
+
+/** An event of a tenant, at its place among all of them. */
+export interface PlacedEvent {
+  readonly position: number;
+  readonly event: {
+    readonly id: string;
+    readonly type: string;
+    readonly at: string;
+    /** The id of the task or the agent. */
+    readonly subject: string;
+    readonly data: Readonly<Record<string, unknown>>;
+  };
+}
+
+export interface EventStore {
+  /** Those with a position above `after`, in order and without gaps. */
+  read(tenantId: TenantId, after: number, limit: number): Promise<readonly PlacedEvent[]>;
+}
+
+/** What the server keeps in the database. */
+export interface ServerStores {
+  readonly agents: AgentStore;
+  readonly nodes: NodeStore;
+  readonly deliveries: DeliveryStore;
+  readonly taskReads: TaskReads;
+  readonly subscriptions: SubscriptionStore;
+  readonly events: EventStore;
 }

@@ -1,0 +1,45 @@
+import type { HeldConnection, Subscriptions } from "@devmesh/agents";
+import { assertScope } from "@devmesh/auth";
+import { mayTakeEvents } from "@devmesh/models";
+import type { PayloadOf } from "@devmesh/protocol";
+import type { Connection } from "../connection.ts";
+import { assertRegistered } from "../connection-state.ts";
+import type { ServerContext } from "../server-context.ts";
+
+/** SUBSCRIBE: topics that may be those of events need the scope for reading them. */
+export async function subscribe(
+  context: ServerContext,
+  connection: Connection,
+  { id, topics, durable = false }: PayloadOf<"SUBSCRIBE">,
+): Promise<void> {
+  const held = toHeld(connection);
+  if (topics.some(mayTakeEvents)) assertScope(connection.principal, "events:read");
+  answer(context, connection, {
+    re: id,
+    inForce: await context.subscriptions.subscribe(held, topics, { isDurable: durable }),
+  });
+}
+
+/** UNSUBSCRIBE: of durable topics too. */
+export async function unsubscribe(
+  context: ServerContext,
+  connection: Connection,
+  { id, topics }: PayloadOf<"UNSUBSCRIBE">,
+): Promise<void> {
+  const held = toHeld(connection);
+  answer(context, connection, { re: id, inForce: await context.subscriptions.unsubscribe(held, topics) });
+}
+
+function toHeld({ state, tenantId, id: connectionId }: Connection): HeldConnection {
+  return { tenantId, agentId: assertRegistered(state).agentId, connectionId };
+}
+
+/** SUBSCRIBED, and after it the events that plain topics take. */
+function answer(
+  { eventFeed }: ServerContext,
+  connection: Connection,
+  { re, inForce }: { readonly re: string; readonly inForce: Subscriptions },
+): void {
+  connection.send("SUBSCRIBED", { re, topics: inForce.topics.map(({ topic }) => topic) });
+  eventFeed.follow(connection, inForce);
+}
