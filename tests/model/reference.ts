@@ -1,0 +1,215 @@
+/** A task as the model knows it. */
+export interface ModelTask {
+  readonly state: "queued" | "scheduled" | "assigned" | "running" | "completed" | "failed" | "cancelled";
+  readonly fence: number;
+  readonly counted: number;
+  readonly uncounted: number;
+  readonly rejectedBy: readonly number[];
+  /** Agents that let it lie, with the time that is left until they may have it again; gone when the sweep has seen it. */
+  readonly passedOver: Readonly<Record<number, number>>;
+  /** Of a scheduled task: what is left until it is due. */
+  readonly dueInMs: number;
+  /** The fence of the try whose result is recorded; 0 without one. */
+  readonly result: number;
+}
+
+/** One assignment. Its place in the list is its name in the model. */
+export interface ModelTry {
+  readonly task: number;
+  readonly agent: number;
+  readonly fence: number;
+  readonly state: string;
+  readonly wasAccepted: boolean;
+  /** Of the accept window or the lease. */
+  readonly leftMs: number;
+}
+
+/** Everything that the model knows. */
+export interface ModelState {
+  readonly tasks: readonly ModelTask[];
+  readonly tries: readonly ModelTry[];
+  /** Whether each agent is connected. */
+  readonly connected: readonly boolean[];
+}
+
+/** What can happen next. */
+export type Deed =
+  | { readonly kind: "assign" }
+  | { readonly kind: "sweep" }
+  | { readonly kind: "age" | "cancel"; readonly task: number }
+  | { readonly kind: "connect" | "disconnect" | "release"; readonly agent: number }
+  | { readonly kind: "word"; readonly word: Word; readonly try: number; readonly fenceOff: number };
+
+/** What an agent may say of a try, at any time, again and too late. */
+export type Word = "accept" | "progress" | "complete" | "fail" | "give_up" | "reject";
+
+export const words: readonly Word[] = ["accept", "progress", "complete", "fail", "give_up", "reject"];
+export const times = { acceptMs: 10_000, leaseMs: 30_000, passOverMs: 30_000, retryMs: 10_000, ageMs: 20_000 };
+export const maxAttempts = 2;
+
+const endsOfTheMesh = ["accept_expired", "lease_expired", "released", "cancelled"];
+const isOpen = ({ state }: ModelTry): boolean => state === "offered" || state === "running";
+const recordedAs: Readonly<Partial<Record<Word, string>>> = {
+  complete: "completed",
+  fail: "failed",
+  give_up: "failed",
+  reject: "rejected",
+};
+
+/** What an agent's word is answered, and what becomes of it: the order of checks is that of the wire protocol. */
+export function say(
+  state: ModelState,
+  deed: Extract<Deed, { kind: "word" }>,
+): { readonly answer: string; readonly state: ModelState } {
+  const { word, fenceOff } = deed;
+  const held = state.tries[deed.try] as ModelTry;
+  const task = state.tasks[held.task] as ModelTask;
+  const isRecorded = word === "accept" ? held.wasAccepted : held.state === recordedAs[word];
+  if (fenceOff === 0 && isRecorded) return { answer: `duplicate ${task.state}`, state };
+  if (fenceOff !== 0 || endsOfTheMesh.includes(held.state) || held.fence !== task.fence) {
+    return { answer: "stale_assignment", state };
+  }
+  if (!isOpen(held)) return { answer: "failed_precondition", state };
+  if (held.state === "offered" && word !== "accept" && word !== "reject") {
+    return { answer: "failed_precondition", state };
+  }
+  const next = carryOut(state, word, deed.try);
+  return { answer: `recorded ${next.tasks[held.task]?.state}`, state: next };
+}
+
+function carryOut(state: ModelState, word: Word, number: number): ModelState {
+  const held = state.tries[number] as ModelTry;
+  switch (word) {
+    case "accept":
+      return moved(state, number, { state: "running", wasAccepted: true, leftMs: times.leaseMs }, { state: "running" });
+    case "progress":
+      return moved(state, number, { leftMs: times.leaseMs }, {});
+    case "complete":
+      return moved(state, number, { state: "completed" }, { state: "completed", result: held.fence });
+    case "fail":
+      return counted(state, number, "failed", { state: "scheduled", dueInMs: times.retryMs });
+    case "give_up": {
+      const task = state.tasks[held.task] as ModelTask;
+      return moved(state, number, { state: "failed" }, { state: "failed", counted: task.counted + 1, uncounted: 0 });
+    }
+    case "reject":
+      return uncounted(state, number, "rejected", (task) => ({ rejectedBy: [...task.rejectedBy, held.agent].sort() }));
+  }
+}
+
+/** What time and callers do. `assign` is not here: which agent gets which task is the engine's to choose. */
+export function happen(state: ModelState, deed: Exclude<Deed, { kind: "word" | "assign" }>): ModelState {
+  switch (deed.kind) {
+    case "sweep":
+      return sweep(state);
+    case "age":
+      return age(state, deed.task);
+    case "cancel":
+      return cancel(state, deed.task);
+    case "connect":
+    case "disconnect":
+      return { ...state, connected: state.connected.with(deed.agent, deed.kind === "connect") };
+    case "release":
+      return openTries(state)
+        .filter((number) => state.tries[number]?.agent === deed.agent)
+        .reduce((next, number) => uncounted(next, number, "released", () => ({})), state);
+  }
+}
+
+/** Which pairs of task and agent the engine may bring together now. */
+export function fittingPairs(state: ModelState): readonly (readonly [task: number, agent: number])[] {
+  const busy = openTries(state).map((number) => state.tries[number]?.agent);
+  return state.tasks.flatMap((task, index) =>
+    state.connected.flatMap((isConnected, agent) => {
+      const isExcluded = task.rejectedBy.includes(agent) || agent in task.passedOver;
+      const fits = task.state === "queued" && isConnected && !busy.includes(agent) && !isExcluded;
+      return fits ? [[index, agent] as const] : [];
+    }),
+  );
+}
+
+/** The state after a task was given to an agent. */
+export function assigned(state: ModelState, task: number, agent: number): ModelState {
+  const fence = (state.tasks[task]?.fence ?? 0) + 1;
+  const offer = { task, agent, fence, state: "offered", wasAccepted: false, leftMs: times.acceptMs };
+  return { ...withTask(state, task, { state: "assigned", fence }), tries: [...state.tries, offer] };
+}
+
+function sweep(state: ModelState): ModelState {
+  const ended = openTries(state).reduce((next, number) => {
+    const held = next.tries[number] as ModelTry;
+    if (held.leftMs > 0) return next;
+    if (held.state === "running") return counted(next, number, "lease_expired", { state: "queued" });
+    const passOver = { [held.agent]: times.passOverMs };
+    return uncounted(next, number, "accept_expired", (task) => ({ passedOver: { ...task.passedOver, ...passOver } }));
+  }, state);
+  return ended.tasks.reduce((next, task, index) => {
+    const isDue = task.state === "scheduled" && task.dueInMs <= 0;
+    if (isDue) return withTask(next, index, { state: "queued", dueInMs: 0, passedOver: stillPassedOver(task) });
+    return task.state === "queued" ? withTask(next, index, { passedOver: stillPassedOver(task) }) : next;
+  }, ended);
+}
+
+function age(state: ModelState, index: number): ModelState {
+  const task = state.tasks[index] as ModelTask;
+  const older = (ms: number): number => Math.max(0, ms - times.ageMs);
+  const passedOver = Object.fromEntries(Object.entries(task.passedOver).map(([agent, ms]) => [agent, older(ms)]));
+  const aged = withTask(state, index, { passedOver, dueInMs: older(task.dueInMs) });
+  return {
+    ...aged,
+    tries: aged.tries.map((one) => (one.task === index && isOpen(one) ? { ...one, leftMs: older(one.leftMs) } : one)),
+  };
+}
+
+function cancel(state: ModelState, index: number): ModelState {
+  if (["completed", "failed", "cancelled"].includes(state.tasks[index]?.state ?? "")) return state;
+  const open = openTries(state).find((number) => state.tries[number]?.task === index);
+  return open === undefined
+    ? withTask(state, index, { state: "cancelled" })
+    : moved(state, open, { state: "cancelled" }, { state: "cancelled" });
+}
+
+/** A try that counts has ended: the task goes on as `next` says, or has failed. */
+function counted(state: ModelState, number: number, end: string, next: Partial<ModelTask>): ModelState {
+  const index = state.tries[number]?.task ?? 0;
+  const task = state.tasks[index] as ModelTask;
+  const tries = { counted: task.counted + 1, uncounted: 0 };
+  const isLast = tries.counted >= maxAttempts;
+  const passedOver = next.state === "queued" && !isLast ? stillPassedOver(task) : task.passedOver;
+  return moved(state, number, { state: end }, { ...tries, ...(isLast ? { state: "failed" } : next), passedOver });
+}
+
+function uncounted(
+  state: ModelState,
+  number: number,
+  end: string,
+  change: (task: ModelTask) => Partial<ModelTask>,
+): ModelState {
+  const index = state.tries[number]?.task ?? 0;
+  const task = state.tasks[index] as ModelTask;
+  const changed = { ...task, ...change({ ...task, passedOver: stillPassedOver(task) }) };
+  const passedOver = stillPassedOver(changed);
+  return moved(
+    state,
+    number,
+    { state: end },
+    { ...changed, uncounted: task.uncounted + 1, state: "queued", passedOver },
+  );
+}
+
+function stillPassedOver({ passedOver }: ModelTask): ModelTask["passedOver"] {
+  return Object.fromEntries(Object.entries(passedOver).filter(([, leftMs]) => leftMs > 0));
+}
+
+function openTries({ tries }: ModelState): readonly number[] {
+  return tries.flatMap((one, number) => (isOpen(one) ? [number] : []));
+}
+
+function moved(state: ModelState, number: number, change: Partial<ModelTry>, task: Partial<ModelTask>): ModelState {
+  const held = { ...(state.tries[number] as ModelTry), ...change };
+  return withTask({ ...state, tries: state.tries.with(number, held) }, held.task, task);
+}
+
+function withTask(state: ModelState, index: number, change: Partial<ModelTask>): ModelState {
+  return { ...state, tasks: state.tasks.with(index, { ...(state.tasks[index] as ModelTask), ...change }) };
+}
