@@ -11,10 +11,9 @@ import { maxBodyBytes } from "./submit-task.ts";
 const answerSchema = z
   .object({
     answer: z
-      .custom<unknown>((value) => value !== undefined, "is required, and may be null")
-      .openapi({
-        description: "Any JSON of at most 64 KiB that matches the question's schema.",
-      }),
+      .unknown()
+      .refine((value) => value !== undefined, "is required, and may be null")
+      .openapi({ description: "Any JSON of at most 64 KiB that matches the question's schema." }),
     questionId: z
       .uuid()
       .optional()
