@@ -218,7 +218,12 @@ describeEachDriver("a budget", (database) => {
     await finish(mesh, await mesh.offerOf(await mesh.submit({ type: "work" })));
     const failed = await mesh.offerOf(await mesh.submit({ type: "work" }));
     await mesh.say(failed, { kind: "accept" });
-    await mesh.say(failed, { kind: "fail", class: "retryable", message: "no", usage: '{"model":"m","costMicroUsd":1}' });
+    await mesh.say(failed, {
+      kind: "fail",
+      class: "retryable",
+      message: "no",
+      usage: '{"model":"m","costMicroUsd":1}',
+    });
     const rows = await read(
       database(),
       sql`select agent_id as "agentId", type, model, tasks, attempts, input_tokens as input, cost_micro_usd as cost

@@ -28,6 +28,7 @@ export function createTaskMessageHandler(deps: TaskMessagesDeps): (message: Rece
       return refs.map(({ taskId }) => lanesByTask.get(taskId));
     },
     maxBatch: maxLookUp,
+    ownerOf: ({ tenantId }) => tenantId,
     concurrency: 1,
     maxWaiting: 1_000,
   });

@@ -4,7 +4,7 @@ import { createLogger, createMetrics } from "@devmesh/observability";
 import { createNudge } from "@devmesh/runtime";
 import type { TaskRef } from "@devmesh/tasks";
 import { describe, expect, it } from "vitest";
-import { type RelayDeps, relayEvents, takeTurns } from "./relay.ts";
+import { type RelayDeps, relayEvents } from "./relay.ts";
 
 const ref = (tenantId: string, taskId: string): TaskRef => ({
   tenantId: tenantId as TenantId,
@@ -20,7 +20,7 @@ function createDeps(rounds: Awaited<ReturnType<RelayDeps["outbox"]["numberEvents
       numberEvents: async () => {
         const round = rounds.shift();
         if (rounds.length === 0) stop.abort();
-        return round ?? { numbered: 0, tenantIds: [], toDispatch: [] };
+        return round ?? { numbered: 0, more: false, tenantIds: [], toDispatch: [] };
       },
     },
     queue: {
@@ -42,8 +42,8 @@ describe("relayEvents", () => {
   it("numbers until nothing is left and goes on when SQS takes nothing", async () => {
     const stop = new AbortController();
     const rounds = [
-      { numbered: 500, tenantIds: ["a" as TenantId], toDispatch: [ref("a", "1"), ref("a", "2")] },
-      { numbered: 3, tenantIds: ["b" as TenantId], toDispatch: [ref("b", "3")] },
+      { numbered: 500, more: true, tenantIds: ["a" as TenantId], toDispatch: [ref("a", "1"), ref("a", "2")] },
+      { numbered: 3, more: false, tenantIds: ["b" as TenantId], toDispatch: [ref("b", "3")] },
     ];
     const { deps, sent, told, metrics } = createDeps(rounds, stop);
     await relayEvents(deps, stop.signal);
@@ -52,16 +52,5 @@ describe("relayEvents", () => {
     const text = await metrics.metricsText();
     expect(text).toContain('numbered_total{service="worker"} 503');
     expect(text).toContain('sent_total{outcome="failed",service="worker"} 2');
-  });
-});
-
-describe("takeTurns", () => {
-  it("lets tenants take turns and keeps the order within each", () => {
-    const refs = [ref("a", "1"), ref("a", "2"), ref("a", "3"), ref("b", "4"), ref("c", "5"), ref("b", "6")];
-    expect(takeTurns(refs).map(({ taskId }) => taskId)).toEqual(["1", "4", "5", "2", "6", "3"]);
-  });
-
-  it("gives nothing for nothing", () => {
-    expect(takeTurns([])).toEqual([]);
   });
 });

@@ -2,13 +2,15 @@ import type { FailedMessage, SqsQueue } from "@devmesh/adapters";
 import type { TenantId } from "@devmesh/models";
 import type { CounterMetric, Logger } from "@devmesh/observability";
 import { type Nudge, sleep } from "@devmesh/runtime";
-import type { TaskRef } from "@devmesh/tasks";
+import { type TaskRef, takeTurns } from "@devmesh/tasks";
 import { toTaskMessage } from "./consume-tasks.ts";
 
 /** The outbox, as the relay needs it. */
 export interface RelayOutbox {
   numberEvents(limit: number): Promise<{
     readonly numbered: number;
+    /** Some tenant may have more. */
+    readonly more: boolean;
     readonly tenantIds: readonly TenantId[];
     readonly toDispatch: readonly TaskRef[];
   }>;
@@ -47,10 +49,10 @@ export async function relayEvents(deps: RelayDeps, signal: AbortSignal): Promise
 }
 
 async function drainOutbox(deps: RelayDeps, signal: AbortSignal): Promise<void> {
-  let numbered = perRound;
-  while (numbered >= perRound && !signal.aborted) {
+  for (let more = true; more && !signal.aborted; ) {
     const round = await deps.outbox.numberEvents(perRound);
-    numbered = round.numbered;
+    const { numbered } = round;
+    more = round.more;
     deps.numbered.inc(numbered);
     if (numbered > 0) deps.onNumbered(round.tenantIds);
     await dispatch(deps, round.toDispatch);
@@ -59,19 +61,13 @@ async function drainOutbox(deps: RelayDeps, signal: AbortSignal): Promise<void> 
 
 async function dispatch({ queue, logger, sent }: RelayDeps, refs: readonly TaskRef[]): Promise<void> {
   if (refs.length === 0) return;
-  const messages = takeTurns(refs).map((ref, index) => ({ id: String(index), body: toTaskMessage(ref) }));
+  const messages = takeTurns(refs, ({ tenantId }) => tenantId).map((ref, index) => ({
+    id: String(index),
+    body: toTaskMessage(ref),
+  }));
   const failed: readonly FailedMessage[] = await queue.sendBatch(messages);
   sent.inc({ outcome: "sent" }, messages.length - failed.length);
   sent.inc({ outcome: "failed" }, failed.length);
   const err = failed[0]?.error;
   if (err !== undefined) logger.warn({ err, messages: failed.length }, "task messages not sent");
-}
-
-/** Orders tasks so that tenants take turns: a tenant with thousands doesn't keep the others waiting. */
-export function takeTurns(refs: readonly TaskRef[]): readonly TaskRef[] {
-  const byTenant = Map.groupBy(refs, ({ tenantId }) => tenantId);
-  const longest = Math.max(0, ...[...byTenant.values()].map(({ length }) => length));
-  return Array.from({ length: longest }, (_, turn) =>
-    [...byTenant.values()].flatMap((ofTenant) => ofTenant[turn] ?? []),
-  ).flat();
 }

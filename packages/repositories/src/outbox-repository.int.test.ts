@@ -59,6 +59,20 @@ function describeEngine(open: OpenDatabase): void {
     expect(recorded).toEqual(recorded.toSorted((a, b) => a - b));
   });
 
+  test("tenants take turns: many events of one leave the others their share of a round", async () => {
+    const [many, few, fewer] = [await givenTenant(database), await givenTenant(database), await givenTenant(database)];
+    for (let number = 0; number < 40; number++) await givenTask(database, many);
+    await givenTask(database, few);
+    await givenTask(database, fewer);
+    const numberedOf = async (tenantId: TenantId): Promise<number> =>
+      (await positionsOf(tenantId)).filter(({ position }) => position !== null).length;
+    const outbox = outboxRepository(database);
+    expect(await outbox.numberEvents(30)).toMatchObject({ numbered: 14, more: true });
+    expect([await numberedOf(many), await numberedOf(few), await numberedOf(fewer)]).toEqual([10, 2, 2]);
+    expect(await outbox.numberEvents(30)).toMatchObject({ numbered: 30, more: true });
+    expect(await outbox.numberEvents(100)).toMatchObject({ numbered: 40, more: false });
+  });
+
   test("queued tasks among the first ten of their lane are told of", async () => {
     const tenantId = await givenTenant(database);
     const tasks = [];
@@ -71,6 +85,7 @@ function describeEngine(open: OpenDatabase): void {
     expect(new Set(toDispatch.map(({ taskId }) => taskId))).toEqual(new Set(expected));
     expect(await outboxRepository(database).numberEvents(1_000)).toEqual({
       numbered: 0,
+      more: false,
       tenantIds: [],
       toDispatch: [],
     });

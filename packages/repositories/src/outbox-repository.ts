@@ -7,6 +7,8 @@ import { prune } from "./prune.ts";
 /** What a relay has numbered, and the tasks that should go to the queue. */
 export interface Numbered {
   readonly numbered: number;
+  /** Some tenant may have more. */
+  readonly more: boolean;
   /** Whose events there are new ones of. */
   readonly tenantIds: readonly TenantId[];
   readonly toDispatch: readonly TaskRef[];
@@ -15,9 +17,8 @@ export interface Numbered {
 /** The outbox: events get their place among all of their tenant, after their commit. Works as the engine. */
 export interface OutboxRepository {
   /**
-   * Numbers up to `limit` events of tasks, and as many of agents, each in the order in which they were recorded, without
-   * gaps for each tenant. Tells those
-   * tasks that were queued by one of them, still are, and stand among the first ten of their lane. Two relays at once do
+   * Numbers up to `limit` events of tasks, each tenant its share of them, and as many of agents: in the order in which they
+   * were recorded, without gaps for each tenant. Tells those tasks that were queued by one of them, still are, and stand among the first ten of their lane. Two relays at once do
    * no harm, but work for nothing.
    */
   numberEvents(limit: number): Promise<Numbered>;
@@ -43,6 +44,7 @@ async function numberEvents(database: Database, limit: number): Promise<Numbered
     const agents = await numberAgentEvents(tx, limit);
     return {
       numbered: tasks.numbered + agents.numbered,
+      more: tasks.more || agents.numbered >= limit,
       tenantIds: [...new Set([...tasks.tenantIds, ...agents.tenantIds])],
       toDispatch: tasks.toDispatch,
     };
@@ -50,7 +52,7 @@ async function numberEvents(database: Database, limit: number): Promise<Numbered
 }
 
 /** By `agent_event_unnumbered`. */
-async function numberAgentEvents(tx: Queryable, limit: number): Promise<Omit<Numbered, "toDispatch">> {
+async function numberAgentEvents(tx: Queryable, limit: number): Promise<Pick<Numbered, "numbered" | "tenantIds">> {
   const { rows } = await tx.query<{ numbered: number; tenantIds: readonly TenantId[] }>(sql`
     with unnumbered as materialized (
       select tenant_id, recorded
@@ -80,6 +82,7 @@ async function numberAgentEvents(tx: Queryable, limit: number): Promise<Omit<Num
 
 interface NumberedRow {
   readonly numbered: number;
+  readonly more: boolean;
   readonly tenantIds: readonly TenantId[];
   readonly tenantId: TenantId | null;
   readonly taskId: TaskId | null;
@@ -87,17 +90,38 @@ interface NumberedRow {
 
 /**
  * One statement. The events are locked before their tenants' cursors move: of two relays at once the second finds the
- * events of the first numbered, and leaves them out. Reads `task_event_unnumbered` and the beginning of `task_queue`.
+ * events of the first numbered, and leaves them out. Walks from tenant to tenant in `task_event_turn`, so that one with
+ * many events takes no more than its share of a round; reads the beginning of `task_queue`.
  */
 async function numberTaskEvents(tx: Queryable, limit: number): Promise<Numbered> {
   const { rows } = await tx.query<NumberedRow>(sql`
-      with unnumbered as materialized (
-        select tenant_id, task_id, seq, type, recorded
-        from task_event
-        where position is null
-        order by recorded
-        limit ${limit}
-        for no key update
+      with recursive turn (tenant_id) as (
+        (select tenant_id from task_event where position is null order by tenant_id limit 1)
+        union all
+        select next.tenant_id
+        from turn
+        cross join lateral (
+          select e.tenant_id
+          from task_event e
+          where e.position is null and e.tenant_id > turn.tenant_id
+          order by e.tenant_id
+          limit 1
+        ) next
+      ), owner as materialized (
+        select tenant_id from turn limit ${limit}
+      ), share as materialized (
+        select greatest(1, ${limit}::int / nullif(count(*), 0)) as size from owner
+      ), unnumbered as materialized (
+        select own.tenant_id, own.task_id, own.seq, own.type, own.recorded
+        from owner
+        cross join lateral (
+          select e.tenant_id, e.task_id, e.seq, e.type, e.recorded
+          from task_event e
+          where e.position is null and e.tenant_id = owner.tenant_id
+          order by e.recorded
+          limit (select size from share)
+          for no key update
+        ) own
       ), moved as (
         insert into event_cursor as c (tenant_id, position)
         select tenant_id, count(*) from unnumbered group by tenant_id order by tenant_id
@@ -126,12 +150,14 @@ async function numberTaskEvents(tx: Queryable, limit: number): Promise<Numbered>
         ) < ${dispatchedPerLane}
       )
       select (select count(*)::int from unnumbered) as numbered,
+        exists (select from unnumbered group by tenant_id having count(*) >= (select size from share)) as more,
         coalesce((select array_agg(tenant_id) from moved), '{}') as "tenantIds",
         queued.tenant_id as "tenantId", queued.id as "taskId"
       from (values (1)) as always (one)
       left join queued on true`);
   return {
     numbered: rows[0]?.numbered ?? 0,
+    more: rows[0]?.more ?? false,
     tenantIds: rows[0]?.tenantIds ?? [],
     toDispatch: rows.flatMap(({ tenantId, taskId }) =>
       tenantId === null || taskId === null ? [] : [{ tenantId, taskId }],

@@ -10,6 +10,7 @@ function gated(
     maxWaiting?: number;
     weigh?: (n: number) => number;
     keyOf?: (n: number) => string;
+    ownerOf?: (n: number) => string;
   } = {},
 ) {
   const batches: (readonly number[])[] = [];
@@ -82,6 +83,20 @@ describe("a batch writer", () => {
     }
     await results;
     expect(batches).toEqual([[4, 6], [1, 2], [99]]);
+  });
+
+  test("lets owners take turns where more waits than fits, each in its own order", async () => {
+    const { writer, batches, release } = gated({ maxBatch: 4, ownerOf: (n) => String(Math.floor(n / 100)) });
+    const all = Promise.all([101, 102, 103, 104, 105, 201, 301, 302].map((item) => writer.add(item)));
+    for (let batch = 0; batch < 2; batch++) {
+      await turns();
+      release();
+    }
+    expect(await all).toHaveLength(8);
+    expect(batches).toEqual([
+      [101, 201, 301, 102],
+      [302, 103, 104, 105],
+    ]);
   });
 
   test("keeps items of one key in their order, and out of two batches at once", async () => {

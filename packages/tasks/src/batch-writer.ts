@@ -1,4 +1,5 @@
 import { AppError, assert } from "@devmesh/models";
+import { takeTurns } from "./take-turns.ts";
 
 /** Gathers what is asked for one by one and does it together. */
 export interface BatchWriter<Item, Result> {
@@ -19,6 +20,8 @@ export interface BatchWriterOptions<Item, Result> {
   readonly maxWaiting: number;
   /** Items of one key go in the order in which they were added, never in two batches at once. */
   readonly keyOf?: (item: Item) => string;
+  /** Whose item it is: where more waits than fits, owners take turns. All items of one key are one owner's. */
+  readonly ownerOf?: (item: Item) => string;
   /** How much an item counts towards `maxBatch`; 1 unless said otherwise. */
   readonly weigh?: (item: Item) => number;
 }
@@ -83,13 +86,13 @@ export function createBatchWriter<Item, Result>(options: BatchWriterOptions<Item
 function takeBatch<Item, Result>(
   waiting: Waiting<Item, Result>[],
   runningKeys: ReadonlySet<string>,
-  { maxBatch, keyOf, weigh = () => 1 }: BatchWriterOptions<Item, Result>,
+  { maxBatch, keyOf, ownerOf, weigh = () => 1 }: BatchWriterOptions<Item, Result>,
 ): Waiting<Item, Result>[] {
   const batch: Waiting<Item, Result>[] = [];
   const left: Waiting<Item, Result>[] = [];
   const leftKeys = new Set<string>();
   let weight = 0;
-  for (const one of waiting) {
+  for (const one of ownerOf === undefined ? waiting : takeTurns(waiting, ({ item }) => ownerOf(item))) {
     const key = keyOf?.(one.item);
     const mustWait = key !== undefined && (runningKeys.has(key) || leftKeys.has(key));
     const fits = batch.length === 0 || weight + weigh(one.item) <= maxBatch;

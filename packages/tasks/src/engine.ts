@@ -132,6 +132,7 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
   const submissions = createBatchWriter<Submission, Submitted | { readonly error: AppError }>({
     run: async (batch) => announceSubmitted(await submit(deps.store, batch, { maxDepth }), announcing),
     maxBatch,
+    ownerOf: ({ tenantId }) => tenantId,
     concurrency: 2,
     maxWaiting: 5_000,
     weigh: ({ tasks }) => tasks.length,
@@ -141,6 +142,7 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
   const frames = createBatchWriter<AgentOperation, Outcome>({
     run: settleAndAnnounce,
     maxBatch,
+    ownerOf: ({ tenantId }) => tenantId,
     keyOf: ({ assignmentId }) => assignmentId,
     concurrency: 2,
     maxWaiting: 50_000,
@@ -148,6 +150,7 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
   const words = createBatchWriter<MeshOperation, Outcome>({
     run: settleAndAnnounce,
     maxBatch,
+    ownerOf: ({ tenantId }) => tenantId,
     concurrency: 1,
     maxWaiting: 50_000,
   });

@@ -16,3 +16,4 @@ export type { GivenAnswer } from "./question/answer-task.ts";
 export { retryDelayMs } from "./retry-delay.ts";
 export type { AgentSlotRef, DueWork, EngineHints, LaneAsked, LedgerStore, LedgerTx, TaskRef } from "./store.ts";
 export type { SubmitResult } from "./submission/submit.ts";
+export { takeTurns } from "./take-turns.ts";

@@ -161,7 +161,7 @@ export interface LedgerTx {
   /** Tasks of which an agent holds an open assignment. */
   findHeld(slot: AgentSlotRef, limit: number): Promise<readonly TaskRef[]>;
 
-  /** Locks the heads of lanes, `perLane` of each, skipping those that are locked: best first over all. */
+  /** Locks the heads of lanes, `perLane` of each, skipping those that are locked: tenants in turn, best first. */
   lockHeads(lanes: AssignmentScope["lanes"], perLane: number, limit: number): Promise<readonly QueuedTask[]>;
   /** How many agents each lane passes over, by reason: those that do not fit, and those that fit but have no free slot. */
   countPassedOver(lanes: AssignmentScope["lanes"]): Promise<readonly PassedOver[]>;

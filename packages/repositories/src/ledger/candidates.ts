@@ -111,7 +111,7 @@ interface CandidateRow extends Omit<Candidate, "costMicroUsd" | "lastAssignedAt"
 }
 
 /**
- * Locks the heads of lanes, best first over all. What another transaction holds is skipped, so that two processes that
+ * Locks the heads of lanes, tenants in turn, the best of each first. What another transaction holds is skipped, so that two processes that
  * assign at once share the work. Reads the index `task_queue` from its beginning: the same cost at any backlog.
  */
 export async function lockHeads(
@@ -120,18 +120,20 @@ export async function lockHeads(
   { perLane, limit }: { readonly perLane: number; readonly limit: number },
 ): Promise<readonly QueuedTask[]> {
   const { rows } = await tx.query<QueuedTask>(sql`
-    select head.tenant_id as "tenantId", head.id as "taskId", head.lane_id as "laneId", head.strategy, head.rank,
-      head.budget_ids as "budgetIds"
-    from ${laneRows(lanes)} as asked (tenant_id, lane_id)
-    cross join lateral (
-      select q.tenant_id, q.id, q.lane_id, q.strategy, q.rank, q.budget_ids
-      from task q
-      where q.tenant_id = asked.tenant_id and q.lane_id = asked.lane_id and q.queue_rank is not null
-      order by q.queue_rank, q.id
-      limit ${perLane}
-      for update skip locked
-    ) head
-    order by head.rank, head.id
+    select tenant_id as "tenantId", id as "taskId", lane_id as "laneId", strategy, rank, budget_ids as "budgetIds"
+    from (
+      select head.*, row_number() over (partition by head.tenant_id order by head.rank, head.id) as turn
+      from ${laneRows(lanes)} as asked (tenant_id, lane_id)
+      cross join lateral (
+        select q.tenant_id, q.id, q.lane_id, q.strategy, q.rank, q.budget_ids
+        from task q
+        where q.tenant_id = asked.tenant_id and q.lane_id = asked.lane_id and q.queue_rank is not null
+        order by q.queue_rank, q.id
+        limit ${perLane}
+        for update skip locked
+      ) head
+    ) one
+    order by turn, rank, id
     limit ${limit}`);
   return rows;
 }
