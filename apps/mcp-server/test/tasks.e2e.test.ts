@@ -158,23 +158,6 @@ test("submits once for one idempotency key, and not without the scope", async ()
   await reader.close();
 });
 
-test("delegates from an open assignment of the agent's own, and from no other", async () => {
-  const agent = await open("parent");
-  const parentId = await submit(agent, "parent");
-  const { payload: offer } = await agent.next("TASK_ASSIGN");
-  const task = { type: "nobody.helps" };
-  const child = await agent.request("TASK_SUBMIT", { task, parentAssignmentId: offer.assignmentId });
-  expect(child.payload.task).toMatchObject({ parentId });
-  expect(await agent.request("TASK_SUBMIT", { task, parentAssignmentId: unknownId })).toMatchObject({
-    payload: { code: "not_found" },
-  });
-  const yielding = { task, parentAssignmentId: offer.assignmentId, yieldSlot: true };
-  expect(await agent.request("TASK_SUBMIT", yielding)).toMatchObject({
-    payload: { code: "failed_precondition", reason: "not_offered" },
-  });
-  await agent.close();
-});
-
 test("tells the agent when its task is cancelled", async () => {
   const agent = await open("cancelled");
   const taskId = await submit(agent, "cancelled");
