@@ -1,6 +1,6 @@
 import { toAppError } from "@devmesh/models";
 import { type Database, sql } from "@devmesh/repositories";
-import { sleep } from "@devmesh/runtime";
+import { createNudge } from "@devmesh/runtime";
 
 /** Whether the database answers, as far as is known. */
 export interface DatabaseWatch {
@@ -9,8 +9,8 @@ export interface DatabaseWatch {
   noteFailure(error: unknown): void;
 }
 
-/** A handler that fails tells sooner. Judgement: one statement in 10 s keeps an idle worker quiet. */
-const upPauseMs = 10_000;
+/** Who fails says so: one statement in 30 s keeps an idle worker quiet. Judgement. */
+const upPauseMs = 30_000;
 const downPauseMs = 500;
 
 /** Asks the database from time to time whether it is there, until `signal` aborts: consumers stop receiving while not. */
@@ -18,6 +18,7 @@ export function watchDatabase(
   database: Database,
   signal: AbortSignal,
 ): DatabaseWatch & { readonly ended: Promise<void> } {
+  const nudge = createNudge();
   let isUp = true;
   async function watch(): Promise<void> {
     while (!signal.aborted) {
@@ -25,7 +26,7 @@ export function watchDatabase(
         () => true,
         () => false,
       );
-      await sleep(isUp ? upPauseMs : downPauseMs, signal);
+      await nudge.wait(isUp ? upPauseMs : downPauseMs, signal);
     }
   }
   return {
@@ -33,7 +34,9 @@ export function watchDatabase(
       return isUp;
     },
     noteFailure: (error) => {
-      if (toAppError(error).code === "unavailable") isUp = false;
+      if (toAppError(error).code !== "unavailable") return;
+      isUp = false;
+      nudge.nudge();
     },
     ended: watch(),
   };

@@ -16,11 +16,16 @@ const dead: DroppedNodes = {
 
 interface Scene {
   readonly find?: (nodes: readonly NodeId[]) => ReadonlyMap<NodeId, never> | undefined;
-  readonly hasDead?: boolean;
+  /** By the count of surveys. */
+  readonly hasDead?: (survey: number) => boolean;
+  readonly failsAt?: number;
 }
 
 /** Runs it until `until` holds of the suspects it asked about so far. */
-async function run({ find, hasDead = false }: Scene, until: (asked: NodeId[][], surveys: number) => boolean) {
+async function run(
+  { find, hasDead = () => false, failsAt }: Scene,
+  until: (asked: NodeId[][], surveys: number) => boolean,
+) {
   const asked: NodeId[][] = [];
   const lines: string[] = [];
   let surveys = 0;
@@ -30,7 +35,11 @@ async function run({ find, hasDead = false }: Scene, until: (asked: NodeId[][], 
   const running = dropDeadNodes(
     {
       nodes: {
-        survey: async () => ({ alive: [node], hasDead: surveys++ > 0 && hasDead }),
+        survey: async () => {
+          surveys += 1;
+          if (surveys === failsAt) throw new Error("away");
+          return { alive: [node], hasDead: hasDead(surveys), nextEndInMs: 20 };
+        },
         dropDead: async (suspects) => {
           asked.push([...suspects]);
           return dead;
@@ -52,7 +61,7 @@ async function run({ find, hasDead = false }: Scene, until: (asked: NodeId[][], 
 }
 
 test("drops nodes whose lease ended, and tells of each", async () => {
-  const { asked, lines, text, after } = await run({ hasDead: true }, (calls) => calls.length > 0);
+  const { asked, lines, text, after } = await run({ hasDead: (survey) => survey > 1 }, (calls) => calls.length > 0);
   expect(asked[0]).toEqual([]);
   expect(JSON.parse(lines[0] ?? "")).toMatchObject({ nodeId: node, agents: 2 });
   expect(text).toMatch(/devmesh_nodes_alive\{.*\} 1\n/);
@@ -60,11 +69,22 @@ test("drops nodes whose lease ended, and tells of each", async () => {
   expect(after).toMatch(/devmesh_nodes_alive\{.*\} 0\n/);
 });
 
+test("judges nobody by the first look, nor by the first after a failure", async () => {
+  const judgedAt: number[] = [];
+  const hasDead = (survey: number): boolean => {
+    judgedAt.push(survey);
+    return [1, 4, 6].includes(survey);
+  };
+  const { asked } = await run({ hasDead, failsAt: 3 }, (calls) => calls.length > 0);
+  expect(judgedAt).toEqual([1, 2, 4, 5, 6]);
+  expect(asked).toHaveLength(1);
+});
+
 test("asks about a node that stopped saying that it lives", async () => {
   let looks = 0;
   const find = (nodes: readonly NodeId[]): ReadonlyMap<NodeId, never> => {
     looks += nodes.length;
-    return looks < 3 ? new Map([[node, {} as never]]) : new Map();
+    return new Map(looks < 3 ? [[node, {} as never]] : []);
   };
   const { asked } = await run({ find }, (calls) => calls.length > 0);
   expect(asked[0]).toEqual([node]);

@@ -38,26 +38,36 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
 }
 
 /**
- * Drops the connections of nodes whose lease ended, until `signal` aborts. A node that stopped saying that it lives is
- * looked at at once, and dropped if it has not renewed its lease for half of it: Redis' word alone drops nobody.
+ * Drops the connections of nodes whose lease ended, until `signal` aborts: it looks when the first of the leases would
+ * end. A node that stopped saying that it lives is looked at at once, and dropped if it has not renewed its lease for two
+ * thirds of it: Redis' word alone drops nobody.
  */
 export async function dropDeadNodes(deps: DropDeadNodesDeps, signal: AbortSignal): Promise<void> {
   const { nodes, presence, times, metrics, logger, now } = deps;
   const suspicion = createSuspicion(times.suspectAfterMs, now);
   let alive: readonly NodeId[] = [];
-  let surveyedAt = now();
+  let surveyAt = now();
+  /** After an outage of the database the nodes that live get the time to renew their leases before they are judged. */
+  let isDoubtful = true;
   let known: readonly NodeId[] = [];
 
   async function look(): Promise<void> {
     const suspects = suspicion.note(alive, await presence?.find(alive));
     const isNews = suspects.some((nodeId) => !known.includes(nodeId));
     known = suspects;
-    if (!isNews && now() - surveyedAt < times.sweepEveryMs) return;
-    surveyedAt = now();
+    if (!isNews && now() < surveyAt) return;
+    const wasDoubtful = isDoubtful;
+    isDoubtful = true;
     const survey = await nodes.survey();
+    isDoubtful = false;
     alive = survey.alive;
-    if (survey.hasDead || suspects.length > 0) tell(await nodes.dropDead(suspects), deps);
     metrics.alive = alive.length;
+    if (wasDoubtful && survey.hasDead) {
+      surveyAt = now() + times.renewEveryMs;
+      return;
+    }
+    surveyAt = now() + Math.max(times.sweepPauseMs, Math.min(times.leaseMs, survey.nextEndInMs ?? times.leaseMs));
+    if (survey.hasDead || suspects.length > 0) tell(await nodes.dropDead(suspects), deps);
   }
 
   try {
@@ -65,10 +75,10 @@ export async function dropDeadNodes(deps: DropDeadNodesDeps, signal: AbortSignal
       name: "drop dead nodes",
       signal,
       logger,
-      maxBackoffMs: times.sweepEveryMs,
+      maxBackoffMs: times.leaseMs / 3,
       work: async () => {
-        // first the wait: after an outage of the database the nodes that live renew their leases before they are judged
-        await sleep(presence === undefined ? times.sweepEveryMs : times.lookEveryMs, signal);
+        const untilSurveyMs = Math.max(0, surveyAt - now());
+        await sleep(presence === undefined ? untilSurveyMs : Math.min(times.lookEveryMs, untilSurveyMs), signal);
         if (!signal.aborted) await look();
       },
     });

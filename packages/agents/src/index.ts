@@ -20,7 +20,7 @@ export type {
   SubscriptionStore,
   Subscriptions,
 } from "./message-store.ts";
-export type { DroppedAgent, DroppedNodes, NodeStore } from "./node-store.ts";
+export type { DroppedAgent, DroppedNodes, NodeStore, NodeSurvey } from "./node-store.ts";
 export {
   defaultNodeLeaseMs,
   latestDropMs,

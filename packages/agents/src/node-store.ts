@@ -8,6 +8,16 @@ export interface DroppedAgent {
   readonly nodeId: NodeId;
 }
 
+/** How the nodes are. */
+export interface NodeSurvey {
+  /** Those whose lease is valid. */
+  readonly alive: readonly NodeId[];
+  /** There is something for `dropDead`. */
+  readonly hasDead: boolean;
+  /** When the first of the leases ends, unless it is renewed; undefined where there is none. */
+  readonly nextEndInMs: number | undefined;
+}
+
 /** What was dropped; a node without a row that connections still name is not among `nodes`. */
 export interface DroppedNodes {
   readonly nodes: readonly NodeId[];
@@ -23,11 +33,10 @@ export interface NodeStore {
   renew(nodeId: NodeId, leaseMs: number): Promise<{ readonly lapsed: boolean }>;
   /** Ends a node's presence at once; drops what connections it still has. */
   leave(nodeId: NodeId): Promise<void>;
-  /** The nodes whose lease is valid, and whether there is something for `dropDead`. */
-  survey(): Promise<{ readonly alive: readonly NodeId[]; readonly hasDead: boolean }>;
+  survey(): Promise<NodeSurvey>;
   /**
-   * Drops the connections of nodes whose lease ended, and the nodes. Of those under `suspects` half a lease without a
-   * renewal is enough. Any process may.
+   * Drops the connections of nodes whose lease ended, and the nodes. Of those under `suspects` two thirds of a lease
+   * without a renewal are enough. Any process may.
    */
   dropDead(suspects: readonly NodeId[]): Promise<DroppedNodes>;
   /** After a lapse: takes back those connections that nobody else has taken; gives the agents that are held now. */

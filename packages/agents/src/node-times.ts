@@ -1,10 +1,10 @@
 /** The beats of a node's presence, and of those who look at it. All follow from the lease. */
 export interface NodeTimes {
   readonly leaseMs: number;
-  /** Between two renewals of the lease: two may fail. */
+  /** Between two renewals of the lease; one that fails is tried again at once. */
   readonly renewEveryMs: number;
-  /** Between two looks of the sweep for leases that ended. */
-  readonly sweepEveryMs: number;
+  /** Between two looks at the leases at least: the sweep looks when the next of them would end. */
+  readonly sweepPauseMs: number;
   /** Presence in Redis: how often it is announced, and how long one announcement holds. */
   readonly announceEveryMs: number;
   readonly announcementMs: number;
@@ -21,12 +21,12 @@ export const sweepTakeoverMs = 5_000;
 /** The promise: connections of a node that died count as dropped within this. */
 export const maxDropMs = 30_000;
 
-/** With the default lease: renewed and looked at every 5 s, announced every 1.5 s for 5 s, looked at every second. */
+/** With the default lease: renewed every 7.5 s, announced every 1.5 s for 5 s, looked for every second. */
 export function nodeTimes(leaseMs: number): NodeTimes {
   return {
     leaseMs,
-    renewEveryMs: leaseMs / 3,
-    sweepEveryMs: leaseMs / 3,
+    renewEveryMs: leaseMs / 2,
+    sweepPauseMs: leaseMs / 15,
     announceEveryMs: leaseMs / 10,
     announcementMs: leaseMs / 3,
     lookEveryMs: leaseMs / 15,
@@ -35,6 +35,6 @@ export function nodeTimes(leaseMs: number): NodeTimes {
 }
 
 /** The latest after a node's death that its connections are dropped, though the worker that sweeps died with it. */
-export function latestDropMs({ leaseMs, sweepEveryMs }: NodeTimes): number {
-  return leaseMs + sweepTakeoverMs + sweepEveryMs;
+export function latestDropMs({ leaseMs, sweepPauseMs }: NodeTimes): number {
+  return leaseMs + sweepTakeoverMs + sweepPauseMs;
 }

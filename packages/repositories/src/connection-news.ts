@@ -19,15 +19,15 @@ export interface ConnectionNews {
   readonly behind: readonly AgentId[];
 }
 
-/** One statement for all of a node's connections, by the primary keys of agent_slot and agent. */
+/**
+ * One statement for all of a node's connections, of whichever tenants, by the primary keys of agent_slot and agent. No
+ * transaction round it, so that an idle mesh is quiet: the login has the rights of the engine's role by being granted it.
+ */
 export async function findConnectionNews(
   database: Database,
   connections: readonly SentConnection[],
 ): Promise<ConnectionNews> {
-  const tenants = [...new Set(connections.map(({ tenantId }) => tenantId))];
-  const { rows } = await database.queryAs<{ agentId: AgentId; news: keyof ConnectionNews }>(
-    { role: "devmesh_app", tenants, plans: "by_index" },
-    sql`
+  const { rows } = await database.query<{ agentId: AgentId; news: keyof ConnectionNews }>(sql`
       select c.agent_id as "agentId", case
         when s.agent_id is null then 'lost'
         when a.admin = 'revoked' then 'revoked'
@@ -42,8 +42,7 @@ export async function findConnectionNews(
       left join agent_slot s
         on s.tenant_id = c.tenant_id and s.agent_id = c.agent_id and s.connection_id = c.connection_id
       left join agent a on a.tenant_id = s.tenant_id and a.id = s.agent_id
-      where s.agent_id is null or a.admin = 'revoked' or s.next_seq - 1 > c.sent_seq`,
-  );
+      where s.agent_id is null or a.admin = 'revoked' or s.next_seq - 1 > c.sent_seq`);
   const of = (kind: keyof ConnectionNews): readonly AgentId[] =>
     rows.filter(({ news }) => news === kind).map(({ agentId }) => agentId);
   return { lost: of("lost"), revoked: of("revoked"), behind: of("behind") };

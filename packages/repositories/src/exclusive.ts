@@ -11,7 +11,7 @@ export interface ExclusiveOptions {
   readonly signal: AbortSignal;
   /** How soon those who wait ask again, each time a little later, up to five times as much. Default 1 s. */
   readonly pollMs?: number | undefined;
-  /** How often the holder looks whether it still holds. Default 10 s. */
+  /** How often the holder looks whether it still holds. Default 20 s. */
   readonly watchMs?: number | undefined;
 }
 
@@ -74,7 +74,7 @@ async function acquire(owner: OwnerSession, { name, signal, pollMs = 1_000 }: Ex
 
 /** Asks the connection again and again whether it is still there. */
 async function watch(owner: OwnerSession, options: ExclusiveOptions, end: AbortSignal): Promise<void> {
-  const { name, watchMs = 10_000 } = options;
+  const { name, watchMs = 20_000 } = options;
   while (!end.aborted) {
     const answered = new AbortController();
     const silence = delay(answerMs, undefined, { signal: answered.signal }).then(() => {

@@ -7,11 +7,17 @@ import { type Sql, sql, unnest } from "./database/sql.ts";
 export interface NodeRepository {
   renew(nodeId: NodeId, leaseMs: number): Promise<{ readonly lapsed: boolean }>;
   leave(nodeId: NodeId): Promise<void>;
-  survey(): Promise<{ readonly alive: readonly NodeId[]; readonly hasDead: boolean }>;
+  survey(): Promise<NodeSurvey>;
   dropDead(
     suspects: readonly NodeId[],
   ): Promise<{ readonly nodes: readonly NodeId[]; readonly agents: readonly DroppedRow[] }>;
   reattach(nodeId: NodeId, connections: readonly HeldConnection[]): Promise<readonly AgentId[]>;
+}
+
+interface NodeSurvey {
+  readonly alive: readonly NodeId[];
+  readonly hasDead: boolean;
+  readonly nextEndInMs: number | undefined;
 }
 
 interface DroppedRow {
@@ -60,15 +66,18 @@ async function prolong(database: Queryable, nodeId: NodeId, leaseMs: number): Pr
 }
 
 /** As quiet as `prolong`; reads all of agent_slot. */
-async function survey(database: Queryable): Promise<{ alive: readonly NodeId[]; hasDead: boolean }> {
-  const { rows } = await database.query<{ alive: readonly NodeId[]; hasDead: boolean }>(sql`
+async function survey(database: Queryable): Promise<NodeSurvey> {
+  const { rows } = await database.query<NodeSurvey & { readonly nextEndInMs: number | null }>(sql`
     select
       coalesce((select array_agg(id order by id) from node where lease_until >= now()), '{}') as "alive",
       exists (select from node where lease_until < now()) or exists (
         select from agent_slot s
         where s.node_id is not null and not exists (select from node n where n.id = s.node_id)
-      ) as "hasDead"`);
-  return rows[0] ?? { alive: [], hasDead: false };
+      ) as "hasDead",
+      (select ceil(extract(epoch from min(lease_until) - now()) * 1000)::int from node where lease_until >= now())
+        as "nextEndInMs"`);
+  const { alive = [], hasDead = false, nextEndInMs } = rows[0] ?? {};
+  return { alive, hasDead, nextEndInMs: nextEndInMs ?? undefined };
 }
 
 /** A node of a version that does not tell its lease's length is no suspect. */
@@ -78,7 +87,7 @@ async function deleteDead(tx: Queryable, suspects: readonly NodeId[]): Promise<r
     where id in (
       select id from node
       where lease_until < now()
-        or (id = any (${suspects}::uuid[]) and lease_until < now() + lease_ms / 2 * interval '1 millisecond')
+        or (id = any (${suspects}::uuid[]) and lease_until < now() + lease_ms / 3 * interval '1 millisecond')
       order by id
       for update skip locked
     )
