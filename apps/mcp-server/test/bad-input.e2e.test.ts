@@ -159,7 +159,6 @@ test("says of what it does not offer yet that it does not", async () => {
   const client = await hello({ port: node.port, key: mesh.key, name: "eager" });
   const refused = { name: "ERROR", payload: { code: "failed_precondition", reason: "not_offered" } };
   expect(await client.request("DOC_OPEN", { name: "d", kind: "text" })).toMatchObject(refused);
-  expect(await client.request("TASK_NEEDS_INPUT", { question: "?" })).toMatchObject(refused);
   client.sendBytes(toFrame(types.DOC_UPDATE, Buffer.from([0, 0, 0, 1, 2, 3])));
   expect(await client.next("ERROR")).toMatchObject(refused);
   await client.close();
