@@ -1,5 +1,5 @@
 import type { Hints, Presence } from "@devmesh/adapters";
-import type { NodeTimes } from "@devmesh/agents";
+import type { NodeStore, NodeTimes } from "@devmesh/agents";
 import type { TenantId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
 import {
@@ -87,7 +87,7 @@ async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void
   const outbox = outboxRepository(database);
   const house = { prune: () => outbox.prune(), logger };
   const nodes = {
-    nodes: nodeRepository(database),
+    nodes: tellingNodes(database, hints),
     presence: deps.presence,
     times: deps.nodeTimes,
     metrics: createNodeMetrics(metrics),
@@ -105,6 +105,19 @@ async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void
     });
     await Promise.all([sweep, keepHouse(house, held), dropDeadNodes(nodes, held), keepDeadLetters(deadLetters, held)]);
   });
+}
+
+/** The registry of nodes; agents that are dropped have events that wait to be numbered. */
+function tellingNodes(database: Database, hints: Pick<Hints, "nudgeOutbox">): Pick<NodeStore, "survey" | "dropDead"> {
+  const { survey, dropDead } = nodeRepository(database);
+  return {
+    survey,
+    async dropDead(suspects) {
+      const dropped = await dropDead(suspects);
+      if (dropped.agents.length > 0) hints.nudgeOutbox();
+      return dropped;
+    },
+  };
 }
 
 /** Holds a name, and takes it again whenever it is lost. */
