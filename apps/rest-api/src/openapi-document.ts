@@ -27,7 +27,15 @@ export function describeApi(routes: readonly Route[]): Record<string, unknown> {
         "carries `X-Request-Id`.",
     },
     servers: [{ url: "/" }],
-    tags: [{ name: "Tasks" }, { name: "Agents" }, { name: "Dead letters" }, { name: "Operations" }],
+    tags: [
+      { name: "Tasks" },
+      { name: "Agents" },
+      { name: "Dead letters" },
+      { name: "Limits" },
+      { name: "Budgets" },
+      { name: "Usage" },
+      { name: "Operations" },
+    ],
     security: [{ bearer: [] }, { apiKey: [] }],
   });
   return JSON.parse(JSON.stringify(document));

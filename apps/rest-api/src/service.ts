@@ -1,18 +1,22 @@
 import { once } from "node:events";
 import { createHints, type FanOut } from "@devmesh/adapters";
+import { tellOfAgents } from "@devmesh/agents";
 import { type Authenticator, createAuthenticator } from "@devmesh/auth";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
 import {
   agentMetricsRepository,
   agentRepository,
   attentionReads,
+  budgetRepository,
   type Database,
   deadLetterReads,
   deadLetterWrites,
   keyRepository,
   ledgerStore,
+  limitRepository,
   redriveJobs,
   taskReads,
+  usageRepository,
 } from "@devmesh/repositories";
 import { createUuidV7, monotonicClock, serveHttp } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
@@ -49,10 +53,10 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
   const { database, fanOut, logger, metrics = createMetrics("rest-api") } = open;
   const newId = createUuidV7();
   const reads = taskReads(database);
-  const agents = agentRepository(database);
   const authenticator = createSignIn(config, database);
   const health = createRestHealth({ authenticator, database, fanOut, metrics, logger });
   await using hints = createHints(fanOut);
+  const agents = tellOfAgents(agentRepository(database), () => hints.nudgeOutbox());
   await using outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 });
   await using engine = createTaskEngine({
     store: ledgerStore(database, newId),
@@ -71,6 +75,9 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     engine,
     reads,
     attention: attentionReads(database),
+    limits: limitRepository(database),
+    budgets: budgetRepository(database),
+    usage: usageRepository(database),
     agents,
     agentMetrics: agentMetricsRepository(database),
     findConnection: agents.connectionOf,

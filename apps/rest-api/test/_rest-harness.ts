@@ -6,11 +6,13 @@ import {
   agentMetricsRepository,
   agentRepository,
   attentionReads,
+  budgetRepository,
   type Database,
   deadLetterReads,
   deadLetterWrites,
   keyRepository,
   ledgerStore,
+  limitRepository,
   migrate,
   migrationsDir,
   openPglite,
@@ -18,6 +20,7 @@ import {
   redriveJobs,
   sql,
   taskReads,
+  usageRepository,
 } from "@devmesh/repositories";
 import { createHealth, createUuidV7 } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas, type TaskEngine } from "@devmesh/tasks";
@@ -93,6 +96,9 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
     engine,
     reads,
     attention: attentionReads(database),
+    limits: limitRepository(database),
+    budgets: budgetRepository(database),
+    usage: usageRepository(database),
     agents,
     agentMetrics: agentMetricsRepository(database),
     findConnection: agents.connectionOf,

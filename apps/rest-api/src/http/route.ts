@@ -43,7 +43,7 @@ export interface RouteSpec<Query extends z.ZodObject> {
   /** Below the base path, with parameters in braces. */
   readonly path: string;
   readonly operationId: string;
-  readonly tag: "Tasks" | "Agents" | "Dead letters";
+  readonly tag: "Tasks" | "Agents" | "Dead letters" | "Limits" | "Budgets" | "Usage";
   readonly summary: string;
   readonly description?: string;
   readonly scope: Scope;

@@ -11,6 +11,8 @@ import { resumeAgent } from "./agents/resume-agent.ts";
 import { revokeAgent } from "./agents/revoke-agent.ts";
 import { updateAgent } from "./agents/update-agent.ts";
 import { listAttention } from "./attention/list-attention.ts";
+import { createBudget, deleteBudget, updateBudget } from "./budgets/change-budgets.ts";
+import { getBudget, listBudgets } from "./budgets/read-budgets.ts";
 import { getRedrive, listRedrives, stopRedrive } from "./dlq/follow-redrives.ts";
 import { getDeadLetter } from "./dlq/get-dead-letter.ts";
 import { listDeadLetterAudit } from "./dlq/list-dead-letter-audit.ts";
@@ -18,6 +20,8 @@ import { listDeadLetters } from "./dlq/list-dead-letters.ts";
 import { purgeDeadLetter, purgeDeadLetters } from "./dlq/purge-dead-letters.ts";
 import { redriveDeadLetter } from "./dlq/redrive-dead-letter.ts";
 import { startRedrive } from "./dlq/start-redrive.ts";
+import { createLimit, deleteLimit, updateLimit } from "./limits/change-limits.ts";
+import { getLimit, listLimits } from "./limits/read-limits.ts";
 import type { RouteDeps } from "./route-deps.ts";
 import { answerTask } from "./tasks/answer-task.ts";
 import { cancelTask } from "./tasks/cancel-task.ts";
@@ -29,6 +33,7 @@ import { streamTaskEvents } from "./tasks/stream-task-events.ts";
 import { submitBatch } from "./tasks/submit-batch.ts";
 import { submitTask } from "./tasks/submit-task.ts";
 import { waitForTask } from "./tasks/wait-for-task.ts";
+import { getUsage } from "./usage/get-usage.ts";
 
 /** Every route of the API, in the order of its document. */
 export function allRoutes(deps: RouteDeps): readonly Route[] {
@@ -65,5 +70,16 @@ export function allRoutes(deps: RouteDeps): readonly Route[] {
     getDeadLetter(deps),
     redriveDeadLetter(deps),
     purgeDeadLetter(deps),
+    listLimits(deps),
+    createLimit(deps),
+    getLimit(deps),
+    updateLimit(deps),
+    deleteLimit(deps),
+    listBudgets(deps),
+    createBudget(deps),
+    getBudget(deps),
+    updateBudget(deps),
+    deleteBudget(deps),
+    getUsage(deps),
   ];
 }

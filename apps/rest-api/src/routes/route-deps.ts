@@ -1,7 +1,14 @@
 import type { AgentStore, ConnectionRef } from "@devmesh/agents";
 import type { AgentId, NewId, TenantId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
-import type { DeadLetterReads, DeadLetterWrites, RedriveJobs } from "@devmesh/repositories";
+import type {
+  BudgetRepository,
+  DeadLetterReads,
+  DeadLetterWrites,
+  LimitRepository,
+  RedriveJobs,
+  UsageRepository,
+} from "@devmesh/repositories";
 import type { TaskEngine } from "@devmesh/tasks";
 import type { AgentMetrics, AttentionReads, TaskReads } from "../task-reads.ts";
 import type { TaskWaiters } from "../waiters.ts";
@@ -32,6 +39,9 @@ export interface RouteDeps {
   readonly onRedrive: (outcome: "redriven" | "refused") => void;
   /** Tells the relay that the outbox has something. */
   readonly nudgeOutbox: () => void;
+  readonly limits: LimitRepository;
+  readonly budgets: BudgetRepository;
+  readonly usage: UsageRepository;
   readonly waiters: TaskWaiters;
   readonly newId: NewId;
   /** Aborts when the service stops: what waits ends. */

@@ -1,5 +1,6 @@
 import {
   assignmentStrategies,
+  budgetCapsSchema,
   failureClasses,
   maxBatchTasks,
   taskEventTypes,
@@ -66,6 +67,8 @@ export const taskSchema = z
         model: z.string().optional(),
       })
       .optional(),
+    budget: budgetCapsSchema.optional().meta({ description: "For all tries of this task." }),
+    treeBudget: budgetCapsSchema.optional().meta({ description: "For it and all that is delegated from it." }),
     question: questionSchema.optional().meta({ description: "While it is `waiting`: what a person is asked." }),
     answers: z.array(taskAnswerSchema).optional().meta({ description: "What people answered, oldest first." }),
     assignment: z
