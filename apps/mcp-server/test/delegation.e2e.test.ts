@@ -1,3 +1,4 @@
+import type { TaskId } from "@devmesh/models";
 import { sql } from "@devmesh/repositories";
 import { checkLeaks, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -161,7 +162,7 @@ test("a cancel reaches agents below; what a deaf one says afterwards changes not
   const child = await accept(deaf);
   await submit(deaf, { type: "deaf" }, { parentAssignmentId: child.about.assignmentId });
   const leaf = await accept(deaf);
-  await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: parent.taskId }, "asked");
+  await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: parent.taskId as TaskId }, "asked");
   expect((await lead.next("TASK_CANCEL")).payload).toMatchObject({ ...parent.about, reason: "asked" });
   for (const { about } of [child, leaf]) {
     const cancelled = await deaf.next(
