@@ -9,6 +9,8 @@ import { type Mesh, type Offer, openMesh } from "../kit/mesh.ts";
 /** What a storm does, all at once: many hands on the same tasks and agents. */
 type Deed =
   | "submit"
+  | "delegate"
+  | "yield"
   | "accept"
   | "complete"
   | "fail"
@@ -21,6 +23,8 @@ type Deed =
 
 const deeds: readonly Deed[] = [
   ...Array<Deed>(6).fill("submit"),
+  ...Array<Deed>(2).fill("delegate"),
+  ...Array<Deed>(3).fill("yield"),
   ...Array<Deed>(8).fill("accept"),
   ...Array<Deed>(8).fill("complete"),
   "fail",
@@ -79,10 +83,14 @@ async function carryOut(
   if (what === "sweep") return mesh.engine.sweep();
   if (what === "cancel") return ref && mesh.engine.cancel(ref, "storm");
   if (what === "redrive") return ref && mesh.engine.redrive(ref);
+  if (what === "delegate" || what === "yield")
+    return offer && delegate(mesh, offer, { tasks, yieldSlot: what === "yield" });
   return offer && mesh.say(offer, toWord(what));
 }
 
-function toWord(what: Exclude<Deed, "submit" | "sweep" | "cancel" | "redrive">): Parameters<Mesh["say"]>[1] {
+function toWord(
+  what: Exclude<Deed, "submit" | "delegate" | "yield" | "sweep" | "cancel" | "redrive">,
+): Parameters<Mesh["say"]>[1] {
   switch (what) {
     case "complete":
       return { kind: "complete", output: "1", artifacts: undefined, usage: undefined };
@@ -99,6 +107,20 @@ function toWord(what: Exclude<Deed, "submit" | "sweep" | "cancel" | "redrive">):
   }
 }
 
+/** Of most tries the storm has made an end already. */
+async function delegate(
+  mesh: Mesh,
+  { assignmentId, agentId }: Offer,
+  { tasks, yieldSlot }: { readonly tasks: TaskId[]; readonly yieldSlot: boolean },
+): Promise<unknown> {
+  const context = { ...mesh.context, delegation: { assignmentId, agentId, yieldSlot } };
+  const refusals = ["not_found", "conflict", "failed_precondition"];
+  return mesh.engine.submit(context, { type: "work" }).then(
+    ({ task }) => tasks.push(task.id),
+    (error) => expect(refusals).toContain(error.code),
+  );
+}
+
 async function openOffers(database: Database, tenantId: TenantId): Promise<readonly Offer[]> {
   return await read<Offer>(
     database,
@@ -113,10 +135,23 @@ async function assertAddsUp(database: Database, tenantId: TenantId): Promise<voi
   const wrong = await read<{ rule: string; id: string }>(
     database,
     sql`
-    select 'slots are the open assignments' as rule, s.agent_id::text as id
+    select 'slots are the open assignments that hold one' as rule, s.agent_id::text as id
     from agent_slot s
     where s.tenant_id = ${tenantId} and s.in_flight <>
-      (select count(*) from assignment a where a.agent_id = s.agent_id and a.is_open)
+      (select count(*) from assignment a where a.agent_id = s.agent_id and a.is_open and a.slot = 'held')
+    union all
+    select 'as many are awaited as await one', s.agent_id::text
+    from agent_slot s
+    where s.tenant_id = ${tenantId} and s.awaited <>
+      (select count(*) from assignment a where a.agent_id = s.agent_id and a.is_open and a.slot = 'awaited')
+    union all
+    select 'what stands still has no time that runs', a.id::text
+    from assignment a
+    where a.tenant_id = ${tenantId} and a.is_open and (a.slot <> 'held') <> (a.attempt_left_ms is not null)
+    union all
+    select 'below a cancelled task all are final', t.id::text
+    from task t join task p on p.id = t.parent_id
+    where t.tenant_id = ${tenantId} and p.state = 'cancelled' and t.finished_at is null
     union all
     select 'no slot above maxConcurrency', agent_id::text
     from agent_slot where tenant_id = ${tenantId} and in_flight > max_concurrency
@@ -170,8 +205,15 @@ async function assertNobodyWaitsInVain(database: Database, mesh: Mesh, agents: r
     select t.id
     from task t
     join lane_agent la on la.lane_id = t.lane_id and la.misfit is null
-    join agent_slot s on s.agent_id = la.agent_id and s.in_flight < s.max_concurrency
-    where t.tenant_id = ${mesh.tenantId} and t.state = 'queued'`,
+    join agent_slot s on s.agent_id = la.agent_id and s.in_flight + s.awaited < s.max_concurrency
+    where t.tenant_id = ${mesh.tenantId} and t.state = 'queued'
+    union all
+    select a.id
+    from assignment a join agent_slot s on s.agent_id = a.agent_id
+    where a.tenant_id = ${mesh.tenantId} and a.is_open and (
+      a.slot = 'awaited' and s.in_flight < s.max_concurrency
+      or a.slot = 'yielded' and not exists (select from task c where c.parent_id = a.task_id and c.finished_at is null)
+    )`,
     );
   await waitFor(async () => (await inVain()).length === 0, { timeoutMs: 5_000, what: "every free slot to be filled" });
   await assertAddsUp(database, mesh.tenantId);
