@@ -7,8 +7,8 @@ const maxRows = 1_000;
 
 /**
  * Removes idempotency keys older than 24 h, lanes that nobody used for a day and that hold no unfinished task, expired
- * mail, subscriptions of connections that are gone, ids of messages older than 24 h and events of agents older than 7
- * days, each in a transaction of its own; answers how many rows. To be called again while it removed some.
+ * mail, subscriptions of connections that are gone, ids of messages older than 24 h, events of agents older than 7 days,
+ * and budgets that were deleted and keep no task waiting, each in a transaction of its own; answers how many rows. To be called again while it removed some.
  */
 export async function prune(database: Database): Promise<number> {
   const run = (work: (tx: Queryable) => Promise<number>): Promise<number> =>
@@ -22,6 +22,7 @@ export async function prune(database: Database): Promise<number> {
     pruneSubscriptions,
     pruneSent,
     pruneAgentEvents,
+    pruneBudgets,
   ];
   for (const work of works) removed += await run(work);
   return removed;
@@ -143,6 +144,20 @@ async function pruneAgentEvents(tx: Queryable): Promise<number> {
       from agent_event
       where at < now() - interval '7 days' and position is not null
       order by at
+      limit ${maxRows}
+      for update skip locked
+    )`);
+  return rowCount;
+}
+
+/** By the index `budget_deleted`. One that has parked tasks stays until the sweep has brought all of them back. */
+async function pruneBudgets(tx: Queryable): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    delete from budget
+    where id in (
+      select id from budget
+      where deleted_at < now() - interval '1 hour' and not waiting
+      order by deleted_at
       limit ${maxRows}
       for update skip locked
     )`);

@@ -3,6 +3,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnPostgres, newUuid, type OpenDatabase } from "../test/fixture.ts";
 import { agentMetricsRepository } from "./agent-metrics.ts";
 import { agentRepository } from "./agent-repository.ts";
+import { attentionReads } from "./attention.ts";
+import { budgetRepository } from "./caps/budget-repository.ts";
+import { limitRepository } from "./caps/limit-repository.ts";
+import { usageRepository } from "./caps/usage-repository.ts";
 import type { Database, Queryable } from "./database/database.ts";
 import type { Sql } from "./database/sql.ts";
 import { deadLetterReads } from "./dead-letters/dead-letter-reads.ts";
@@ -108,6 +112,7 @@ function callReads(database: Database): readonly (() => Promise<unknown>)[] {
     () => reads.events(tenantId, id, 1, 1),
     () => reads.states([ref]),
     () => reads.laneStandings(tenantId, [id]),
+    () => attentionReads(database).list(tenantId, { type: "a", agent: id, label: "a" }, page),
     () => deliveryRepository(database).findFrames([{ tenantId, agentId: id, afterSeq: 0, resume: true }], 1),
     () => outbox.numberEvents(1),
     () => outbox.prune(),
@@ -145,7 +150,17 @@ function callDeadLetters(database: Database): readonly (() => Promise<unknown>)[
     ...{ failedAfter: time, failedBefore: time },
   } as const;
   const order = { by: id, force: true, jobId: id };
-  const died = { id, queue: "a", tenantId, reason: "a", message: "a", messageId: "a", body: "a", receiveCount: 1 };
+  const died = {
+    id,
+    queue: "a",
+    tenantId,
+    reason: "a",
+    message: "a",
+    messageId: "a",
+    body: "a",
+    receiveCount: 1,
+    redrives: 0,
+  };
   const job = { id, filter, ratePerSecond: 1, force: false, createdAt: time } as unknown as RedriveJob;
   const redrive = { job, tenants: [tenantId], by: id, cursor: { at: new Date(), id } };
   return [
@@ -201,6 +216,9 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
     answeredBy: { kind: "default" },
   } as const;
   const answered = { ...change, answers: [answer] };
+  const budget = { tenantId, id, scope: "tree", taskId: id, unit: "tokens", cap: 1 } as const;
+  const figures = { inputTokens: 1, outputTokens: 1, costMicroUsd: 1 };
+  const used = { taskId: id, assignmentId: id, model: "", endsTask: true, ...figures };
   const within = (work: Parameters<typeof ledger.transaction<unknown>>[1]) => () =>
     ledger.transaction<unknown>([tenantId], work);
   return [
@@ -230,9 +248,46 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
     within((tx) => tx.lockHeads([lane], 1, 1)),
     within((tx) => tx.countPassedOver([lane])),
     within((tx) => tx.take([pick], { acceptMs: 1, leaseMs: 1 })),
+    within((tx) => tx.ensureLanes([{ tenantId, requirements, limitIds: [id] }])),
+    within((tx) => tx.insertTasks([{ ...task, parentId: id, budgets: [budget] }])),
+    within((tx) => tx.readCaps([tenantId])),
+    within((tx) => tx.findSubjects([ref])),
+    within((tx) => tx.laneRequirements([id])),
+    within((tx) => tx.moveTasks([{ ...ref, laneId: id }])),
+    within((tx) => tx.lockLimits([id])),
+    within((tx) => tx.lockBudgets([id])),
+    within((tx) => tx.countHolds([{ tenantId, assignmentId: id, limitIds: [id], reservations: [] }])),
+    within((tx) => tx.parkTasks([{ ...ref, budgetId: id, retryAfterMs: 1 }])),
+    within((tx) => tx.releaseCaps([{ tenantId, assignmentId: id, costMicroUsd: 1, tokens: 1 }])),
+    within((tx) => tx.addUsage([{ ...slot, ...used }])),
+    within((tx) => tx.unparkTasks([{ tenantId, budgetId: id }], 1)),
+    () => ledger.findLimits(tenantId),
+    () => ledger.findCandidates({ ...scope, limits: [{ tenantId, limitId: id }] }, 1),
     () => ledger.findCandidates(scope, 1),
     () => ledger.findDue(1),
     () => ledger.findOutputSchemas([ref]),
+  ];
+}
+
+function callCaps(database: Database): readonly (() => Promise<unknown>)[] {
+  const limits = limitRepository(database);
+  const budgets = budgetRepository(database);
+  const usage = usageRepository(database);
+  const budget = { scope: "agent", agentId: id, unit: "tokens", period: "day", cap: 1 } as const;
+  const days = { from: "2026-01-01", to: "2026-01-02", limit: 1 };
+  return [
+    () => limits.create(tenantId, id, { kind: "type", value: "a", maxInFlight: 1 }, 1),
+    () => limits.update(tenantId, id, 1),
+    () => limits.delete(tenantId, id),
+    () => limits.find(tenantId, id),
+    () => limits.list(tenantId, page),
+    () => budgets.create(tenantId, id, budget, 1),
+    () => budgets.update(tenantId, id, 1),
+    () => budgets.delete(tenantId, id),
+    () => budgets.find(tenantId, id),
+    () => budgets.list(tenantId, { scope: "agent", subjectId: id }, page),
+    () => usage.read(tenantId, { ...days, groupBy: ["day"], after: undefined }),
+    () => usage.read(tenantId, { ...days, groupBy: ["day", "agent", "type", "model"], after: ["a", "b", "c", "d"] }),
   ];
 }
 
@@ -253,6 +308,7 @@ function describeStatements(open: OpenDatabase): void {
       ...callReads(recorded),
       ...callMessages(recorded),
       ...callDeadLetters(recorded),
+      ...callCaps(recorded),
       ...callLedger(recorded),
     ];
     await runAll(calls);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { AgentId, TaskId, TenantId } from "@devmesh/models";
+import type { AgentId, LaneId, TaskId, TenantId } from "@devmesh/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   describeOnBoth,
@@ -114,6 +114,7 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
     await tx.query(sql`
       insert into mailbox (tenant_id, agent_id, seq, type, payload) values (${tenantId}, ${agent.id}, 9, 1, '{}')`);
     await fillMessages(tx, tenantId, agent.id);
+    await fillCaps(tx, tenantId, first.laneId, agent.id);
     await tx.query(sql`
       insert into task_result (tenant_id, task_id, assignment_id)
       values (${tenantId}, ${newUuid<TaskId>()}, ${assignmentId})`);
@@ -132,4 +133,18 @@ async function fillMessages(tx: Queryable, tenantId: TenantId, agentId: AgentId)
   await tx.query(sql`
     insert into sent_message (tenant_id, sender_id, message_id) values (${tenantId}, ${agentId}, ${newUuid<string>()})`);
   await tx.query(sql`insert into event_fan_out (tenant_id, position) values (${tenantId}, 0)`);
+}
+
+async function fillCaps(tx: Queryable, tenantId: TenantId, laneId: LaneId, agentId: AgentId): Promise<void> {
+  const id = newUuid<string>();
+  await tx.query(sql`
+    insert into concurrency_limit (tenant_id, id, kind, max_in_flight) values (${tenantId}, ${id}, 'tenant', 1)`);
+  await tx.query(sql`
+    insert into lane_limit (tenant_id, lane_id, limit_id) values (${tenantId}, ${laneId}, ${id})`);
+  await tx.query(sql`
+    insert into budget (tenant_id, id, scope, unit, cap) values (${tenantId}, ${id}, 'tenant', 'tokens', 1)`);
+  await tx.query(sql`
+    insert into usage_daily (tenant_id, day, agent_id, type, model, tasks, attempts, input_tokens, output_tokens,
+      cost_micro_usd)
+    values (${tenantId}, '2026-01-01', ${agentId}, 'work', '', 1, 1, 1, 1, 1)`);
 }
