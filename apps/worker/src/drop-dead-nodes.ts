@@ -67,6 +67,8 @@ export async function dropDeadNodes(deps: DropDeadNodesDeps, signal: AbortSignal
       return;
     }
     surveyAt = now() + Math.max(times.sweepPauseMs, Math.min(times.leaseMs, survey.nextEndInMs ?? times.leaseMs));
+    // one that renewed its lease just before it died is looked at once more
+    if (isNews) surveyAt = Math.min(surveyAt, now() + times.leaseMs / 5);
     if (survey.hasDead || suspects.length > 0) tell(await nodes.dropDead(suspects), deps);
   }
 
