@@ -2,7 +2,7 @@ import type { LedgerAssignment } from "@devmesh/models";
 import { addMs, earliest } from "./decision.ts";
 
 /** How soon the sweep looks again at what stands still without a time of its own. */
-export const idleCheckMs = 3_600_000;
+export const idleCheckMs = 30_000;
 
 /** Whether lease and attempt's clock of an accepted assignment stand still. */
 export function standsStill({ attemptLeftMs }: Pick<LedgerAssignment, "attemptLeftMs">): boolean {
