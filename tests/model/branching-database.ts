@@ -13,15 +13,17 @@ const engine: TransactionScope = { role: "devmesh_engine" };
  * Opens one transaction on `database`, never committed, and runs `work` in it. Time stands still there: `now()` is the
  * transaction's. Statements of several callers follow one another; a transaction has them to itself.
  */
-export async function withBranches(database: Database, work: (branches: Branches) => Promise<void>): Promise<void> {
+export async function withBranches<T>(database: Database, work: (branches: Branches) => Promise<T>): Promise<T> {
   const undo = new Error("undone");
+  const done: T[] = [];
   const outer = database.transaction(engine, async (tx) => {
-    await work(createBranches(tx, database.kind));
+    done.push(await work(createBranches(tx, database.kind)));
     throw undo;
   });
   await outer.catch((error: unknown) => {
     if (error !== undo) throw error;
   });
+  return done[0] as T;
 }
 
 function createBranches(tx: Transaction, kind: Database["kind"]): Branches {
@@ -57,7 +59,7 @@ function createBranches(tx: Transaction, kind: Database["kind"]): Branches {
       kind,
       query: (statement) => run(engine, statement),
       queryAs: run,
-      transaction: (scope, work) => alone(() => inSavepoint(scope, () => work({ now: tx.now, query: tx.query }))),
+      transaction: (scope, work) => alone(() => inSavepoint(scope, () => work({ ...tx, finish: () => undefined }))),
       ownerSession: unused,
       listen: unused,
       notify: unused,

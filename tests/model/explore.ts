@@ -123,10 +123,13 @@ function agree(actual: unknown, expected: unknown, path: readonly Deed[]): void 
   }
 }
 
-/** The order in which tries were made names them; it makes no other difference. */
+/** Two states that differ only in what can't matter any more, or in the order in which tries were made, are one. */
 function keyOf({ tasks, tries, connected }: ModelState): string {
-  const inOrder = [...tries].sort((a, b) => a.task - b.task || a.fence - b.fence);
-  return JSON.stringify([tasks, inOrder, connected]);
+  const living = tasks.map((task) => (isFinal(task) ? [task.state, task.fence] : task));
+  const inOrder = tries
+    .map((one) => (one.state === "offered" || one.state === "running" ? one : { ...one, leftMs: 0 }))
+    .sort((a, b) => a.task - b.task || a.fence - b.fence);
+  return JSON.stringify([living, inOrder, tasks.every(isFinal) ? [] : connected]);
 }
 
 /** All that can happen, useful or not. */
