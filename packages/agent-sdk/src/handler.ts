@@ -44,7 +44,7 @@ export interface TaskContext {
    * same words the first of them, and so on.
    *
    * @throws AppError the reason of {@link TaskContext.signal} if the task ends first, also by the question's own time-out;
-   * `invalid_argument` for a schema that is none, or that the default does not match; `resource_exhausted` past 50
+   * `invalid_argument` for a schema that is none, or that the default does not match; `failed_precondition` past 50
    * questions of a task.
    */
   ask(question: string, options?: AskOptions): Promise<unknown>;

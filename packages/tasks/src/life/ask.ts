@@ -35,7 +35,10 @@ export function ask(
 ): Decision {
   if (entry.answerCount >= maxQuestions) {
     const message = `task ${entry.taskId} has asked ${entry.answerCount} questions, the limit is ${maxQuestions}`;
-    return unchanged(entry, { kind: "refused", error: new AppError("resource_exhausted", message) });
+    return unchanged(entry, {
+      kind: "refused",
+      error: new AppError("failed_precondition", message, { reason: "too_many_questions" }),
+    });
   }
   const { assignment } = entry;
   const after: LedgerEntry = {

@@ -75,7 +75,7 @@ describe("a question", () => {
     });
     expect(code(heldEntry("running", { fence: 2 }))).toMatchObject({ error: { reason: "stale_assignment" } });
     expect(code(heldEntry("running", { answerCount: maxQuestions }))).toMatchObject({
-      error: { code: "resource_exhausted" },
+      error: { code: "failed_precondition", reason: "too_many_questions" },
     });
     expect(code(heldEntry("running", { answerCount: maxQuestions - 1 }))).toMatchObject({ kind: "recorded" });
   });
