@@ -28,6 +28,8 @@ export interface Delivery {
 const maxAgents = 64;
 const maxReads = 2;
 const maxFrames = 64;
+/** Bytes sent to an agent from one read: far from those at which a connection is given up. The store cuts there too. */
+const maxBytes = 1_048_576;
 /** Until the next look after one that failed. Judgement. */
 const retryMs = 1_000;
 
@@ -113,11 +115,14 @@ function sendAll(
   return batch.filter((connection) => {
     if (connection.state.kind !== "registered") return false;
     const own = framesByAgent.get(connection.state.agentId) ?? [];
+    let bytes = 0;
     for (const frame of own) {
+      // what is left is read again, after a turn in which the socket may have taken this
+      if (bytes >= maxBytes) return true;
       if (frame.seq <= connection.sentSeq) continue;
-      sendDelivery(connection, frame, options);
+      bytes += sendDelivery(connection, frame, options);
       connection.sentSeq = frame.seq;
     }
-    return own.length >= maxFrames;
+    return own.length >= maxFrames || bytes >= maxBytes;
   });
 }

@@ -6,7 +6,9 @@ import type { AssignFrame, DeliveryFrame } from "./stores.ts";
 
 const utf8 = new TextEncoder();
 
-/** Sends one frame that carries `seq`. One that is too large for a message is told of, and left out. */
+/**
+ * Sends one frame that carries `seq`, and gives its bytes. One that is too large for a message is told of, and left out.
+ */
 export function sendDelivery(
   connection: Connection,
   frame: DeliveryFrame,
@@ -17,14 +19,16 @@ export function sendDelivery(
     readonly onUndeliverable: (connection: Connection, frame: AssignFrame) => void;
     readonly logger: Logger;
   },
-): void {
+): number {
+  const encoded = toFrame(frame);
   try {
-    connection.sendFrame(toFrame(frame));
+    connection.sendFrame(encoded);
   } catch (error) {
     if (!(error instanceof AppError) || error.reason !== "payload_too_large") throw error;
     logger.warn({ ...connection.fields, seq: frame.seq, kind: frame.kind }, "frame is too large to be delivered");
     if (frame.kind === "assign") onUndeliverable(connection, frame);
   }
+  return encoded.payload.byteLength;
 }
 
 function toFrame(frame: DeliveryFrame): Frame {

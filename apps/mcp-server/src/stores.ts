@@ -33,7 +33,7 @@ export interface DeliveryAsked {
 }
 
 export interface DeliveryStore {
-  /** In order of `seq` for each agent, at most `limit` frames an agent. */
+  /** In order of `seq` for each agent, at most `limit` frames an agent, and nothing after a MiB of messages. */
   findFrames(agents: readonly DeliveryAsked[], limit: number): Promise<readonly DeliveryFrame[]>;
 }
 

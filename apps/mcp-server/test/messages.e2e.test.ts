@@ -264,3 +264,17 @@ test("what has expired before it could be sent never is", async () => {
   expect((await messagesOf(again, "late")).map(({ content }) => content)).toEqual(["long"]);
   await closeAll(writer, again);
 });
+
+test("delivers a mailbox of many megabytes in order, and no connection is given up over it", async () => {
+  const [writer, reader] = [await onA("publisher"), await onB("archive")];
+  await reader.close();
+  const pad = "x".repeat(1_000_000);
+  for (let content = 0; content < 24; content++) {
+    const sent = await writer.request("SEND", { to: "archive", kind: "k", content: { content, pad } });
+    expect(sent.payload).toMatchObject({ accepted: 1 });
+  }
+  const again = await onB("archive");
+  const contents = (await messagesOf(again, "archive")).map(({ content }) => content.content);
+  expect(contents).toEqual(Array.from({ length: 24 }, (_, index) => index));
+  await closeAll(writer, again);
+});

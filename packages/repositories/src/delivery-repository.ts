@@ -34,9 +34,12 @@ export type DeliveryFrame = {
 
 /** What waits for agents, mailbox and assignments together. */
 export interface DeliveryRepository {
-  /** In the order of `seq` for each agent; at most `limit` an agent. */
+  /** In the order of `seq` for each agent; at most `limit` an agent, and nothing after a MiB of messages. */
   findFrames(agents: readonly DeliveryAsked[], limit: number): Promise<readonly DeliveryFrame[]>;
 }
+
+/** Bytes of messages an agent in one read: what is read is held in memory. Judgement. */
+const maxMailBytes = 1_048_576;
 
 /** Reads deliveries of several tenants at once, within their rows. */
 export function deliveryRepository(database: Database): DeliveryRepository {
@@ -94,16 +97,17 @@ function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
       (extract(epoch from x.accept_until - x.created_at) * 1000)::int as "acceptMs", b.traceparent,
       ${taskColumns}, ${heavyTaskColumns}
     from (
-      select asked.tenant_id, asked.agent_id, one.seq, one.task_id, one.assignment_id, one.type, one.payload
+      select asked.tenant_id, asked.agent_id, one.seq, one.task_id, one.assignment_id, one.type, one.payload,
+        sum(coalesce(one.bytes, 0)) over (partition by asked.agent_id order by one.seq) - coalesce(one.bytes, 0) as before
       from ${asked} as asked (tenant_id, agent_id, after_seq, resume)
       cross join lateral (
-        (select o.seq, o.task_id, o.id as assignment_id, null::int as type, null::json as payload
+        (select o.seq, o.task_id, o.id as assignment_id, null::int as type, null::json as payload, null::int as bytes
           from assignment o
           where o.tenant_id = asked.tenant_id and o.agent_id = asked.agent_id and o.is_open and o.seq > asked.after_seq
           order by o.seq
           limit ${limit})
         union all
-        (select m.seq, null, null, m.type, m.payload
+        (select m.seq, null, null, m.type, m.payload, m.counted_bytes
           from mailbox m
           where m.tenant_id = asked.tenant_id and m.agent_id = asked.agent_id and m.seq > asked.after_seq
             and (m.expires_at is null or m.expires_at > now())
@@ -121,7 +125,7 @@ function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
     left join task t
       on t.id = frame.task_id and t.assignment_id = frame.assignment_id
     left ${taskJoins}
-    where frame.type is not null or t.id is not null
+    where frame.before < ${maxMailBytes} and (frame.type is not null or t.id is not null)
     order by frame.agent_id, frame.seq`;
 }
 
