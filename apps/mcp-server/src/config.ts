@@ -1,4 +1,5 @@
 import { defaultNodeLeaseMs } from "@devmesh/agents";
+import { defaultMaxDepth } from "@devmesh/models";
 import {
   envReader,
   type ReadEnvOptions,
@@ -32,6 +33,8 @@ export interface McpConfig extends ServiceConfig {
   readonly heartbeatMs: number;
   readonly intervals: Intervals;
   readonly connections: ConnectionLimits;
+  /** How deep tasks may be delegated. */
+  readonly maxTaskDepth: number;
   /** Undefined where the caller brings the database. */
   readonly stores: StoresConfig | undefined;
 }
@@ -51,6 +54,7 @@ export function readEnv(
     heartbeatMs: reader.int("DEVMESH_HEARTBEAT_MS", 15_000, { min: 100, max: 600_000 }),
     maxConnections: reader.int("DEVMESH_MCP_MAX_CONNECTIONS", 10_000, { min: 1, max: 1_000_000 }),
     maxTenantConnections: reader.int("DEVMESH_MCP_MAX_TENANT_CONNECTIONS", 5_000, { min: 1, max: 1_000_000 }),
+    maxTaskDepth: reader.int("DEVMESH_MCP_MAX_TASK_DEPTH", defaultMaxDepth, { min: 0, max: 100 }),
     upgradesPerSecond: reader.int("DEVMESH_MCP_UPGRADES_PER_SECOND", 200, { min: 1, max: 100_000 }),
     nodeLeaseMs: reader.int("DEVMESH_NODE_LEASE_MS", defaultNodeLeaseMs, { min: 300, max: 600_000 }),
   };
@@ -69,6 +73,7 @@ export function toConfig(raw: McpEnv): McpConfig {
       maxPerTenant: raw.maxTenantConnections,
       upgradesPerSecond: raw.upgradesPerSecond,
     },
+    maxTaskDepth: raw.maxTaskDepth,
     stores: toStoresConfig(raw),
   };
 }

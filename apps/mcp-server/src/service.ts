@@ -78,6 +78,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     random: Math.random,
     now: monotonicClock,
     ...config.tasks,
+    maxDepth: config.maxTaskDepth,
     onError: (err) => logger.warn({ err }, "assignment round failed"),
   });
   await using server: AgentServer = await startAgentServer({
