@@ -19,6 +19,7 @@ export interface McpEnv extends ServiceEnv {
   readonly maxTenantConnections: number;
   readonly upgradesPerSecond: number;
   readonly nodeLeaseMs: number;
+  readonly maxTaskDepth: number;
 }
 
 /** Of one node: how many sockets it holds, and how many it lets in a second. */
