@@ -14,7 +14,7 @@ import {
   type TenantId,
   toRequirements,
 } from "@devmesh/models";
-import { announceDue, announceMail, announceSettled, announceSubmitted } from "./announce.ts";
+import { type Announcing, announceDue, announceMail, announceSettled, announceSubmitted } from "./announce.ts";
 import { type Assigner, createAssigner } from "./assignment/assigner.ts";
 import { type BatchWriter, createBatchWriter } from "./batch-writer.ts";
 import { createLanes, type Lanes } from "./lanes.ts";
@@ -128,32 +128,7 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
   const lanes = createLanes(deps.store, deps.now);
   const resumer = createResumer({ ...deps, onChanged: (changes) => announceMail(changes, deps.hints) });
   const announcing = { hints: deps.hints, assigner, resumer };
-  const { maxDepth = defaultMaxDepth } = deps;
-  const submissions = createBatchWriter<Submission, Submitted | { readonly error: AppError }>({
-    run: async (batch) => announceSubmitted(await submit(deps.store, batch, { maxDepth }), announcing),
-    maxBatch,
-    ownerOf: ({ tenantId }) => tenantId,
-    concurrency: 2,
-    maxWaiting: 5_000,
-    weigh: ({ tasks }) => tasks.length,
-  });
-  const settleAndAnnounce = async (batch: readonly Operation[]): Promise<readonly Outcome[]> =>
-    announceSettled(await settle(deps.store, batch, deps.random), announcing);
-  const frames = createBatchWriter<AgentOperation, Outcome>({
-    run: settleAndAnnounce,
-    maxBatch,
-    ownerOf: ({ tenantId }) => tenantId,
-    keyOf: ({ assignmentId }) => assignmentId,
-    concurrency: 2,
-    maxWaiting: 50_000,
-  });
-  const words = createBatchWriter<MeshOperation, Outcome>({
-    run: settleAndAnnounce,
-    maxBatch,
-    ownerOf: ({ tenantId }) => tenantId,
-    concurrency: 1,
-    maxWaiting: 50_000,
-  });
+  const { submissions, frames, words } = createWriters(deps, announcing);
   const say = ({ tenantId, taskId }: TaskRef, word: MeshWord): Promise<Outcome> =>
     words.add({ tenantId, taskId, word });
 
@@ -189,6 +164,43 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
       await assigner[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What gathers the writes of a process. */
+interface Writers {
+  readonly submissions: BatchWriter<Submission, Submitted | { readonly error: AppError }>;
+  readonly frames: BatchWriter<AgentOperation, Outcome>;
+  readonly words: BatchWriter<MeshOperation, Outcome>;
+}
+
+function createWriters(deps: TaskEngineDeps, announcing: Announcing): Writers {
+  const { maxDepth = defaultMaxDepth } = deps;
+  const submissions = createBatchWriter<Submission, Submitted | { readonly error: AppError }>({
+    run: async (batch) => announceSubmitted(await submit(deps.store, batch, { maxDepth }), announcing),
+    maxBatch,
+    ownerOf: ({ tenantId }) => tenantId,
+    concurrency: 2,
+    maxWaiting: 5_000,
+    weigh: ({ tasks }) => tasks.length,
+  });
+  const settleAndAnnounce = async (batch: readonly Operation[]): Promise<readonly Outcome[]> =>
+    announceSettled(await settle(deps.store, batch, deps.random), announcing);
+  const frames = createBatchWriter<AgentOperation, Outcome>({
+    run: settleAndAnnounce,
+    maxBatch,
+    ownerOf: ({ tenantId }) => tenantId,
+    keyOf: ({ assignmentId }) => assignmentId,
+    concurrency: 2,
+    maxWaiting: 50_000,
+  });
+  const words = createBatchWriter<MeshOperation, Outcome>({
+    run: settleAndAnnounce,
+    maxBatch,
+    ownerOf: ({ tenantId }) => tenantId,
+    concurrency: 1,
+    maxWaiting: 50_000,
+  });
+  return { submissions, frames, words };
 }
 
 interface Submitting {
