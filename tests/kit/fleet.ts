@@ -39,6 +39,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The stand-in for SQS, which can be taken away and comes back as it was. */
 export interface Queue {
+  readonly url: string;
   stop(): Promise<void>;
   start(): Promise<void>;
 }

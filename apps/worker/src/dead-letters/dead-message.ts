@@ -43,6 +43,7 @@ export function toDied(message: ReceivedMessage, queue: string, reason: string |
     body,
     attributes: Object.fromEntries(Object.entries(attributes).filter(([name]) => !marks.includes(name))),
     receiveCount: Number(attributes["receiveCount"] ?? receiveCount),
+    redrives: redrivesOf(message),
   };
 }
 

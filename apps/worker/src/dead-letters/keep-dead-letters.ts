@@ -5,7 +5,7 @@ import { type RunRedriveDeps, runRedrive } from "./run-redrive.ts";
 import { scanDeadLetters } from "./scan-dead-letters.ts";
 import { sendClaimed } from "./send-claimed.ts";
 
-export interface KeepDeadLettersDeps extends Omit<RunRedriveDeps, "alone"> {
+export interface KeepDeadLettersDeps extends Omit<RunRedriveDeps, "alone" | "sending"> {
   readonly store: DeadMessages;
   /** Nudged when something was claimed, purged, or a job made or stopped. */
   readonly nudge: Nudge;
@@ -15,7 +15,7 @@ export interface KeepDeadLettersDeps extends Omit<RunRedriveDeps, "alone"> {
 }
 
 /** Without a nudge, and without a job under way. */
-const idleMs = 30_000;
+const idleMs = 10_000;
 const busyMs = 1_000;
 /** What SQS itself gave up is in the view after this at the latest. */
 const scanEveryMs = 60_000;
@@ -29,7 +29,7 @@ export async function keepDeadLetters(given: KeepDeadLettersDeps, signal: AbortS
     given.onRedriven(counts);
     if (counts.done > 0) scanNudge.nudge();
   };
-  const deps = { ...given, alone: oneAtATime(), onRedriven, scanNudge };
+  const deps = { ...given, alone: oneAtATime(), sending: oneAtATime(), onRedriven, scanNudge };
   const running = new Map<string, Promise<void>>();
   const redriving = runLoop({
     name: "redrive dead letters",
@@ -60,9 +60,20 @@ interface TurnDeps extends KeepDeadLettersDeps, RunRedriveDeps {
 
 /** Sends what was claimed, and starts the jobs that are not under way. */
 async function redriveTurn(deps: TurnDeps, running: Map<string, Promise<void>>, signal: AbortSignal): Promise<void> {
-  const { sent, failed, outage } = await sendClaimed(deps);
+  const { claimed, purging, jobs } = await deps.store.findWork();
+  if (purging) deps.scanNudge.nudge();
+  if (jobs) await startJobs(deps, running, signal);
+  if (claimed) return sendTurn(deps);
+  await deps.nudge.wait(running.size > 0 ? busyMs : idleMs, signal);
+}
+
+async function sendTurn(deps: TurnDeps): Promise<void> {
+  const { sent, failed, outage } = await deps.sending(() => sendClaimed(deps));
   deps.onRedriven({ done: sent, failed, skipped: 0 });
   if (outage !== undefined) throw outage;
+}
+
+async function startJobs(deps: TurnDeps, running: Map<string, Promise<void>>, signal: AbortSignal): Promise<void> {
   for (const redrive of await deps.redrives.list(maxRunning)) {
     const { id } = redrive.job;
     if (running.has(id)) continue;
@@ -72,8 +83,6 @@ async function redriveTurn(deps: TurnDeps, running: Map<string, Promise<void>>, 
     });
     running.set(id, ended);
   }
-  if ((await deps.store.findPurging(1)).length > 0) deps.scanNudge.nudge();
-  if (sent === 0) await deps.nudge.wait(running.size > 0 ? busyMs : idleMs, signal);
 }
 
 async function runUntilDone(redrive: OpenRedrive, deps: RunRedriveDeps & { logger: Logger }, signal: AbortSignal) {

@@ -10,6 +10,8 @@ export interface RunRedriveDeps extends Omit<RedriveLettersDeps, "store">, Omit<
   readonly redrives: OpenRedrives;
   /** Runs what wants the dead-letter queue for itself. */
   readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Runs what claims and sends: what one has claimed, no other sends. */
+  readonly sending: <T>(work: () => Promise<T>) => Promise<T>;
   /** Milliseconds of a clock that only rises. */
   readonly now: () => number;
   /** Told of what became of some dead letters. */
@@ -33,7 +35,7 @@ export async function runRedrive(redrive: OpenRedrive, deps: RunRedriveDeps, sig
     const moved = await deps.alone(() => moveMessages(redrive, deps, signal));
     if (moved === "ended") return;
   }
-  const { outage } = await sendClaimed(deps);
+  const { outage } = await deps.sending(() => sendClaimed(deps));
   if (outage !== undefined) throw outage;
   await redriveOneByOne(redrive, deps, signal);
 }
@@ -55,7 +57,7 @@ async function redriveOneByOne(redrive: OpenRedrive, deps: RunRedriveDeps, signa
     const limit = Math.min(maxLetters, Math.floor(allowed));
     const letters = limit < 1 ? undefined : await deps.redrives.next({ ...redrive, cursor }, limit);
     if (letters?.length === 0) return deps.redrives.finish(id, "completed");
-    const counts = letters === undefined ? none : await redriveLetters(letters, redrive, deps);
+    const counts = letters === undefined ? none : await deps.sending(() => redriveLetters(letters, redrive, deps));
     const last = letters?.at(-1);
     if (last !== undefined) cursor = { at: last.failedAt, id: last.id };
     deps.onRedriven(counts);

@@ -17,6 +17,8 @@ export interface DiedMessage {
   readonly body: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly receiveCount: number;
+  /** How often it had been redriven when it was last sent. */
+  readonly redrives: number;
 }
 
 /** How a message that was found in a dead-letter queue is known. */
@@ -37,7 +39,10 @@ export interface ClaimedMessage {
 
 /** Dead messages for the one who holds their queue: the worker. Works as the engine. */
 export interface DeadMessages {
-  /** Enters deaths; the same death twice is one. Answers how often each was redriven. Claimed ones stay claimed. */
+  /**
+   * Enters deaths; the same death twice is one. Answers how often each was redriven. One that is claimed stays so, unless it
+   * was sent already and has died of it.
+   */
   record(died: readonly DiedMessage[]): Promise<ReadonlyMap<string, number>>;
   standings(ids: readonly string[]): Promise<ReadonlyMap<string, MessageStanding>>;
   /** In the order of ids, but those that SQS moves; of some alone, or of all. */
@@ -47,6 +52,8 @@ export interface DeadMessages {
     readonly sent: readonly string[];
     readonly failed: readonly { readonly id: string; readonly detail: string }[];
   }): Promise<void>;
+  /** What there is to do: messages to send or to delete, jobs to carry out. One statement: it is asked often. */
+  findWork(): Promise<{ readonly claimed: boolean; readonly purging: boolean; readonly jobs: boolean }>;
   /** Ids of purged ones whose copies may still lie in SQS. */
   findPurging(limit: number): Promise<readonly string[]>;
   markPurged(ids: readonly string[]): Promise<void>;
@@ -60,15 +67,18 @@ export function deadMessages(database: Database): DeadMessages {
     record: (died) =>
       database.transaction(scope, async (tx) => {
         await tx.query(sql`
-          insert into dead_letter (tenant_id, id, kind, queue, reason, message, message_id, body, attributes, receive_count)
+          insert into dead_letter (tenant_id, id, kind, queue, reason, message, message_id, body, attributes, receive_count,
+            redrives)
           select coalesce(t.id, ${nobodysTenant}), c.id, 'message', c.queue, c.reason, c.message, c.message_id, c.body,
-            c.attributes, c.receive_count
-          from ${toRows(died)} as c (id, queue, tenant_id, reason, message, message_id, body, attributes, receive_count)
+            c.attributes, c.receive_count, c.redrives
+          from ${toRows(died)} as c (id, queue, tenant_id, reason, message, message_id, body, attributes, receive_count,
+            redrives)
           left join tenant t on t.id = c.tenant_id
           on conflict (id) do update set state = 'dead', failed_at = now(), reason = excluded.reason,
             message = excluded.message, message_id = excluded.message_id, body = excluded.body,
             attributes = excluded.attributes, receive_count = excluded.receive_count, job_id = null
-          where dead_letter.kind = 'message' and (dead_letter.state <> 'redriving' or dead_letter.job_id is not null)
+          where dead_letter.kind = 'message' and (dead_letter.state <> 'redriving' or dead_letter.job_id is not null
+              or excluded.redrives >= dead_letter.redrives)
             and not (dead_letter.state = 'dead' and dead_letter.message_id = excluded.message_id)`);
         const { rows } = await tx.query<{ id: string; redrives: number }>(sql`
           select id, redrives from dead_letter where id = any (${died.map(({ id }) => id)}::uuid[])`);
@@ -102,22 +112,36 @@ export function deadMessages(database: Database): DeadMessages {
       await database.queryAs(
         scope,
         sql`
-          with settled as (
-            update dead_letter d
-            set state = case when s.detail is null then 'redriven' else 'dead' end,
-              redrives = d.redrives - case when s.detail is null then 0 else 1 end
+          with asked as (
+            select id, detail
             from ${unnest(
               ["uuid", [...sent, ...failed.map(({ id }) => id)]],
               ["text", [...sent.map(() => undefined), ...failed.map(({ detail }) => toSqlText(detail))]],
             )} as s (id, detail)
+          ), settled as (
+            update dead_letter d
+            set state = case when s.detail is null then 'redriven' else 'dead' end,
+              redrives = d.redrives - case when s.detail is null then 0 else 1 end
+            from asked s
             where d.id = s.id and d.state = 'redriving'
-            returning d.id, s.detail
           )
           update dead_letter_audit a
           set outcome = case when s.detail is null then 'redriven' else 'failed' end, detail = s.detail
-          from settled s
+          from asked s
           where a.dead_letter_id = s.id and a.outcome = 'pending'`,
       );
+    },
+    findWork: async () => {
+      const { rows } = await database.queryAs<{ claimed: boolean; purging: boolean; jobs: boolean }>(
+        scope,
+        sql`
+          select
+            exists (select from dead_letter where state in ('redriving', 'purging') and state = 'redriving' and job_id is null)
+              as claimed,
+            exists (select from dead_letter where state in ('redriving', 'purging') and state = 'purging') as purging,
+            exists (select from redrive_job where finished_at is null) as jobs`,
+      );
+      return rows[0] ?? { claimed: false, purging: false, jobs: false };
     },
     findPurging: async (limit) => {
       const { rows } = await database.queryAs<{ id: string }>(
@@ -160,5 +184,6 @@ function toRows(died: readonly DiedMessage[]): ReturnType<typeof unnest> {
     ["json", died.map(({ body }) => JSON.stringify(body))],
     ["json", died.map(({ attributes }) => JSON.stringify(attributes))],
     ["int", died.map(({ receiveCount }) => receiveCount)],
+    ["int", died.map(({ redrives }) => redrives)],
   );
 }
