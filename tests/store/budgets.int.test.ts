@@ -158,6 +158,37 @@ describeEachDriver("a budget", (database) => {
     await mesh.offerOf(taskId);
   });
 
+  test("of a tree is shared by the task and all that is delegated from it", async () => {
+    await using mesh = await openMesh(database());
+    await mesh.addAgent("a", { maxConcurrency: 5, capabilities: costing(40) });
+    const root = await mesh.offerOf(await mesh.submit({ type: "work", treeBudget: { costMicroUsd: 100 } }));
+    const [tree] = await read<{ id: BudgetId }>(
+      database(),
+      sql`select id from budget where subject_id = ${root.taskId} and scope = 'tree'`,
+    );
+    const budget = tree?.id as BudgetId;
+    await mesh.say(root, { kind: "accept" });
+    const delegate = async (parent: Offer) => {
+      const context = { ...mesh.context, delegation: { ...parent, yieldSlot: false } };
+      return (await mesh.engine.submit(context, { type: "work" })).task.id;
+    };
+    const child = await mesh.offerOf(await delegate(root));
+    await mesh.say(child, { kind: "accept" });
+    expect(await figures(database(), budget)).toEqual([0, 80]);
+    const grandchild = await delegate(child);
+    await waitsForBudget(database(), mesh, grandchild);
+    expect(await whyQueued(database(), mesh, grandchild)).toMatchObject({
+      message:
+        "it does not fit the budget of the tree of tasks that it belongs to: 0 micro-dollars spent and 80 reserved of 100",
+    });
+    await mesh.say(child, complete({ costMicroUsd: 15 }));
+    expect((await mesh.offerOf(grandchild)).taskId).toBe(grandchild);
+    expect(await figures(database(), budget)).toEqual([15, 80]);
+    // what is no part of the tree is not capped by it
+    await mesh.offerOf(await mesh.submit({ type: "work" }));
+    expect(await figures(database(), budget)).toEqual([15, 80]);
+  });
+
   test("releases what it reserved when a lease is lost, and spends nothing", async () => {
     await using mesh = await openMesh(database());
     const budget = await addBudget(database(), mesh, { cap: 50 });

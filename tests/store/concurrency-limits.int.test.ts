@@ -115,6 +115,27 @@ describeEachDriver("a limit on concurrency", (database) => {
     await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: before }, "test");
     expect(await counted()).toBe(0);
   });
+
+  test("does not count a parent that has yielded its slot: its child can be done behind a limit of one", async () => {
+    await using mesh = await openMesh(database());
+    await addLimit(database(), mesh.tenantId, ["type", "work", 1]);
+    await mesh.addAgent("a", { maxConcurrency: 2 });
+    const counted = async () => (await standings(database(), mesh.tenantId))[0]?.counted;
+    const parent = await mesh.offerOf(await mesh.submit({ type: "work" }));
+    await mesh.say(parent, { kind: "accept" });
+    const delegation = { ...parent, yieldSlot: true };
+    const { task } = await mesh.engine.submit({ ...mesh.context, delegation }, { type: "work" });
+    const child = await mesh.offerOf(task.id);
+    expect(await counted()).toBe(1);
+    await mesh.say(child, { kind: "accept" });
+    await mesh.say(child, done);
+    const slot = async () =>
+      (await read<{ slot: string }>(database(), sql`select slot from assignment where id = ${parent.assignmentId}`))[0];
+    await waitFor(async () => (await slot())?.slot === "held", { timeoutMs: 5_000, what: "the parent to go on" });
+    expect(await counted()).toBe(1);
+    expect(await mesh.say(parent, done)).toMatchObject({ taskState: "completed" });
+    expect(await counted()).toBe(0);
+  });
 });
 
 type Offered = Awaited<ReturnType<Mesh["offerOf"]>>;

@@ -16,10 +16,10 @@ export interface Announcing {
 
 /** Submissions were written: queued tasks look for agents, parents that yielded gave up slots. Gives the results. */
 export function announceSubmitted(
-  { results, changes }: SubmittedTogether,
+  { results, changes, freed }: SubmittedTogether,
   { hints, assigner, resumer }: Announcing,
 ): SubmittedTogether["results"] {
-  if (changes.length > 0) assigner.request({ lanes: [], agents: freedSlots(changes) });
+  if (changes.length > 0) assigner.request({ lanes: [], agents: freedSlots(changes), ...freed });
   announceDue(dueTimes(changes), hints);
   resumer.request({ parents: results.flatMap(waitsForNobody) });
   const created = results.flatMap((result) => ("created" in result ? result.created : []));

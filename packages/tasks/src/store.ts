@@ -65,10 +65,17 @@ export interface StandingCaps {
   readonly budgets: readonly { readonly id: BudgetId; readonly scope: BudgetScope; readonly subjectId?: AgentId }[];
 }
 
-/** An assignment that ends, and what its agent said that it cost. */
-export interface EndedAssignment {
+/**
+ * An assignment that something counts, and how that changes: it ends, or gives up its slot while its children run, or
+ * takes one again.
+ */
+export interface CapChange {
   readonly tenantId: TenantId;
   readonly assignmentId: AssignmentId;
+  /** What its limits count more, or less. */
+  readonly inFlight: -1 | 0 | 1;
+  /** What was reserved is released, and what the agent said that it cost is spent. */
+  readonly ends: boolean;
   readonly costMicroUsd: number;
   readonly tokens: number;
 }
@@ -96,8 +103,15 @@ export interface TryUsage {
 
 /** What the engine must be able to do inside one transaction. Every method is one statement unless it says otherwise. */
 export interface LedgerTx {
-  /** The database's time at the beginning of the transaction. */
+  /** The database's time at the beginning of the transaction; known with the answer to the first statement. */
   readonly now: Date;
+  /** Resolves when {@link LedgerTx.now} is known, for whoever needs it before any statement. */
+  readonly begun: Promise<void>;
+  /**
+   * Sends the commit behind the statements that were sent: nothing may be sent any more. When one of them fails, nothing
+   * was done; what the work throws for another reason comes too late to take anything back.
+   */
+  finish(): void;
 
   /** The ids of lanes, in the order asked; makes those that are missing, under the lock of the tenant's row. Several statements. */
   ensureLanes(asked: readonly LaneAsked[]): Promise<readonly LaneId[]>;
@@ -181,8 +195,10 @@ export interface LedgerTx {
   countHolds(holds: readonly CapHold[]): Promise<void>;
   /** Takes queued tasks, which are locked as their budgets are, out of their lanes. */
   parkTasks(parked: readonly ParkedTask[]): Promise<void>;
-  /** Ends what assignments count in and reserve, and adds what they cost. Before slots are locked. */
-  releaseCaps(ended: readonly EndedAssignment[]): Promise<FreedCaps>;
+  /** Changes what limits count and budgets reserve for assignments, and adds what they cost. Before slots are locked. */
+  changeCaps(changes: readonly CapChange[]): Promise<FreedCaps>;
+  /** Locks the limits that count these assignments, in the order of ids: before slots, where caps change after them. */
+  lockLimitsOf(assignmentIds: readonly AssignmentId[]): Promise<void>;
   /** Adds to the usage of today. */
   addUsage(tries: readonly TryUsage[]): Promise<void>;
   /** Brings the best of the tasks that budgets have parked back, `perBudget` of each that has room. Several statements. */

@@ -114,6 +114,8 @@ export function fakeTx(methods: Partial<LedgerTx>): LedgerTx {
   };
   return {
     now,
+    begun: Promise.resolve(),
+    finish: () => undefined,
     ensureLanes: unexpected("ensureLanes"),
     claimKeys: unexpected("claimKeys"),
     findKeys: unexpected("findKeys"),
@@ -144,7 +146,8 @@ export function fakeTx(methods: Partial<LedgerTx>): LedgerTx {
     lockBudgets: unexpected("lockBudgets"),
     countHolds: unexpected("countHolds"),
     parkTasks: unexpected("parkTasks"),
-    releaseCaps: unexpected("releaseCaps"),
+    changeCaps: unexpected("changeCaps"),
+    lockLimitsOf: unexpected("lockLimitsOf"),
     addUsage: unexpected("addUsage"),
     unparkTasks: unexpected("unparkTasks"),
     take: unexpected("take"),

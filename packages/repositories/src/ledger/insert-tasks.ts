@@ -5,7 +5,8 @@ import { enterBornDead } from "./write-dead-letters.ts";
 
 /** Writes new tasks with their bodies, dependencies and first events, in one statement; others for budgets and born dead. */
 export async function insertTasks(tx: Queryable, tasks: readonly NewTask[]): Promise<void> {
-  await tx.query(sql`
+  // sent together: a transaction may be told to end right behind them
+  const written = tx.query(sql`
     with ledger as (
       insert into task (tenant_id, id, state, lane_id, rank, queue_rank, strategy, max_attempts, timeout_ms, deadline,
         wake_at, parent_id, depth, has_output_schema, error, finished_at, event_seq,
@@ -31,7 +32,7 @@ export async function insertTasks(tx: Queryable, tasks: readonly NewTask[]): Pro
     insert into task_event (tenant_id, task_id, seq, type, data)
     select tenant_id, task_id, seq, type, data
     from ${eventRows(tasks)} as e (tenant_id, task_id, seq, type, data)`);
-  await insertBudgets(tx, tasks);
+  await Promise.all([written, insertBudgets(tx, tasks)]);
   await enterBornDead(tx, tasks);
 }
 

@@ -47,6 +47,7 @@ import {
   readCaps,
   type StandingCaps,
 } from "./caps.ts";
+import { type CapChange, changeCaps, type FreedCaps, lockLimitsOf } from "./change-caps.ts";
 import {
   type AssignmentRef,
   findChildren,
@@ -73,7 +74,6 @@ import { insertTasks } from "./insert-tasks.ts";
 import { ensureLanes, type LaneAsked } from "./lanes.ts";
 import { lockByAssignment, lockByTask } from "./lock-entries.ts";
 import { type SlotRef, type TaskRef, taskRows } from "./refs.ts";
-import { type EndedAssignment, type FreedCaps, releaseCaps } from "./release-caps.ts";
 import { takeSlots } from "./take-slots.ts";
 import { type Unparked, unparkTasks } from "./unpark.ts";
 import { writeChanges } from "./write-changes.ts";
@@ -81,6 +81,8 @@ import { writeChanges } from "./write-changes.ts";
 /** The statements of the ledger, bound to one transaction. */
 export interface LedgerTransaction {
   readonly now: Date;
+  readonly begun: Promise<void>;
+  finish(): void;
   ensureLanes(asked: readonly LaneAsked[]): Promise<readonly LaneId[]>;
   claimKeys(claims: readonly IdempotencyClaim[]): Promise<ReadonlySet<number>>;
   findKeys(claims: readonly IdempotencyClaim[]): Promise<readonly IdempotencyRecord[]>;
@@ -113,7 +115,8 @@ export interface LedgerTransaction {
   lockBudgets(ids: readonly BudgetId[]): Promise<readonly BudgetStanding[]>;
   countHolds(holds: readonly CapHold[]): Promise<void>;
   parkTasks(parked: readonly ParkedTask[]): Promise<void>;
-  releaseCaps(ended: readonly EndedAssignment[]): Promise<FreedCaps>;
+  changeCaps(changes: readonly CapChange[]): Promise<FreedCaps>;
+  lockLimitsOf(assignmentIds: readonly AssignmentId[]): Promise<void>;
   addUsage(tries: readonly TryUsage[]): Promise<void>;
   unparkTasks(budgets: readonly BudgetRef[], perBudget: number): Promise<Unparked>;
   take(
@@ -135,7 +138,9 @@ export interface Ledger {
 export function ledgerStore(database: Database, newId: NewId): Ledger {
   return {
     transaction: (tenants, work) =>
-      database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, (tx) => work(bind(tx, newId))),
+      database.transaction({ role: "devmesh_app", tenants, plans: "by_index", begins: "with_first_statement" }, (tx) =>
+        work(bind(tx, newId)),
+      ),
     findCandidates: (scope, limit) => findCandidates(database, scope, limit),
     findLimits: (tenantId) =>
       database.transaction({ role: "devmesh_app", tenants: [tenantId], plans: "by_index" }, (tx) =>
@@ -148,7 +153,11 @@ export function ledgerStore(database: Database, newId: NewId): Ledger {
 
 function bind(tx: Transaction, newId: NewId): LedgerTransaction {
   return {
-    now: tx.now,
+    begun: tx.begun,
+    get now() {
+      return tx.now;
+    },
+    finish: () => tx.finish(),
     ensureLanes: (asked) => ensureLanes(tx, asked, newId),
     claimKeys: (claims) => claimKeys(tx, claims),
     findKeys: (claims) => findKeys(tx, claims),
@@ -179,7 +188,8 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
     lockBudgets: (ids) => lockBudgets(tx, ids),
     countHolds: (holds) => countHolds(tx, holds),
     parkTasks: (parked) => parkTasks(tx, parked),
-    releaseCaps: (ended) => releaseCaps(tx, ended),
+    changeCaps: (changes) => changeCaps(tx, changes),
+    lockLimitsOf: (assignmentIds) => lockLimitsOf(tx, assignmentIds),
     addUsage: (tries) => addUsage(tx, tries),
     unparkTasks: (budgets, perBudget) => unparkTasks(tx, budgets, perBudget),
     take: (picks, windows) => takeSlots(tx, picks, windows),

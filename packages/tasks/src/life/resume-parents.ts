@@ -11,6 +11,7 @@ import {
   type TaskId,
 } from "@devmesh/models";
 import type { LedgerStore, LedgerTx, ResumeAsked } from "../store.ts";
+import { settleCaps } from "./settle-caps.ts";
 import { awaitSlot, takeSlotAgain } from "./yield-slot.ts";
 
 type Parked = LedgerEntry & { readonly assignment: LedgerAssignment };
@@ -40,9 +41,14 @@ export async function resumeParents(
     if (parked.length === 0) return [];
     const slots = parked.map(({ tenantId, assignment: { agentId } }) => ({ tenantId, agentId }));
     // looked at again under the locks: a child may have come, and a slot gone
-    const [open, free] = await Promise.all([tx.findOpenParents(parked), tx.lockFreeSlots(slots)]);
+    const capped = parked.filter(({ assignment }) => assignment.isCapped).map(({ assignment }) => assignment.id);
+    const [open, , free] = await Promise.all([
+      tx.findOpenParents(parked),
+      capped.length === 0 ? undefined : tx.lockLimitsOf(capped),
+      tx.lockFreeSlots(slots),
+    ]);
     const changes = await toChanges(tx, planResume(parked, { open, free }), newId);
-    if (changes.length > 0) await tx.write(changes);
+    if (changes.length > 0) await settleCaps(tx).tx.write(changes);
     return changes;
   });
 }

@@ -5,7 +5,7 @@ import { cascade } from "./cascade.ts";
 import { movedTo } from "./changes.ts";
 import { createDraft, type Draft } from "./draft.ts";
 import { placeInLanes } from "./place-in-lanes.ts";
-import { settleCaps } from "./release-caps.ts";
+import { settleCaps } from "./settle-caps.ts";
 
 /** What a settled batch leads to, after its commit. */
 export interface Settled {
@@ -24,10 +24,10 @@ export interface Settled {
 export function settle(store: LedgerStore, operations: readonly Operation[], random: () => number): Promise<Settled> {
   const tenants = [...new Set(operations.map((operation) => operation.tenantId))];
   return store.transaction(tenants, async (plainTx) => {
+    const trees = await findTrees(plainTx, operations);
+    const draft = await openDraft(plainTx, { operations, trees, random });
     const { tx: settlingTx, freed } = settleCaps(plainTx);
     const { tx, waiting } = noteWaiting(settlingTx);
-    const trees = await findTrees(tx, operations);
-    const draft = await openDraft(tx, { operations, trees, random });
     const outcomes = operations.map((operation) => draft.apply(operation));
     if (trees.length > 0) await cancelTrees(tx, draft);
     const changes = await placeInLanes(tx, draft.changes());

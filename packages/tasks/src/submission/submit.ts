@@ -16,7 +16,8 @@ import {
   toAppError,
   toErrorBody,
 } from "@devmesh/models";
-import type { LedgerStore, TaskRef } from "../store.ts";
+import { settleCaps } from "../life/settle-caps.ts";
+import type { FreedCaps, LedgerStore, TaskRef } from "../store.ts";
 import { checkDelegation, inherit, lockParents, type Parent, type Parents, yieldSlots } from "./delegate.ts";
 import { type Draft, toFirstView, toNewTask } from "./new-task.ts";
 
@@ -59,6 +60,8 @@ export interface Submitted {
 export interface SubmittedTogether {
   readonly results: readonly (Submitted | { readonly error: AppError })[];
   readonly changes: readonly LedgerChange[];
+  /** Limits that count one less, of those that yielded their slots. */
+  readonly freed: FreedCaps;
 }
 
 /** SHA-256, in hex, of a body as canonical JSON: equal bodies of one key are equal here. */
@@ -81,6 +84,7 @@ export function submit(
     const refs = findOutsideDependencies(submissions);
     const parents = await lockParents(tx, delegationsOf(submissions), refs);
     const dependencies = refs.length === 0 ? new Map<TaskId, TaskState>() : await tx.lockDependencies(refs);
+    await tx.begun;
     const known: Known = { dependencies, parents, maxDepth, now: tx.now };
     const prepared = submissions.map((submission) => prepare(submission, known));
     // what creates nothing is not remembered: its key may be used again with a body that is right
@@ -91,18 +95,25 @@ export function submit(
     const created = prepared
       .filter(({ claim }) => claim === undefined || claimed.has(claim))
       .flatMap(({ tasks }) => tasks);
-    const [records] = await Promise.all([
+    const writing = Promise.all([
       asked.length === 0 ? [] : tx.findKeys(asked),
       created.length === 0 ? undefined : tx.insertTasks(created),
     ]);
+    // a task that is born failed, and a parent that yields its slot, are written after
+    const isLast =
+      !submissions.some(({ delegation }) => delegation) && created.every(({ state }) => state !== "failed");
+    if (isLast) tx.finish();
+    const [records] = await writing;
     const results = prepared.map((one) => toSubmitted(one, { claimed, records }));
     const delegations = submissions.flatMap(({ delegation }, index) => {
       const isWritten = prepared[index]?.parent !== undefined && hasTask(results[index]);
       return delegation === undefined || !isWritten ? [] : [delegation];
     });
     const changes = delegations.length === 0 ? [] : yieldSlots(delegations, parents, tx.now);
-    if (changes.length > 0) await tx.write(changes);
-    return { results, changes };
+    if (changes.length === 0) return { results, changes, freed: { limits: [], budgets: [] } };
+    const { tx: settling, freed } = settleCaps(tx);
+    await settling.write(changes);
+    return { results, changes, freed: freed() };
   });
 }
 

@@ -1,5 +1,13 @@
-import { type BudgetRef, isFinal, isOpen, type LedgerChange, type LimitRef, type Usage } from "@devmesh/models";
-import type { EndedAssignment, FreedCaps, LedgerTx, TryUsage } from "../store.ts";
+import {
+  type BudgetRef,
+  holdsSlot,
+  isFinal,
+  isOpen,
+  type LedgerChange,
+  type LimitRef,
+  type Usage,
+} from "@devmesh/models";
+import type { CapChange, FreedCaps, LedgerTx, TryUsage } from "../store.ts";
 
 /** A transaction that settles caps and usage with every write, and remembers what that let go. */
 export interface SettlingTx {
@@ -8,16 +16,16 @@ export interface SettlingTx {
 }
 
 /**
- * Lets each write of changes release what the assignments that end in it counted in and reserved, before any slot is
- * locked, and add what they cost to the usage of the day. Where nothing is capped and nothing cost anything, it writes
- * the changes alone.
+ * Lets each write of changes carry on, before any slot is locked, what limits count and budgets reserve for the
+ * assignments in it, and add what ended ones cost to the usage of the day. Where nothing is capped and nothing cost
+ * anything, it writes the changes alone.
  */
 export function settleCaps(tx: LedgerTx): SettlingTx {
   const limits = new Map<string, LimitRef>();
   const budgets = new Map<string, BudgetRef>();
 
-  async function release(ended: readonly EndedAssignment[]): Promise<void> {
-    const freed = await tx.releaseCaps(ended);
+  async function change(changes: readonly CapChange[]): Promise<void> {
+    const freed = await tx.changeCaps(changes);
     for (const ref of freed.limits) limits.set(ref.limitId, ref);
     for (const ref of freed.budgets) budgets.set(ref.budgetId, ref);
   }
@@ -26,11 +34,11 @@ export function settleCaps(tx: LedgerTx): SettlingTx {
     tx: {
       ...tx,
       async write(changes) {
-        const capped = cappedEnds(changes);
+        const capped = capChanges(changes);
         const tries = usageOf(changes);
         // sent together, carried out one after the other
         const [, awaited] = await Promise.all([
-          capped.length === 0 ? undefined : release(capped),
+          capped.length === 0 ? undefined : change(capped),
           tx.write(changes),
           tries.length === 0 ? undefined : tx.addUsage(tries),
         ]);
@@ -41,14 +49,27 @@ export function settleCaps(tx: LedgerTx): SettlingTx {
   };
 }
 
-/** The assignments that end with these changes and that something counts. One without usage has cost nothing. */
-export function cappedEnds(changes: readonly LedgerChange[]): readonly EndedAssignment[] {
-  return changes.filter(endsAssignment).flatMap(({ before, after }) => {
-    if (before.assignment?.isCapped !== true) return [];
-    const { inputTokens, outputTokens, costMicroUsd } = readUsage(after.assignment?.usage);
+/**
+ * What changes for the assignments that something counts. One that gives up its slot for its children is not in flight
+ * until it takes one again, so that parents never wait for each other's children behind a limit. One that ends without
+ * usage has cost nothing.
+ */
+export function capChanges(changes: readonly LedgerChange[]): readonly CapChange[] {
+  return changes.flatMap((change): readonly CapChange[] => {
+    const { tenantId, assignment } = change.before;
+    if (assignment?.isCapped !== true) return [];
+    const ends = endsAssignment(change);
+    const inFlight = toCount(holdsSlot(change.after.assignment), holdsSlot(assignment));
+    if (!ends && inFlight === 0) return [];
+    const { inputTokens, outputTokens, costMicroUsd } = readUsage(change.after.assignment?.usage);
     const tokens = Math.min(inputTokens + outputTokens, Number.MAX_SAFE_INTEGER);
-    return [{ tenantId: before.tenantId, assignmentId: before.assignment.id, costMicroUsd, tokens }];
+    return [{ tenantId, assignmentId: assignment.id, inFlight, ends, costMicroUsd, tokens }];
   });
+}
+
+function toCount(holdsNow: boolean, heldBefore: boolean): CapChange["inFlight"] {
+  if (holdsNow === heldBefore) return 0;
+  return holdsNow ? 1 : -1;
 }
 
 /** What agents said of the tries that end with these changes; of those that said nothing there is nothing. */
