@@ -25,6 +25,13 @@ export interface Queryable {
 export interface Transaction extends Queryable {
   /** The database's time at the transaction's start, in the precision of `timestamptz(3)`. Equal to `now()`, rounded. */
   readonly now: Date;
+  /** Resolves when {@link now} is known: at once but for a transaction that begins with its first statement. */
+  readonly begun: Promise<void>;
+  /**
+   * Sends the commit behind the statements that were sent, and so saves a round trip: nothing may be sent any more. When
+   * one of them fails, nothing was done; what `work` throws for another reason comes too late to take anything back.
+   */
+  finish(): void;
 }
 
 /**
@@ -37,6 +44,8 @@ export type TransactionScope = (
 ) & {
   /** For statements that find every row by an index: their plans stay right however the tables grow. */
   readonly plans?: "by_index";
+  /** Begin travels with the first statement and is not waited for: {@link Transaction.now} is known with its answer. */
+  readonly begins?: "with_first_statement";
 };
 
 /** One connection for itself, as the owner of the schema. For migrations. */

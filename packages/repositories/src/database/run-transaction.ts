@@ -17,23 +17,42 @@ export async function runTransaction<T>(
 ): Promise<T> {
   const { client, names } = session;
   let isOpen = true;
-  const now = await begin(client, scope);
+  let now: Date | undefined;
+  let committed: Promise<void> | undefined;
+  const begun = begin(client, scope).then((time) => {
+    now = time;
+  });
+  // a statement behind a begin that failed fails too, and whoever waits for it learns of the begin
+  begun.catch(() => undefined);
   const tx: Transaction = {
-    now,
+    begun,
+    get now() {
+      assert(now !== undefined, "the transaction's time is known with its first answer");
+      return now;
+    },
     query: async (statement) => {
       assert(isOpen, "a statement after the end of its transaction");
       return runStatement(client, names, statement);
     },
+    finish: () => {
+      assert(isOpen, "a second end of a transaction");
+      isOpen = false;
+      committed = commit(client);
+      committed.catch(() => undefined);
+    },
   };
   try {
+    if (scope.begins !== "with_first_statement") await begun;
     const result = await work(tx);
     isOpen = false;
-    await commit(client);
+    await begun;
+    await (committed ?? commit(client));
     return result;
   } catch (error) {
     isOpen = false;
     // After a lost connection the server rolls back by itself; a failed commit has been rolled back already.
     await client.query("rollback").catch(() => undefined);
+    await begun;
     throw error;
   }
 }
