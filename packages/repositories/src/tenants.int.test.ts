@@ -119,6 +119,9 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
       insert into task_result (tenant_id, task_id, assignment_id)
       values (${tenantId}, ${newUuid<TaskId>()}, ${assignmentId})`);
     await tx.query(sql`
+      insert into task_answer (tenant_id, task_id, number, question_id, assignment_id, question, answer, answered_by)
+      values (${tenantId}, ${first.id}, 1, ${newUuid<string>()}, ${assignmentId}, 'q', 'null', '{"kind":"default"}')`);
+    await tx.query(sql`
       insert into idempotency_key (tenant_id, principal_id, operation, key, body_hash, response)
       values (${tenantId}, ${tenantId}, 'o', 'k', '', '{}')`);
   });
@@ -128,6 +131,8 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
 async function fillMessages(tx: Queryable, tenantId: TenantId, agentId: AgentId): Promise<void> {
   await tx.query(sql`
     insert into subscription (tenant_id, agent_id, topic, head) values (${tenantId}, ${agentId}, 'a', 'a')`);
+  await tx.query(sql`
+    insert into mail_body (tenant_id, id, payload) values (${tenantId}, ${newUuid<string>()}, '{}')`);
   await tx.query(sql`
     insert into mailbox_size (tenant_id, agent_id, frames, bytes, counted_seq) values (${tenantId}, ${agentId}, 0, 0, 0)`);
   await tx.query(sql`
