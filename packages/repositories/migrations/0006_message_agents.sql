@@ -1,5 +1,5 @@
 -- Messages between agents, subscriptions, and the events of agents. All tables are new; writes to mailbox wait while its
--- index is built on the few rows that have a time to expire: none before this.
+-- indexes are built on rows that have a time to expire or a shared payload: none before this.
 
 -- The same rule as models/topic.ts.
 create function topic_matches(pattern text, topic text) returns boolean language sql immutable as $$
@@ -27,8 +27,22 @@ create index subscription_head on subscription (tenant_id, head, agent_id);
 alter table subscription add primary key (agent_id, topic);
 
 -- Null for the frames of tasks, which count towards no limit.
-alter table mailbox add column counted_bytes int;
+alter table mailbox
+  add column counted_bytes int,
+  -- where the payload is, if many have the same large one
+  add column body_id uuid;
 create index mailbox_expiry on mailbox (expires_at) where expires_at is not null;
+create index mailbox_body on mailbox (body_id) where body_id is not null;
+
+-- A payload that several mailboxes share: a large message to a thousand agents is written once. Kept while one has it.
+create table mail_body (
+  tenant_id uuid not null,
+  id uuid not null,
+  payload json not null,
+  created_at timestamptz(3) not null default now(),
+  primary key (id)
+);
+create index mail_body_age on mail_body (created_at);
 
 -- How full a mailbox is, at most: acknowledging does not write it. It is counted anew under the slot's lock when it
 -- seems full and something was acknowledged since.
@@ -128,7 +142,7 @@ create table event_fan_out (
 do $$
 declare name text;
 begin
-  foreach name in array array['subscription', 'mailbox_size', 'sent_message', 'agent_event', 'event_fan_out'] loop
+  foreach name in array array['subscription', 'mail_body', 'mailbox_size', 'sent_message', 'agent_event', 'event_fan_out'] loop
     execute format('alter table %I enable row level security', name);
     execute format('create policy own_tenant on %I to devmesh_app
       using (tenant_id = any ((select devmesh_tenants())::uuid[]))', name);

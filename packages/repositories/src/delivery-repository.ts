@@ -107,8 +107,9 @@ function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
           order by o.seq
           limit ${limit})
         union all
-        (select m.seq, null, null, m.type, m.payload, m.counted_bytes
+        (select m.seq, null, null, m.type, coalesce(b.payload, m.payload), m.counted_bytes
           from mailbox m
+          left join mail_body b on b.id = m.body_id
           where m.tenant_id = asked.tenant_id and m.agent_id = asked.agent_id and m.seq > asked.after_seq
             and (m.expires_at is null or m.expires_at > now())
             and not (asked.resume and m.assignment_id is not null and exists (

@@ -21,6 +21,9 @@ export interface Receiver {
   readonly nodeId: NodeId | undefined;
 }
 
+/** A larger payload for several agents is written once. Judgement: below, the row of its own costs more than copies. */
+const sharedAboveBytes = 1_024;
+
 interface Mailbox extends Receiver, MailboxSize {
   readonly ackedSeq: number;
   readonly countedSeq: number;
@@ -192,11 +195,18 @@ async function write(
       update agent_slot s set next_seq = s.next_seq + sent.frames
       from sent
       where s.tenant_id = sent.tenant_id and s.agent_id = sent.agent_id
+    ), letter as materialized (
+      select tenant_id, type, payload, bytes, ttl_ms, agent_ids, places, case when is_shared then gen_random_uuid() end as body_id
+      from ${letterRows(letters, frames)} as l (tenant_id, type, payload, bytes, ttl_ms, agent_ids, places, is_shared)
+    ), body as (
+      insert into mail_body (tenant_id, id, payload)
+      select tenant_id, body_id, payload from letter where body_id is not null
     ), delivered as (
-      insert into mailbox (tenant_id, agent_id, seq, type, payload, counted_bytes, expires_at)
-      select s.tenant_id, s.agent_id, s.next_seq + f.place, l.type, l.payload, l.bytes,
+      insert into mailbox (tenant_id, agent_id, seq, type, payload, body_id, counted_bytes, expires_at)
+      select s.tenant_id, s.agent_id, s.next_seq + f.place, l.type,
+        case when l.body_id is null then l.payload else '{}' end, l.body_id, l.bytes,
         now() + l.ttl_ms * interval '1 millisecond'
-      from ${letterRows(letters, frames)} as l (type, payload, bytes, ttl_ms, agent_ids, places)
+      from letter l
       cross join lateral unnest(l.agent_ids::uuid[], l.places::int[]) as f (agent_id, place)
       join agent_slot s on s.agent_id = f.agent_id
     )
@@ -219,12 +229,16 @@ async function write(
 function letterRows(letters: readonly Letter[], frames: readonly PlannedFrame[]): ReturnType<typeof unnest> {
   const framesByLetter = Map.groupBy(frames, ({ letter }) => letter);
   const rows = letters.map((letter, index) => ({ ...letter, frames: framesByLetter.get(index) ?? [] }));
+  const isShared = (payload: string, receivers: number): boolean =>
+    receivers > 1 && utf8Bytes(payload) > sharedAboveBytes;
   return unnest(
+    ["uuid", rows.map(({ tenantId }) => tenantId)],
     ["int", rows.map(({ type }) => type)],
     ["json", rows.map(({ payload }) => payload)],
     ["int", rows.map(({ payload }) => utf8Bytes(payload))],
     ["bigint", rows.map(({ ttlMs }) => ttlMs)],
     ["text", rows.map((row) => `{${row.frames.map(({ agentId }) => agentId).join(",")}}`)],
     ["text", rows.map((row) => `{${row.frames.map(({ place }) => place).join(",")}}`)],
+    ["boolean", rows.map((row) => isShared(row.payload, row.frames.length))],
   );
 }

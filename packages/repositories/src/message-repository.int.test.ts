@@ -139,6 +139,25 @@ function describeMessages(open: OpenDatabase): void {
     expect(await send(writer, { topic: "nobody.listens" })).toMatchObject({ accepted: 0, queued: 0 });
   });
 
+  test("a large message to many is kept once, and goes when the last has acknowledged it", async () => {
+    const [writer, one, two] = [await someone(), await someone(), await someone()];
+    for (const reader of [one, two]) await subscribe(reader, ["large.a"]);
+    const text = "é".repeat(5_000);
+    await send(writer, { topic: "large.a" }, { content: JSON.stringify(text) });
+    await send(writer, { topic: "large.a" }, { content: '"small"' });
+    for (const reader of [one, two]) expect(await contentsOf(reader)).toEqual([text, "small"]);
+    const bodies = async (): Promise<number> =>
+      (await database.query(sql`select id from mail_body where tenant_id = ${tenantId}`)).rows.length;
+    expect(await bodies()).toBe(1);
+    await acknowledge(one, 2);
+    await prune(database);
+    expect(await bodies()).toBe(1);
+    expect(await contentsOf(two)).toEqual([text, "small"]);
+    await acknowledge(two, 2);
+    await prune(database);
+    expect(await bodies()).toBe(0);
+  });
+
   test("subscriptions add up, in order; a durable one stays durable; those of older connections are gone", async () => {
     const { subscribe: add, unsubscribe } = subscriptionRepository(database);
     const who = await someone();

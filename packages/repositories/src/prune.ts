@@ -19,6 +19,7 @@ export async function prune(database: Database): Promise<number> {
     pruneLanes,
     pruneExpiredMail,
     pruneLostMail,
+    pruneBodies,
     pruneSubscriptions,
     pruneSent,
     pruneAgentEvents,
@@ -100,6 +101,21 @@ async function pruneLostMail(tx: Queryable): Promise<number> {
       where a.deregistered_at < now() - interval '1 hour'
       limit ${maxRows}
       for update of m skip locked
+    )`);
+  return rowCount;
+}
+
+/** Payloads that no mailbox has any more. Looks at each that is kept, by the index `mailbox_body`. */
+async function pruneBodies(tx: Queryable): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    delete from mail_body
+    where id in (
+      select b.id
+      from mail_body b
+      where not exists (select from mailbox m where m.body_id = b.id)
+      order by b.created_at
+      limit ${maxRows}
+      for update skip locked
     )`);
   return rowCount;
 }
