@@ -51,9 +51,11 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
       newId: options.newId,
       caps: caps?.count,
     });
-    const taken = plan.picks.length === 0 ? [] : await tx.take(plan.picks, options);
+    const taking = plan.picks.length === 0 ? [] : tx.take(plan.picks, options);
+    if (caps === undefined) tx.finish();
+    const taken = await taking;
     if (caps !== undefined) await writeCaps(tx, plan, taken);
-    return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === limit, caps }) };
+    return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === maxTasks, caps }) };
   });
 }
 

@@ -99,10 +99,8 @@ export function submit(
       asked.length === 0 ? [] : tx.findKeys(asked),
       created.length === 0 ? undefined : tx.insertTasks(created),
     ]);
-    // a task that is born failed, and a parent that yields its slot, are written after
-    const isLast =
-      !submissions.some(({ delegation }) => delegation) && created.every(({ state }) => state !== "failed");
-    if (isLast) tx.finish();
+    // a parent that yields its slot is written after
+    if (submissions.every(({ delegation }) => delegation === undefined)) tx.finish();
     const [records] = await writing;
     const results = prepared.map((one) => toSubmitted(one, { claimed, records }));
     const delegations = submissions.flatMap(({ delegation }, index) => {
