@@ -106,7 +106,7 @@ export async function findOpenParents(tx: Queryable, refs: readonly TaskRef[]): 
     where (
       select 1 as one
       from task c
-      where c.tenant_id = asked.tenant_id and c.parent_id = asked.task_id and c.finished_at is null
+      where c.parent_id = asked.task_id and c.finished_at is null
       limit 1
     ) is not null`);
   return new Set(rows.map(({ taskId }) => taskId));
@@ -147,8 +147,8 @@ export async function findChildren(
       cross join lateral (
         select t.id, t.state, t.error
         from task t
-        where t.tenant_id = asked.tenant_id and t.parent_id = asked.task_id
-        order by t.id desc
+        where t.parent_id = asked.task_id
+        order by t.parent_id desc, t.id desc
         limit ${maxChildren}
       ) c
       join task_body b on b.task_id = c.id
