@@ -51,3 +51,20 @@ describe("why a task has no agent", () => {
     expect(unassignedReasons).toContain(explain({}).reason);
   });
 });
+
+test("says what has no room for it before it speaks of agents", () => {
+  const standing = { requirements: toRequirements("work", undefined), agents: 0, byReason: {} };
+  const figures = { cap: 100, spent: 70, reserved: 20 };
+  expect(explainUnassigned({ ...standing, budget: { ...figures, scope: "agent", unit: "tokens" } })).toEqual({
+    reason: "budget",
+    message: "it does not fit the budget of the agent: 70 tokens spent and 20 reserved of 100",
+  });
+  const limit = { kind: "label", value: "nightly", maxInFlight: 3, inFlight: 4 } as const;
+  expect(explainUnassigned({ ...standing, limit })).toEqual({
+    reason: "limit",
+    message: 'the limit of the label "nightly" is reached: 4 in flight of 3',
+  });
+  expect(explainUnassigned({ ...standing, limit: { ...limit, kind: "tenant", value: "" } }).message).toBe(
+    "the limit of the tenant is reached: 4 in flight of 3",
+  );
+});
