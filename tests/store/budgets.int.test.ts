@@ -64,6 +64,12 @@ async function assigned(mesh: Mesh, ids: readonly TaskId[], count: number): Prom
   return now();
 }
 
+/** Nothing sweeps: the request, or the end of another task, is what brings it. */
+async function assignedAtOnce(mesh: Mesh, taskId: TaskId): Promise<void> {
+  const state = async () => (await mesh.row(taskId)).state;
+  await waitFor(async () => (await state()) === "assigned", { timeoutMs: 5_000, what: "the task to be assigned" });
+}
+
 async function waitsForBudget(database: Database, mesh: Mesh, taskId: TaskId): Promise<void> {
   const reason = async () => (await whyQueued(database, mesh, taskId))?.reason;
   await waitFor(async () => (await reason()) === "budget", { timeoutMs: 5_000, what: "the task to wait for a budget" });
@@ -99,7 +105,19 @@ describeEachDriver("a budget", (database) => {
     await waitsForBudget(database(), mesh, fourth);
     await budgetRepository(database()).update(mesh.tenantId, budget, 1_000);
     mesh.engine.requestAssignment({ lanes: [], agents: [], budgets: [{ tenantId: mesh.tenantId, budgetId: budget }] });
-    await mesh.offerOf(fourth);
+    await assignedAtOnce(mesh, fourth);
+  });
+
+  test("that was spent lets go of other lanes and other agents as soon as it is not any more", async () => {
+    await using mesh = await openMesh(database());
+    await addBudget(database(), mesh, { cap: 100 });
+    await mesh.addAgent("a", { capabilities: [{ name: "work", costMicroUsd: 100 }] });
+    const first = await mesh.offerOf(await mesh.submit({ type: "work" }));
+    await mesh.addAgent("b", { capabilities: [{ name: "other", costMicroUsd: 10 }] });
+    const other = await mesh.submit({ type: "other" });
+    await waitsForBudget(database(), mesh, other);
+    await finish(mesh, first, { costMicroUsd: 20 });
+    await assignedAtOnce(mesh, other);
   });
 
   test("too small for one task lets those behind it through", async () => {

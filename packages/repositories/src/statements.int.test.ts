@@ -31,7 +31,17 @@ function recordStatements(): Database & { readonly texts: ReadonlySet<string> } 
   const now = new Date();
   const row = { id: newUuid(), agentId: newUuid(), tenantId: newUuid(), connectionId: null, nodeId: null, nextSeq: 9 };
   const times = { registeredAt: now, lastSeenAt: now, createdAt: now, updatedAt: now, at: now };
-  const frame = { ...row, ...times, mailType: null, dependsOn: [newUuid()], requirements: {}, key: "", moved: 1 };
+  const caps = { hasRoom: true, waiting: true, scope: "tenant" };
+  const frame = {
+    ...row,
+    ...times,
+    ...caps,
+    mailType: null,
+    dependsOn: [newUuid()],
+    requirements: {},
+    key: "",
+    moved: 1,
+  };
   const tx: Queryable & { readonly now: Date } = {
     now,
     query: async <Row>(statement: Sql) => {

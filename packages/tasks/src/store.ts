@@ -80,10 +80,17 @@ export interface CapChange {
   readonly tokens: number;
 }
 
-/** Limits that count less, and budgets with room that tasks were parked by. */
+/** Limits that count less, and budgets with room that were spent before, or have parked tasks. */
 export interface FreedCaps {
   readonly limits: readonly LimitRef[];
   readonly budgets: readonly BudgetRef[];
+}
+
+/** Where something may be assigned now that budgets have room, and those that have parked more. */
+export interface Unparked {
+  readonly lanes: AssignmentScope["lanes"];
+  readonly agents: AssignmentScope["agents"];
+  readonly more: readonly BudgetRef[];
 }
 
 /** What one try has cost, as its agent told. */
@@ -201,11 +208,11 @@ export interface LedgerTx {
   lockLimitsOf(assignmentIds: readonly AssignmentId[]): Promise<void>;
   /** Adds to the usage of today. */
   addUsage(tries: readonly TryUsage[]): Promise<void>;
-  /** Brings the best of the tasks that budgets have parked back, `perBudget` of each that has room. Several statements. */
-  unparkTasks(
-    budgets: readonly BudgetRef[],
-    perBudget: number,
-  ): Promise<{ readonly lanes: AssignmentScope["lanes"]; readonly more: readonly BudgetRef[] }>;
+  /**
+   * Brings the best of the tasks that budgets have parked back, `perBudget` of each that has room, and tells where to look
+   * now: their lanes, all lanes of a tenant whose budget has room, agents whose budget has. Several statements.
+   */
+  unparkTasks(budgets: readonly BudgetRef[], perBudget: number): Promise<Unparked>;
   take(picks: readonly SlotPick[], windows: { acceptMs: number; leaseMs: number }): Promise<readonly TakenSlot[]>;
 }
 

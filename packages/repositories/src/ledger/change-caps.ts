@@ -18,7 +18,7 @@ export interface CapChange {
   readonly tokens: number;
 }
 
-/** What may let something more be assigned now: limits that count less, budgets that tasks were parked by. */
+/** What may let something more be assigned now: limits that count less, budgets that were spent, or have parked tasks. */
 export interface FreedCaps {
   readonly limits: readonly LimitRef[];
   readonly budgets: readonly BudgetRef[];
@@ -65,7 +65,7 @@ export async function changeCaps(tx: Queryable, changes: readonly CapChange[]): 
       where changed.ends
       group by r."budgetId"
     ), charged as materialized (
-      select b.id, settled.amount, settled.cost
+      select b.id, settled.amount, settled.cost, ${spentNow} + b.reserved >= b.cap as was_spent
       from settled
       join budget b on b.id = settled.id
       order by b.id
@@ -76,7 +76,7 @@ export async function changeCaps(tx: Queryable, changes: readonly CapChange[]): 
         window_start = greatest(b.window_start, budget_window(b.period)), unpark = b.waiting
       from charged
       where b.id = charged.id
-      returning b.tenant_id, b.id, b.waiting and ${hasRoom} as has_room
+      returning b.tenant_id, b.id, (b.waiting or charged.was_spent) and ${hasRoom} as has_room
     )
     select 'limit' as cap, tenant_id as "tenantId", id from freed where more < 0
     union all

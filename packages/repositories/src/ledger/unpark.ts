@@ -1,33 +1,66 @@
-import type { BudgetId, BudgetRef, LaneId, TenantId } from "@devmesh/models";
+import type { AgentId, BudgetId, BudgetRef, BudgetScope, LaneId, TenantId } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { sql } from "../database/sql.ts";
-import { hasRoom } from "./cap-figures.ts";
+import { firstInLane } from "./candidates.ts";
+import { hasRoom, spentNow } from "./cap-figures.ts";
 
-/** The lanes that tasks came back to, and the budgets that have parked more. */
+/** Where something may be assigned now, and the budgets that have parked more. */
 export interface Unparked {
   readonly lanes: readonly { readonly tenantId: TenantId; readonly laneId: LaneId }[];
+  readonly agents: readonly { readonly tenantId: TenantId; readonly agentId: AgentId }[];
   readonly more: readonly BudgetRef[];
 }
 
+interface RoomyBudget {
+  readonly id: BudgetId;
+  readonly tenantId: TenantId;
+  readonly scope: BudgetScope;
+  readonly subjectId: string | null;
+  readonly waiting: boolean;
+}
+
+/** Lanes of one tenant that are looked at when its budget has room again; the sweep finds the others. */
+const maxLanes = 500;
+
 /**
- * Brings the best-ranked of the tasks that budgets have parked back into their lanes, `perBudget` of each that has room.
- * Three statements: each must see what the one before it waited for. Budgets are locked before tasks here, which can't
- * block anybody: tasks that are locked are skipped.
+ * Brings the best-ranked of the tasks that budgets have parked back into their lanes, `perBudget` of each that has room,
+ * and tells what such a budget kept from being looked at: its tenant's lanes, or its agent. Several statements: each must
+ * see what the one before it waited for. Budgets are locked before tasks here, which can't block anybody: tasks that are
+ * locked are skipped.
  */
 export async function unparkTasks(tx: Queryable, budgets: readonly BudgetRef[], perBudget: number): Promise<Unparked> {
   const asked = budgets.map(({ budgetId }) => budgetId);
-  const { rows: open } = await tx.query<{ id: BudgetId; hasRoom: boolean }>(sql`
-    select b.id, ${hasRoom} as "hasRoom"
+  const { rows } = await tx.query<RoomyBudget & { hasRoom: boolean }>(sql`
+    select b.id, b.tenant_id as "tenantId", b.scope, b.subject_id as "subjectId", b.waiting, ${hasRoom} as "hasRoom"
     from budget b
-    where b.id = any (${asked}::uuid[]) and b.waiting
+    where b.id = any (${asked}::uuid[])
     order by b.id
     for update`);
-  if (open.length === 0) return { lanes: [], more: [] };
-  const roomy = open.filter((one) => one.hasRoom).map(({ id }) => id);
-  const { rows: lanes } = await tx.query<Unparked["lanes"][number]>(sql`
+  const roomy = rows.filter((one) => one.hasRoom);
+  const waiting = rows.filter((one) => one.waiting);
+  const ofTenants = roomy.filter(({ scope }) => scope === "tenant").map(({ tenantId }) => tenantId);
+  const agents = roomy.flatMap(({ tenantId, scope, subjectId }) =>
+    scope === "agent" && subjectId !== null ? [{ tenantId, agentId: subjectId as AgentId }] : [],
+  );
+  const back =
+    waiting.length === 0
+      ? []
+      : await bringBack(
+          tx,
+          roomy.filter((one) => one.waiting),
+          perBudget,
+        );
+  const more = waiting.length === 0 ? [] : await noteWhatIsLeft(tx, waiting);
+  const lanes = ofTenants.length === 0 ? [] : await findWaitingLanes(tx, ofTenants);
+  return { lanes: [...back, ...lanes], agents, more };
+}
+
+async function bringBack(tx: Queryable, roomy: readonly RoomyBudget[], perBudget: number): Promise<Unparked["lanes"]> {
+  if (roomy.length === 0) return [];
+  const { rows } = await tx.query<Unparked["lanes"][number]>(sql`
     with head as materialized (
       select one.id
-      from unnest(${roomy}::uuid[]) as asked (id)
+      from unnest(${roomy.map(({ id }) => id)}::uuid[]) as asked (id)
       cross join lateral (
         select q.id
         from task q
@@ -43,18 +76,33 @@ export async function unparkTasks(tx: Queryable, budgets: readonly BudgetRef[], 
       returning t.tenant_id, t.lane_id
     )
     select distinct tenant_id as "tenantId", lane_id as "laneId" from back`);
-  const { rows: more } = await tx.query<BudgetRef & { waiting: boolean }>(sql`
-    update budget b set waiting = parked.some, unpark = parked.some and ${hasRoom},
-      window_start = greatest(b.window_start, budget_window(b.period)),
-      spent = case when b.window_start < budget_window(b.period) then 0 else b.spent end
+  return rows;
+}
+
+/** Also begins a new window where one has passed, so that the sweep does not find the same budget again. */
+async function noteWhatIsLeft(tx: Queryable, waiting: readonly RoomyBudget[]): Promise<readonly BudgetRef[]> {
+  const { rows } = await tx.query<BudgetRef & { more: boolean }>(sql`
+    update budget b set waiting = parked.some, unpark = false, spent = ${spentNow},
+      window_start = greatest(b.window_start, budget_window(b.period))
     from (
       select asked.id, exists (select from task q where q.parked_by = asked.id) as some
-      from unnest(${open.map(({ id }) => id)}::uuid[]) as asked (id)
+      from unnest(${waiting.map(({ id }) => id)}::uuid[]) as asked (id)
     ) parked
     where b.id = parked.id
-    returning b.tenant_id as "tenantId", b.id as "budgetId", b.unpark as waiting`);
-  return {
-    lanes,
-    more: more.filter(({ waiting }) => waiting).map(({ tenantId, budgetId }) => ({ tenantId, budgetId })),
-  };
+    returning b.tenant_id as "tenantId", b.id as "budgetId", b.waiting and ${hasRoom} as more`);
+  return rows.filter(({ more }) => more).map(({ tenantId, budgetId }) => ({ tenantId, budgetId }));
+}
+
+async function findWaitingLanes(tx: Queryable, tenants: readonly TenantId[]): Promise<Unparked["lanes"]> {
+  const { rows } = await tx.query<Unparked["lanes"][number]>(sql`
+    select l.tenant_id as "tenantId", l.id as "laneId"
+    from unnest(${tenants}::uuid[]) as asked (tenant_id)
+    cross join lateral (
+      select l.tenant_id, l.id
+      from lane l
+      cross join lateral (${firstInLane(sql`l.id`)}) waiting
+      where l.tenant_id = asked.tenant_id
+      limit ${maxLanes}
+    ) l`);
+  return rows;
 }

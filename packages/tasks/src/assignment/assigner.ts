@@ -1,5 +1,5 @@
 import { AppError, type AssignmentScope, type BudgetRef, type LimitRef, type TakenSlot } from "@devmesh/models";
-import type { LedgerStore } from "../store.ts";
+import type { LedgerStore, Unparked } from "../store.ts";
 import { type AssignOptions, assign } from "./assign.ts";
 import { createTurns } from "./turns.ts";
 
@@ -57,7 +57,9 @@ export function createAssigner(options: AssignerOptions): Assigner {
     try {
       const unparked = await unpark(roomy);
       const lanesNow = [...scope.lanes, ...unparked.lanes];
-      const { taken, again } = await assign(options.store, { ...scope, lanes: lanesNow }, options);
+      const agentsNow = [...scope.agents, ...unparked.agents];
+      const asked = { ...scope, lanes: lanesNow, agents: agentsNow };
+      const { taken, again } = await assign(options.store, asked, options);
       if (taken.length > 0) options.onTaken(taken);
       request(again);
       // where nothing was taken of what came back, there is no room for the others either
@@ -69,7 +71,7 @@ export function createAssigner(options: AssignerOptions): Assigner {
   }
 
   async function unpark(roomy: readonly BudgetRef[]): Promise<Unparked> {
-    if (roomy.length === 0) return { lanes: [], more: [] };
+    if (roomy.length === 0) return { lanes: [], agents: [], more: [] };
     const tenants = [...new Set(roomy.map(({ tenantId }) => tenantId))];
     return options.store.transaction(tenants, (tx) => tx.unparkTasks(roomy, perBudget));
   }
@@ -91,11 +93,6 @@ export function createAssigner(options: AssignerOptions): Assigner {
       await running;
     },
   };
-}
-
-interface Unparked {
-  readonly lanes: AssignmentScope["lanes"];
-  readonly more: readonly BudgetRef[];
 }
 
 /** Postgres ended the round for the sake of another transaction: the same again succeeds. */
