@@ -32,8 +32,7 @@ export async function insertTasks(tx: Queryable, tasks: readonly NewTask[]): Pro
     insert into task_event (tenant_id, task_id, seq, type, data)
     select tenant_id, task_id, seq, type, data
     from ${eventRows(tasks)} as e (tenant_id, task_id, seq, type, data)`);
-  await Promise.all([written, insertBudgets(tx, tasks)]);
-  await enterBornDead(tx, tasks);
+  await Promise.all([written, insertBudgets(tx, tasks), enterBornDead(tx, tasks)]);
 }
 
 /** What is delegated belongs to the trees that its parent belongs to. */

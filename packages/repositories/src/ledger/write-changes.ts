@@ -16,7 +16,7 @@ const messageType = 0x0303;
  * @throws AppError `conflict` when a task is not as the change found it.
  */
 export async function writeChanges(tx: Queryable, changes: readonly LedgerChange[]): Promise<readonly SlotRef[]> {
-  const { rows } = await tx.query<{ moved: number; waiting: readonly SlotRef[] | null }>(sql`
+  const written = tx.query<{ moved: number; waiting: readonly SlotRef[] | null }>(sql`
     with moved as (
       update task t
       set state = c.state, attempt = c.attempt, counted = c.counted, uncounted = c.uncounted, lane_id = c.lane_id,
@@ -69,11 +69,10 @@ export async function writeChanges(tx: Queryable, changes: readonly LedgerChange
     select (select count(*)::int from moved) as moved, (
       select json_agg(json_build_object('tenantId', tenant_id, 'agentId', agent_id)) from freed where can_resume
     ) as waiting`);
+  // sent together, carried out one after the other
+  const [{ rows }] = await Promise.all([written, writeDeadLetters(tx, changes)]);
   const { moved, waiting } = rows[0] ?? { moved: 0, waiting: null };
-  if (moved === changes.length) {
-    await writeDeadLetters(tx, changes);
-    return waiting ?? [];
-  }
+  if (moved === changes.length) return waiting ?? [];
   throw new AppError("conflict", `${changes.length - moved} of ${changes.length} tasks were changed by another`);
 }
 

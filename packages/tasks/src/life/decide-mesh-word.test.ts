@@ -21,6 +21,13 @@ const table: readonly [string, MeshWord, Partial<LedgerEntry>, Record<TaskState,
   ],
   ["redrive", { kind: "redrive", blocked: false }, {}, all("refused", { failed: "queued" })],
   ["redrive of what is blocked", { kind: "redrive", blocked: true }, {}, all("refused", { failed: "blocked" })],
+  ["redrive past the limit", { kind: "redrive", blocked: false }, { redrives: 3 }, all("refused")],
+  [
+    "forced redrive past the limit",
+    { kind: "redrive", blocked: false, order: { by: undefined, force: true } },
+    { redrives: 3 },
+    all("refused", { failed: "queued" }),
+  ],
   ["redrive past the deadline", { kind: "redrive", blocked: false }, { deadline: now }, all("refused")],
   [
     "redrive before the deadline",
