@@ -46,6 +46,11 @@ export function breaksConnection(error: unknown): boolean {
   return cause !== undefined && (code === "unavailable" || code === "deadline_exceeded");
 }
 
+/** True if a statement was not looked at, because one before it in its transaction had failed. */
+export function isAborted(error: unknown): boolean {
+  return error instanceof AppError && error.cause instanceof pg.DatabaseError && error.cause.code === "25P02";
+}
+
 /** The unique constraint that a `conflict` came from, if it came from one. */
 export function violatedConstraint(error: unknown): string | undefined {
   if (!(error instanceof AppError) || !(error.cause instanceof pg.DatabaseError)) return undefined;

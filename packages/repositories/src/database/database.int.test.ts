@@ -201,6 +201,22 @@ function describeDatabase(kind: string, open: (stack: AsyncDisposableStack) => P
     await expect(write).rejects.toThrow(/its error was not passed on/);
   });
 
+  test("statements behind one that failed fail as it did", async () => {
+    const errors: unknown[] = [];
+    const write = database.transaction(engine, async (tx) => {
+      const keep = (error: unknown): void => void errors.push(error);
+      await Promise.all(
+        [tx.query(sql`select ${"x"}::text::int`), tx.query(sql`select 1`)].map((one) => one.catch(keep)),
+      );
+      throw errors[1];
+    });
+    await expect(write).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining("invalid input syntax") as string,
+    });
+    expect(errors).toHaveLength(2);
+  });
+
   test("statements of a transaction may be sent together", async () => {
     const values = await database.transaction(engine, (tx) =>
       Promise.all([1, 2, 3].map(async (value) => (await tx.query(sql`select ${value}::int as value`)).rows[0])),

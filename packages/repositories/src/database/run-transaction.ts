@@ -1,7 +1,7 @@
 import { AppError, assert, isUuid } from "@devmesh/models";
 import type pg from "pg";
 import type { OwnerSession, QueryResult, Transaction, TransactionScope } from "./database.ts";
-import { toDatabaseError } from "./database-errors.ts";
+import { isAborted, toDatabaseError } from "./database-errors.ts";
 import { runStatement, type StatementNames } from "./run-statement.ts";
 import { sendTogether } from "./send-together.ts";
 import type { Sql } from "./sql.ts";
@@ -19,6 +19,12 @@ export async function runTransaction<T>(
   let isOpen = true;
   let now: Date | undefined;
   let committed: Promise<void> | undefined;
+  let failure: unknown;
+  // behind a statement that failed, those sent with it fail for its sake: whoever hears of one of them first hears why
+  const throwFirst = (error: unknown): never => {
+    failure ??= error;
+    throw isAborted(error) ? failure : error;
+  };
   const begun = begin(client, scope).then((time) => {
     now = time;
   });
@@ -30,9 +36,9 @@ export async function runTransaction<T>(
       assert(now !== undefined, "the transaction's time is known with its first answer");
       return now;
     },
-    query: async (statement) => {
+    query: async <Row>(statement: Sql) => {
       assert(isOpen, "a statement after the end of its transaction");
-      return runStatement(client, names, statement);
+      return runStatement<Row>(client, names, statement).catch(throwFirst);
     },
     finish: () => {
       assert(isOpen, "a second end of a transaction");
