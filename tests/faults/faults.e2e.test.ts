@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { allCells } from "./all-cells.ts";
 import { openRig, type Rig } from "./rig.ts";
-import { runCell } from "./run-cell.ts";
+import { type CellReport, runCell } from "./run-cell.ts";
 
 /** Long enough for each fault to happen at least once. */
 const forMs = 5_000;
@@ -25,12 +25,12 @@ describe(`every accepted task ends with one result at most (FAULTS_SEED=${seed})
   test.each(allCells)("$name", { timeout: 240_000 }, async (cell) => {
     ground ??= { rig: await openRig(), loads: [] };
     const { rig, loads } = ground;
-    let violations: readonly unknown[] | undefined;
+    let report: CellReport | undefined;
     try {
-      ({ violations } = await runCell(rig, cell, { seed, forMs, loads }));
+      report = await runCell(rig, cell, { seed, forMs, loads });
     } finally {
-      if (violations?.length !== 0) await leave();
+      if (report?.violations.length !== 0) await leave();
     }
-    expect(violations).toEqual([]);
+    expect(report).toMatchObject({ violations: [], errors: [] });
   });
 });

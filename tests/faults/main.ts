@@ -36,6 +36,7 @@ for (const cell of cells) {
   if (report.violations.length === 0) continue;
   process.exitCode = 1;
   console.error(JSON.stringify(report.violations, undefined, 2));
+  for (const line of report.errors) console.error(line);
   // what is broken stays so: the next cell begins on new ground
   await rig[Symbol.asyncDispose]();
   rig = await openRig();

@@ -36,9 +36,13 @@ export interface CellReport {
   /** From the last disturbance's end to the end of the last task. */
   readonly settledAfterMs: number;
   readonly violations: readonly Violation[];
+  /** What the services logged as errors last, where something was violated. */
+  readonly errors: readonly string[];
 }
 
 const defaultPerSecond = 25;
+/** Of each service. */
+const maxErrors = 5;
 /** Retries back off, passed-over agents wait, and the slowest look is every 30 s. */
 const settleMs = 75_000;
 
@@ -60,6 +64,11 @@ export async function runCell(rig: Rig, cell: Cell, options: CellOptions): Promi
   const late = await settle(rig, load);
   const endedAt = performance.now();
   const observations = await observe(rig);
+  const violations = [
+    ...late,
+    ...(disturbances === 0 ? [{ what: "nothing was disturbed", cases: [] }] : []),
+    ...(await checkLedger(rig.database, { loads, observations })),
+  ];
   return {
     name: cell.name,
     tasks: load.accepted.size,
@@ -68,11 +77,8 @@ export async function runCell(rig: Rig, cell: Cell, options: CellOptions): Promi
     fencedOut: countFencedOut(observations) - fencedOutBefore,
     seconds: Math.round((endedAt - begunAt) / 100) / 10,
     settledAfterMs: Math.round(endedAt - healedAt),
-    violations: [
-      ...late,
-      ...(disturbances === 0 ? [{ what: "nothing was disturbed", cases: [] }] : []),
-      ...(await checkLedger(rig.database, { loads, observations })),
-    ],
+    violations,
+    errors: violations.length === 0 ? [] : readErrors(rig),
   };
 }
 
@@ -93,6 +99,13 @@ async function settle(rig: Rig, load: WorkLoad): Promise<readonly Violation[]> {
     const cause = error instanceof Error ? String(error.cause ?? "") : "";
     return [{ what: `${String(error)} ${cause}`, cases: [] }];
   }
+}
+
+function readErrors({ fleet }: Rig): readonly string[] {
+  return [fleet.rest, ...fleet.mcp, ...fleet.workers].flatMap(({ process }) => {
+    const lines = process.output().split("\n");
+    return lines.filter((line) => /"level":"(error|fatal)"/.test(line)).slice(-maxErrors);
+  });
 }
 
 async function countRepeatedTries(rig: Rig, name: string): Promise<number> {

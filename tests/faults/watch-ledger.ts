@@ -4,7 +4,7 @@ import type { Database } from "@devmesh/repositories";
  * Watches every commit from inside the database, in a schema of its own: `fault.violation` gets a row when an agent has
  * more open assignments than slots, when `in_flight` is not what is open, when an assignment changes after its end, or a
  * result comes from another fence than the task's. What holds at each commit holds at every moment, since nobody sees
- * anything between commits. The rows of a slot are looked at before the commit lets go of the slot's lock.
+ * anything between commits.
  *
  * `fault.disk` says how full the disk is: what writes to the ledger then fails with 53100, in the statement or at the
  * commit.
@@ -25,8 +25,10 @@ declare
   most int;
   open int;
 begin
-  select in_flight, max_concurrency into flight, most from agent_slot where agent_id = new.agent_id;
-  select count(*) into open from assignment a where a.agent_id = new.agent_id and a.is_open and a.slot = 'held';
+  -- one statement, one snapshot: not every change of an assignment holds the slot's lock
+  select s.in_flight, s.max_concurrency,
+    (select count(*) from assignment a where a.agent_id = s.agent_id and a.is_open and a.slot = 'held')
+  into flight, most, open from agent_slot s where s.agent_id = new.agent_id;
   if open > most or flight <> open then
     insert into fault.violation (what, details) values ('slots', json_build_object(
       'agentId', new.agent_id, 'open', open, 'inFlight', flight, 'maxConcurrency', most));
