@@ -39,6 +39,7 @@ export function createMessenger(store: MessageStore, tell: (receivers: readonly 
     concurrency,
     maxWaiting,
     keyOf: ({ senderId }) => senderId,
+    ownerOf: ({ tenantId }) => tenantId,
     weigh: ({ target }) => ("to" in target ? 1 : manyWeight),
   });
   return {

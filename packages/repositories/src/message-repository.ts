@@ -44,7 +44,8 @@ export function messageRepository(database: Database): MessageRepository {
   return {
     send: (messages) => {
       const tenants = [...new Set(messages.map(({ tenantId }) => tenantId))];
-      return database.transaction({ role: "devmesh_app", tenants, plans: "by_index" }, (tx) => send(tx, messages));
+      const scope = { role: "devmesh_app", tenants, plans: "by_index", begins: "with_first_statement" } as const;
+      return database.transaction(scope, (tx) => send(tx, messages));
     },
   };
 }
