@@ -11,6 +11,7 @@ function gated(
     weigh?: (n: number) => number;
     keyOf?: (n: number) => string;
     ownerOf?: (n: number) => string;
+    linger?: { from: number; maxMs: number };
   } = {},
 ) {
   const batches: (readonly number[])[] = [];
@@ -192,5 +193,28 @@ describe("a batch writer", () => {
       run: async () => [],
     });
     await expect(writer.add(1)).rejects.toThrow("0 results for 1 writes");
+  });
+
+  test("after a batch of many waits for those that were answered with it to ask again", async () => {
+    const { writer, batches, release } = gated({ linger: { from: 2, maxMs: 30 } });
+    const first = Promise.all([1, 2].map((item) => writer.add(item)));
+    await turns();
+    const waited = writer.add(3);
+    // long enough for half of it to be more than some turns of the event loop
+    const begunAt = performance.now();
+    while (performance.now() - begunAt < 40) await turn();
+    release();
+    await first;
+    await turns();
+    const again = [4, 5].map((item) => writer.add(item));
+    expect(batches).toEqual([[1, 2]]);
+    await expect
+      .poll(() => batches)
+      .toEqual([
+        [1, 2],
+        [3, 4, 5],
+      ]);
+    release();
+    await Promise.all([waited, ...again]);
   });
 });

@@ -16,6 +16,11 @@ export interface BatchWriterOptions<Item, Result> {
   readonly maxBatch: number;
   /** How many batches may be under way at once. */
   readonly concurrency: number;
+  /**
+   * After a batch of at least `from` items the next one waits for company: half as long as that one took, at most
+   * `maxMs`. Not at all unless given.
+   */
+  readonly linger?: { readonly from: number; readonly maxMs: number };
   /** How many may wait. */
   readonly maxWaiting: number;
   /** Items of one key go in the order in which they were added, never in two batches at once. */
@@ -42,14 +47,28 @@ export function createBatchWriter<Item, Result>(options: BatchWriterOptions<Item
   const runningKeys = new Set<string>();
   let running = 0;
   let isScheduled = false;
+  let isLingering = false;
 
   function schedule(): void {
-    if (isScheduled || running >= options.concurrency || waiting.length === 0) return;
+    if (isScheduled || isLingering || running >= options.concurrency || waiting.length === 0) return;
     isScheduled = true;
     setImmediate(() => {
       isScheduled = false;
       void flush();
     });
+  }
+
+  /** Who is answered together, asks again together: a moment later the next batch is as large as this one was. */
+  function linger(size: number, tookMs: number): void {
+    if (options.linger === undefined || size < options.linger.from || isLingering) return;
+    isLingering = true;
+    setTimeout(
+      () => {
+        isLingering = false;
+        schedule();
+      },
+      Math.min(tookMs / 2, options.linger.maxMs),
+    );
   }
 
   async function flush(): Promise<void> {
@@ -59,11 +78,13 @@ export function createBatchWriter<Item, Result>(options: BatchWriterOptions<Item
     for (const key of keys) runningKeys.add(key);
     running++;
     schedule();
+    const begunAt = performance.now();
     try {
       await settle(batch, options.run);
     } finally {
       for (const key of keys) runningKeys.delete(key);
       running--;
+      linger(batch.length, performance.now() - begunAt);
       schedule();
     }
   }

@@ -1,5 +1,4 @@
 import {
-  type AgentId,
   type ApiKeyId,
   AppError,
   type AssignmentScope,
@@ -109,6 +108,10 @@ export interface TaskEngineDeps {
 
 /** Tasks of one commit; more make it slow to take back. Judgement, near what a round trip costs. */
 const maxBatch = 500;
+/** Where agents answer together; a word on its own waits for nobody. Measured: a third of the commits less at 50 slots. */
+const frameLinger = { from: 8, maxMs: 10 };
+/** Assignments that are given back at once when an agent leaves. */
+const maxHeld = 1_000;
 /** Due things handled in one transaction of the sweep. */
 const sweepBatch = 500;
 
@@ -152,7 +155,7 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
     cancel: (ref, reason) => say(ref, { kind: "cancel", reason }),
     redrive: async (ref, order) => say(ref, { ...(await toRedrive(deps.store, ref)), order }),
     release: (slot, how) =>
-      release(deps.store, slot, (ref) => say(ref, { kind: "release", agentId: slot.agentId, ...how })),
+      release(deps.store, { slot, ...how }, (ref) => say(ref, { kind: "release", agentId: slot.agentId, ...how })),
     requestAssignment(scope) {
       assigner.request(scope);
       // an agent may have more slots than it had
@@ -190,6 +193,7 @@ function createWriters(deps: TaskEngineDeps, announcing: Announcing): Writers {
     maxBatch,
     ownerOf: ({ tenantId }) => tenantId,
     keyOf: ({ assignmentId }) => assignmentId,
+    linger: frameLinger,
     concurrency: 2,
     maxWaiting: 50_000,
   });
@@ -268,12 +272,15 @@ async function toRedrive(store: LedgerStore, ref: TaskRef): Promise<Extract<Mesh
 
 async function release(
   store: LedgerStore,
-  slot: { readonly tenantId: TenantId; readonly agentId: AgentId },
+  { slot, offeredOnly }: { readonly slot: AgentSlotRef; readonly offeredOnly: boolean },
   sayRelease: (ref: TaskRef) => Promise<Outcome>,
 ): Promise<void> {
-  // an agent holds at most 1,000 assignments (the limit of maxConcurrency)
-  const held = await store.transaction([slot.tenantId], (tx) => tx.findHeld(slot, 1_000));
-  await Promise.all(held.map(sayRelease));
+  for (let isMore = true; isMore; ) {
+    const held = await store.transaction([slot.tenantId], (tx) => tx.findHeld(slot, { offeredOnly, limit: maxHeld }));
+    await Promise.all(held.map(sayRelease));
+    // an agent has at most 1,000 slots, but parents that gave theirs up come on top
+    isMore = held.length === maxHeld;
+  }
 }
 
 async function sweep(

@@ -124,3 +124,31 @@ test("a fan-out that fails is not noticed", async () => {
   lost.engineHints.due(new Date());
   await lost[Symbol.asyncDispose]();
 });
+
+test("task hints that follow each other are gathered; none is lost, the first does not wait", async () => {
+  const heard: (readonly TaskHint[])[] = [];
+  await hints.onTaskChanges((tasks) => heard.push(tasks));
+  const tasks = [1, 2, 3, 4].map(() => ({ tenantId, taskId: uuid<TaskId>() }));
+  const [first, second, ...rest] = tasks;
+  hints.engineHints.changed(first && second ? [first, second] : []);
+  await turns();
+  expect(heard).toEqual([[first, second]]);
+  for (const task of rest) {
+    hints.engineHints.changed([task]);
+    await turns();
+  }
+  await expect.poll(() => heard.flat()).toEqual(tasks);
+});
+
+test("what is gathered when the hints are closed is sent", async () => {
+  const heard: (readonly TaskHint[])[] = [];
+  await fanOut.subscribe("devmesh:tasks", (message) => heard.push(JSON.parse(message)));
+  const ids = [1, 2].map(() => uuid<TaskId>());
+  for (const taskId of ids) {
+    hints.engineHints.changed([{ tenantId, taskId }]);
+    await turns();
+  }
+  await hints[Symbol.asyncDispose]();
+  await turns();
+  expect(heard).toEqual(ids.map((taskId) => [[tenantId, taskId]]));
+});
