@@ -263,6 +263,22 @@ describeEachDriver("delegation", (database) => {
     },
   );
 
+  test("gives back more than an agent has slots for, parents that yielded included", { timeout: 60_000 }, async () => {
+    await using mesh = await openMesh(database());
+    const { tenantId } = mesh;
+    const agentId = await mesh.addAgent("lead", { capabilities: [{ name: "plan" }], maxConcurrency: 200 });
+    // copies of a parent that has yielded, as many as would take an hour to make one by one
+    const parent = await accepted(mesh, await mesh.submit({ type: "plan" }));
+    await delegate(mesh, parent, { type: "nobody" });
+    await run(database(), copyParents(parent.taskId, 1_020));
+    await mesh.engine.release({ tenantId, agentId }, { offeredOnly: false, reason: "gone" });
+    const left = await run<{ n: number }>(
+      database(),
+      sql`select count(*)::int as n from assignment where agent_id = ${agentId} and is_open and slot <> 'held'`,
+    );
+    expect(left).toEqual([{ n: 0 }]);
+  });
+
   test("cancels all below at once, past finished tasks too, and hears nothing more of them", async () => {
     const mailed: AgentId[] = [];
     await using mesh = await openMesh(database(), {
@@ -341,6 +357,34 @@ async function slots(database: Database, agentId: AgentId): Promise<{ inFlight: 
   );
   if (row === undefined) throw new Error(`no slots of agent ${agentId}`);
   return row;
+}
+
+/** Tasks with an assignment each, both like those of the one named but for their ids. */
+function copyParents(taskId: TaskId, count: number): ReturnType<typeof sql> {
+  return sql`
+    with copy as (
+      select gen_random_uuid() as task_id, gen_random_uuid() as id, number from generate_series(1, ${count}::int) as number
+    ), task_copy as (
+      insert into task (tenant_id, id, state, attempt, fence, event_seq, lane_id, rank, strategy, max_attempts, timeout_ms,
+        assignment_id)
+      select t.tenant_id, copy.task_id, t.state, t.attempt, t.fence, 0, t.lane_id, t.rank, t.strategy, t.max_attempts,
+        t.timeout_ms, copy.id
+      from task t cross join copy where t.id = ${taskId}
+    ), body_copy as (
+      insert into task_body (tenant_id, task_id, type, requirements, priority, labels, depends_on, created_at)
+      select b.tenant_id, copy.task_id, b.type, b.requirements, b.priority, b.labels, b.depends_on, b.created_at
+      from task_body b cross join copy where b.task_id = ${taskId}
+    ), taken as (
+      update agent_slot s set next_seq = s.next_seq + ${count}::int
+      from assignment a where a.task_id = ${taskId} and s.agent_id = a.agent_id
+      returning s.agent_id, s.next_seq - ${count}::int as first
+    )
+    insert into assignment (tenant_id, id, task_id, agent_id, fence, seq, state, attempt, strategy, why, lease_ms,
+      accept_until, lease_until, attempt_left_ms, slot, check_at)
+    select a.tenant_id, copy.id, copy.task_id, a.agent_id, a.fence, taken.first + copy.number - 1, a.state, a.attempt,
+      a.strategy, a.why, a.lease_ms, a.accept_until, a.lease_until, a.attempt_left_ms, a.slot, a.check_at
+    from assignment a join taken on taken.agent_id = a.agent_id cross join copy
+    where a.task_id = ${taskId}`;
 }
 
 interface Mail {

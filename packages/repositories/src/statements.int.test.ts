@@ -157,7 +157,7 @@ function callDeadLetters(database: Database): readonly (() => Promise<unknown>)[
   const time = page.after.at;
   const filter = {
     ...{ kind: "task", queue: "a", type: "a", reason: "a" },
-    ...{ failedAfter: time, failedBefore: time },
+    ...{ failedAfter: time, failedBefore: time, olderThanMs: 1 },
   } as const;
   const order = { by: id, force: true, jobId: id };
   const died = {
@@ -255,7 +255,7 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
     within((tx) => tx.findOpenParents([ref])),
     within((tx) => tx.lockFreeSlots([slot])),
     within((tx) => tx.findChildren([ref])),
-    within((tx) => tx.findHeld(slot, 1)),
+    within((tx) => tx.findHeld(slot, { offeredOnly: true, limit: 1 })),
     within((tx) => tx.lockHeads([lane], 1, 1)),
     within((tx) => tx.countPassedOver([lane])),
     within((tx) => tx.take([pick], { acceptMs: 1, leaseMs: 1 })),

@@ -179,8 +179,11 @@ export interface LedgerTx {
   lockFreeSlots(agents: readonly AgentSlotRef[]): Promise<ReadonlyMap<AgentId, number>>;
   /** What became of the children of tasks, the oldest first; bounded in number and in bytes of outputs. */
   findChildren(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, readonly ChildResult[]>>;
-  /** Tasks of which an agent holds an open assignment. */
-  findHeld(slot: AgentSlotRef, limit: number): Promise<readonly TaskRef[]>;
+  /** Tasks of which an agent has an open assignment, or with `offeredOnly` one that it has not accepted yet. */
+  findHeld(
+    slot: AgentSlotRef,
+    which: { readonly offeredOnly: boolean; readonly limit: number },
+  ): Promise<readonly TaskRef[]>;
 
   /** Locks the heads of lanes, `perLane` of each, skipping those that are locked: tenants in turn, best first. */
   lockHeads(lanes: AssignmentScope["lanes"], perLane: number, limit: number): Promise<readonly QueuedTask[]>;

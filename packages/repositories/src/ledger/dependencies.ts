@@ -77,16 +77,22 @@ export async function findOpenDependencies(
   return new Map(rows.map(({ id, state }) => [id, state]));
 }
 
-/** Tasks of which an agent holds an open assignment. */
+/** Which assignments of an agent are asked for. */
+export interface HeldAsked {
+  readonly offeredOnly: boolean;
+  readonly limit: number;
+}
+
+/** Tasks of which an agent has an open assignment, or with `offeredOnly` one that it has not accepted yet. */
 export async function findHeld(
   tx: Queryable,
   { tenantId, agentId }: SlotRef,
-  limit: number,
+  { offeredOnly, limit }: HeldAsked,
 ): Promise<readonly TaskRef[]> {
   const { rows } = await tx.query<TaskRef>(sql`
     select tenant_id as "tenantId", task_id as "taskId"
     from assignment
-    where tenant_id = ${tenantId} and agent_id = ${agentId} and is_open
+    where tenant_id = ${tenantId} and agent_id = ${agentId} and is_open and (not ${offeredOnly} or state = 'offered')
     order by seq
     limit ${limit}`);
   return rows;

@@ -64,6 +64,7 @@ import {
   findFailedDependents,
   findHeld,
   findOpenDependencies,
+  type HeldAsked,
   lockDependencies,
   requirementsOf,
 } from "./dependencies.ts";
@@ -104,7 +105,7 @@ export interface LedgerTransaction {
   findOpenParents(refs: readonly TaskRef[]): Promise<ReadonlySet<TaskId>>;
   lockFreeSlots(agents: readonly SlotRef[]): Promise<ReadonlyMap<AgentId, number>>;
   findChildren(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, readonly ChildResult[]>>;
-  findHeld(slot: SlotRef, limit: number): Promise<readonly TaskRef[]>;
+  findHeld(slot: SlotRef, which: HeldAsked): Promise<readonly TaskRef[]>;
   lockHeads(lanes: AssignmentScope["lanes"], perLane: number, limit: number): Promise<readonly QueuedTask[]>;
   countPassedOver(lanes: AssignmentScope["lanes"]): Promise<readonly PassedOver[]>;
   readCaps(tenants: readonly TenantId[]): Promise<StandingCaps>;
@@ -177,7 +178,7 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
     findOpenParents: (refs) => findOpenParents(tx, refs),
     lockFreeSlots: (agents) => lockFreeSlots(tx, agents),
     findChildren: (refs) => findChildren(tx, refs),
-    findHeld: (slot, limit) => findHeld(tx, slot, limit),
+    findHeld: (slot, which) => findHeld(tx, slot, which),
     lockHeads: (lanes, perLane, limit) => lockHeads(tx, lanes, { perLane, limit }),
     countPassedOver: (lanes) => countPassedOver(tx, lanes),
     readCaps: (tenants) => readCaps(tx, tenants),
