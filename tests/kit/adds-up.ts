@@ -58,12 +58,46 @@ export async function assertAddsUp(database: Database, tenantId: TenantId): Prom
     from task where tenant_id = ${tenantId} and
       (state in ('completed', 'failed', 'cancelled')) <> (finished_at is not null)
     union all
+    select 'every try counts in the limits', id::text
+    from assignment where tenant_id = ${tenantId} and limit_ids = '{}'
+      and exists (select from concurrency_limit where tenant_id = ${tenantId})
+    union all
+    select 'limits count what takes a slot', c.id::text
+    from concurrency_limit c where c.tenant_id = ${tenantId} and c.in_flight <> (select count(*) from assignment a
+      where a.tenant_id = ${tenantId} and a.is_open and a.slot = 'held' and c.id = any (a.limit_ids))
+    union all
+    select 'budgets reserve for what is open, and have spent what ended tries cost', b.id::text
+    from budget b where b.tenant_id = ${tenantId} and (b.reserved, b.spent) <> (
+      select coalesce(sum(r.amount) filter (where a.is_open), 0)::bigint,
+        coalesce(sum((a.usage->>'costMicroUsd')::bigint) filter (where not a.is_open), 0)::bigint
+      from assignment a
+      cross join lateral json_to_recordset(a.reserved) as r ("budgetId" uuid, amount bigint)
+      where a.tenant_id = ${tenantId} and r."budgetId" = b.id)
+    union all
+    select 'usage is what ended tries cost', 'cost'
+    where (select coalesce(sum(cost_micro_usd), 0) from usage_daily where tenant_id = ${tenantId}) <>
+      (select coalesce(sum((usage->>'costMicroUsd')::bigint), 0) from assignment where tenant_id = ${tenantId})
+    union all
     select 'each seq of an agent is given once', agent_id::text
     from (select agent_id, seq from assignment where tenant_id = ${tenantId}
       union all select agent_id, seq from mailbox where tenant_id = ${tenantId}) given
     group by agent_id having count(*) <> count(distinct seq)`,
   );
   expect(wrong).toEqual([]);
+}
+
+/** Caps that keep nothing back but have to add up: as many in flight as there are slots, more money than is spent. */
+export async function addRoomyCaps(database: Database, tenantId: TenantId, slots: number): Promise<void> {
+  await read(
+    database,
+    sql`insert into concurrency_limit (tenant_id, id, kind, max_in_flight)
+      values (${tenantId}, gen_random_uuid(), 'tenant', ${slots})`,
+  );
+  await read(
+    database,
+    sql`insert into budget (tenant_id, id, scope, unit, cap)
+      values (${tenantId}, gen_random_uuid(), 'tenant', 'micro_usd', 1000000)`,
+  );
 }
 
 /** When the wind has dropped, no task waits while an agent that fits it has a free slot. */

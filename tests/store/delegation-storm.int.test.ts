@@ -2,7 +2,7 @@ import type { AgentId, TaskId } from "@devmesh/models";
 import { type Database, sql } from "@devmesh/repositories";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { assertAddsUp, assertNobodyWaitsInVain, read } from "../kit/adds-up.ts";
+import { addRoomyCaps, assertAddsUp, assertNobodyWaitsInVain, read } from "../kit/adds-up.ts";
 import { describeEachDriver } from "../kit/each-driver.ts";
 import { type Mesh, type Offer, openMesh } from "../kit/mesh.ts";
 
@@ -45,7 +45,11 @@ describeEachDriver("delegation in a storm", (database) => {
 async function storm(database: Database, gusts: readonly (readonly DeedAsked[])[]): Promise<number> {
   await using mesh = await openMesh(database, { leaseMs: 60_000, random: () => 0 });
   await using second = await openMesh(database, { tenantId: mesh.tenantId, leaseMs: 60_000, random: () => 0 });
-  const agents = await Promise.all(["a", "b", "c"].map((name) => mesh.addAgent(name, { maxConcurrency: 2 })));
+  await addRoomyCaps(database, mesh.tenantId, 6);
+  const capabilities = [{ name: "work", costMicroUsd: 3 }];
+  const agents = await Promise.all(
+    ["a", "b", "c"].map((name) => mesh.addAgent(name, { maxConcurrency: 2, capabilities })),
+  );
   for (let task = 0; task < 6; task++) await mesh.submit({ type: "work" });
   for (const gust of gusts) {
     const tries = await openTries(database, mesh);

@@ -2,7 +2,7 @@ import type { TaskId, TenantId } from "@devmesh/models";
 import { type Database, sql } from "@devmesh/repositories";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { assertAddsUp, assertNobodyWaitsInVain, read } from "../kit/adds-up.ts";
+import { addRoomyCaps, assertAddsUp, assertNobodyWaitsInVain, read } from "../kit/adds-up.ts";
 import { describeEachDriver } from "../kit/each-driver.ts";
 import { type Mesh, type Offer, openMesh } from "../kit/mesh.ts";
 
@@ -59,8 +59,11 @@ type DeedAsked = typeof deed extends fc.Arbitrary<infer T> ? T : never;
 async function storm(database: Database, gusts: readonly (readonly DeedAsked[])[]): Promise<void> {
   await using mesh = await openMesh(database, { leaseMs: 60_000, random: () => 0 });
   await using second = await openMesh(database, { tenantId: mesh.tenantId, leaseMs: 60_000, random: () => 0 });
+  await addRoomyCaps(database, mesh.tenantId, 6);
   const agents = await Promise.all(
-    ["a", "b", "c"].map((name, index) => mesh.addAgent(name, { maxConcurrency: index + 1 })),
+    ["a", "b", "c"].map((name, index) =>
+      mesh.addAgent(name, { maxConcurrency: index + 1, capabilities: [{ name: "work", costMicroUsd: 3 }] }),
+    ),
   );
   const tasks: TaskId[] = [];
   for (const gust of gusts) {
@@ -93,9 +96,9 @@ function toWord(
 ): Parameters<Mesh["say"]>[1] {
   switch (what) {
     case "complete":
-      return { kind: "complete", output: "1", artifacts: undefined, usage: undefined };
+      return { kind: "complete", output: "1", artifacts: undefined, usage: '{"costMicroUsd":2}' };
     case "fail":
-      return { kind: "fail", class: "permanent", message: "storm", usage: undefined };
+      return { kind: "fail", class: "permanent", message: "storm", usage: '{"costMicroUsd":5}' };
     case "rate_limit":
       return { kind: "fail", class: "rate_limited", message: "storm", retryAfterMs: 0, usage: undefined };
     case "reject":
