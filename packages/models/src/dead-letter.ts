@@ -54,6 +54,8 @@ export interface DeadLetterFilter {
   readonly failedAfter?: string | undefined;
   /** Exclusive. */
   readonly failedBefore?: string | undefined;
+  /** By the database's clock. */
+  readonly olderThanMs?: number | undefined;
 }
 
 /** Who has something redriven or purged, and how. */

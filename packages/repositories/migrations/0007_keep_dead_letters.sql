@@ -29,6 +29,7 @@ create table dead_letter (
   receive_count int
 );
 create index dead_letter_listed on dead_letter (tenant_id, failed_at desc, id desc) where state in ('dead', 'redriving');
+create index dead_letter_over on dead_letter (failed_at) where kind = 'message' and state in ('redriven', 'purged');
 create index dead_letter_in_hand on dead_letter (id) where state in ('redriving', 'purging');
 alter table dead_letter add primary key (id);
 

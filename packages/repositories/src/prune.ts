@@ -8,7 +8,8 @@ const maxRows = 1_000;
 /**
  * Removes idempotency keys older than 24 h, lanes that nobody used for a day and that hold no unfinished task, expired
  * mail, subscriptions of connections that are gone, ids of messages older than 24 h, events of agents older than 7 days,
- * and budgets that were deleted and keep no task waiting, each in a transaction of its own; answers how many rows. To be called again while it removed some.
+ * budgets that were deleted and keep no task waiting, and dead messages that were redriven or purged
+ * 14 days ago, each in a transaction of its own; answers how many rows. To be called again while it removed some.
  */
 export async function prune(database: Database): Promise<number> {
   const run = (work: (tx: Queryable) => Promise<number>): Promise<number> =>
@@ -24,9 +25,28 @@ export async function prune(database: Database): Promise<number> {
     pruneSent,
     pruneAgentEvents,
     pruneBudgets,
+    pruneDeadMessages,
   ];
   for (const work of works) removed += await run(work);
   return removed;
+}
+
+/**
+ * Messages that were redriven or purged 14 days ago, by the index `dead_letter_over`: SQS keeps nothing longer that could
+ * come back under their id.
+ */
+async function pruneDeadMessages(tx: Queryable): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    delete from dead_letter
+    where id in (
+      select id
+      from dead_letter
+      where kind = 'message' and state in ('redriven', 'purged') and failed_at < now() - interval '14 days'
+      order by failed_at
+      limit ${maxRows}
+      for update skip locked
+    )`);
+  return rowCount;
 }
 
 /** By the index `idempotency_key_age`. */

@@ -119,16 +119,9 @@ export const filterSchema = z
   .strictObject({ ...filterFields, olderThanMs: age.optional() })
   .meta({ id: "DeadLetterFilter", description: "All that are given must hold; `{}` is everything." });
 
-/** The filter with its age as a time. */
-export function toFilter(
-  { olderThanMs, ...filter }: DeadLetterFilter & { readonly olderThanMs?: number | undefined },
-  now: number,
-): DeadLetterFilter {
-  const given = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
-  if (olderThanMs === undefined) return given;
-  const before = new Date(now - olderThanMs).toISOString();
-  const isEarlier = filter.failedBefore !== undefined && filter.failedBefore < before;
-  return isEarlier ? given : { ...given, failedBefore: before };
+/** The conditions that were given. */
+export function toFilter(asked: DeadLetterFilter): DeadLetterFilter {
+  return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
 }
 
 export const deadLetterParams = z.object({

@@ -40,12 +40,13 @@ export function toDeadLetter(row: DeadLetterRow): DeadLetter {
 
 /** The conditions of a filter on `d`, each with its `and`. */
 export function matches(filter: DeadLetterFilter): Sql {
-  const { kind, queue, type, reason, failedAfter, failedBefore } = filter;
+  const { kind, queue, type, reason, failedAfter, failedBefore, olderThanMs } = filter;
   return sql`
       ${kind === undefined ? sql`` : sql`and d.kind = ${kind}`}
       ${queue === undefined ? sql`` : sql`and d.queue = ${queue}`}
       ${type === undefined ? sql`` : sql`and d.type = ${type}`}
       ${reason === undefined ? sql`` : sql`and d.reason = ${reason}`}
       ${failedAfter === undefined ? sql`` : sql`and d.failed_at > ${failedAfter}::timestamptz`}
-      ${failedBefore === undefined ? sql`` : sql`and d.failed_at < ${failedBefore}::timestamptz`}`;
+      ${failedBefore === undefined ? sql`` : sql`and d.failed_at < ${failedBefore}::timestamptz`}
+      ${olderThanMs === undefined ? sql`` : sql`and d.failed_at <= now() - ${olderThanMs}::bigint * interval '1 ms'`}`;
 }

@@ -91,16 +91,19 @@ export function redriveJobs(database: Database): RedriveJobs {
 async function create(
   tx: Transaction,
   tenantId: TenantId,
-  { id, tenants, filter, ratePerSecond, force, by, key }: NewRedriveJob,
+  { id, tenants, filter: asked, ratePerSecond, force, by, key }: NewRedriveJob,
 ): Promise<{ readonly job: RedriveJob; readonly isReplay: boolean }> {
   // the tenant's row: of two at once the second counts the first
   await tx.query(sql`select id from tenant where id = ${tenantId} for no key update`);
+  const filter = fixAge(asked, tx.now);
   const job: RedriveJob = {
     ...{ id, state: "queued", filter, ratePerSecond, force, total: await countMatching(tx, tenants, filter) },
     ...{ done: 0, failed: 0, skipped: 0, method: "single", createdAt: tx.now.toISOString() },
   };
   const first = key && (await claimKey(tx, { tenantId, principalId: by, ...key }, job));
   if (first !== undefined) return { job: first, isReplay: true };
+  // the tenant's row: of two at once the second counts the first
+  await tx.query(sql`select id from tenant where id = ${tenantId} for no key update`);
   const { rowCount } = await tx.query(sql`
     insert into redrive_job (tenant_id, id, filter, tenants, rate_per_second, force, api_key_id, total)
     select ${tenantId}, ${id}, ${JSON.stringify(filter)}::jsonb, ${tenants}::uuid[], ${ratePerSecond}, ${force}, ${by},
@@ -109,6 +112,14 @@ async function create(
   if (rowCount > 0) return { job, isReplay: false };
   const message = `${maxOpenJobs} bulk redrives are not finished, the limit is ${maxOpenJobs}`;
   throw new AppError("resource_exhausted", message, { retryAfterMs: 10_000 });
+}
+
+/** An age means the time at which the job was made. */
+function fixAge({ olderThanMs, ...filter }: DeadLetterFilter, now: Date): DeadLetterFilter {
+  if (olderThanMs === undefined) return filter;
+  const before = new Date(now.getTime() - olderThanMs).toISOString();
+  const isEarlier = filter.failedBefore !== undefined && filter.failedBefore < before;
+  return isEarlier ? filter : { ...filter, failedBefore: before };
 }
 
 /** What the key was first used for; undefined where it is new. */

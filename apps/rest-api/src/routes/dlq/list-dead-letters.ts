@@ -40,7 +40,7 @@ export function listDeadLetters({ deadLetters }: Pick<RouteDeps, "deadLetters">)
     },
     async handle({ principal, query: { limit, cursor, ...filter } }) {
       const asked = { limit: limit + 1, after: cursor };
-      const found = await deadLetters.list(tenantsOf(principal), toFilter(filter, Date.now()), asked);
+      const found = await deadLetters.list(tenantsOf(principal), toFilter(filter), asked);
       const page = cutPage(found, { limit, cursorOf: ({ failedAt, id }) => encodeCursor({ at: failedAt, id }) });
       return { data: page.items, meta: pageMeta(page) };
     },

@@ -74,7 +74,7 @@ export function purgeDeadLetters(deps: Deps): Route {
       example: { purged: 12 },
     },
     async handle({ principal, query: { all, ...given }, signal }) {
-      const filter = toFilter(given, Date.now());
+      const filter = toFilter(given);
       assertMeant(Object.keys(filter).length > 0, all === "true");
       let purged = 0;
       for (let latest = purgedAtOnce; latest >= purgedAtOnce && !signal.aborted; purged += latest) {

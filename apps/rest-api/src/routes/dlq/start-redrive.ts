@@ -52,7 +52,7 @@ export function startRedrive({
       const { job, isReplay } = await redriveJobs.create(principal.tenantId, {
         id: newId(),
         tenants: tenantsOf(principal),
-        filter: toFilter(filter, Date.now()),
+        filter: toFilter(filter),
         ratePerSecond,
         force,
         by: principal.id,
