@@ -115,6 +115,7 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
       insert into mailbox (tenant_id, agent_id, seq, type, payload) values (${tenantId}, ${agent.id}, 9, 1, '{}')`);
     await fillMessages(tx, tenantId, agent.id);
     await fillCaps(tx, tenantId, first.laneId, agent.id);
+    await fillDeadLetters(tx, tenantId);
     await tx.query(sql`
       insert into task_result (tenant_id, task_id, assignment_id)
       values (${tenantId}, ${newUuid<TaskId>()}, ${assignmentId})`);
@@ -125,6 +126,19 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
       insert into idempotency_key (tenant_id, principal_id, operation, key, body_hash, response)
       values (${tenantId}, ${tenantId}, 'o', 'k', '', '{}')`);
   });
+}
+
+async function fillDeadLetters(tx: Queryable, tenantId: TenantId): Promise<void> {
+  const id = newUuid<string>();
+  await tx.query(sql`
+    insert into dead_letter (tenant_id, id, kind, queue, reason, message)
+    values (${tenantId}, ${id}, 'message', 'q', 'r', 'm')`);
+  await tx.query(sql`
+    insert into dead_letter_audit (tenant_id, dead_letter_id, action, outcome)
+    values (${tenantId}, ${id}, 'redrive', 'redriven')`);
+  await tx.query(sql`
+    insert into redrive_job (tenant_id, id, filter, tenants, rate_per_second, force, api_key_id, total)
+    values (${tenantId}, ${id}, '{}', ${[tenantId]}::uuid[], 1, false, ${id}, 0)`);
 }
 
 /** Events of agents are there already. */
