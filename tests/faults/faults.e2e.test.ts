@@ -4,7 +4,7 @@ import { openRig, type Rig } from "./rig.ts";
 import { type CellReport, runCell } from "./run-cell.ts";
 
 /** Long enough for each fault to happen at least once. */
-const forMs = 5_000;
+const forMs = 4_000;
 const seed = Number(process.env["FAULTS_SEED"] ?? Date.now() % 2 ** 31);
 
 /** One for all cells: each leaves it as it found it. What is broken stays so, and the next cell begins on new ground. */
