@@ -4,11 +4,19 @@ import type { TaskState } from "./task-state.ts";
 /** How deep tasks may be delegated unless it is said otherwise: a task that nobody delegated has the depth 0. */
 export const defaultMaxDepth = 8;
 
-/** What the children of a task inherit, its deadline aside. */
+/**
+ * The most open assignments of one agent, those that gave up their slots included: past it none yields. Half of what HELLO
+ * may name in `holding`.
+ */
+export const maxOpenAssignments = 5_000;
+
+/** What the children of a task inherit, its deadline aside, and what bounds a delegation. */
 export interface Heritage {
   readonly depth: number;
   readonly labels: readonly string[];
   readonly traceparent: string | undefined;
+  /** Open assignments of the agent that delegates, counted as far as {@link maxOpenAssignments}. */
+  readonly openAssignments: number;
 }
 
 /** Who delegates a task: an agent, from an assignment that it works on. */

@@ -79,7 +79,7 @@ export {
   redriveJobStates,
   tasksDeadLetterQueue,
 } from "./dead-letter.ts";
-export { type ChildResult, type Delegation, defaultMaxDepth, type Heritage } from "./delegation.ts";
+export { type ChildResult, type Delegation, defaultMaxDepth, type Heritage, maxOpenAssignments } from "./delegation.ts";
 export {
   AppError,
   type AppErrorOptions,

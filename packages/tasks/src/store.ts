@@ -164,8 +164,10 @@ export interface LedgerTx {
     assignments: readonly { tenantId: TenantId; assignmentId: AssignmentId }[],
     tasks: readonly TaskRef[],
   ): Promise<void>;
-  /** What children inherit from tasks. */
-  findHeritage(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, Heritage>>;
+  /** What children inherit from the tasks of assignments, and how much the agents of these have open. */
+  findHeritage(
+    refs: readonly { tenantId: TenantId; assignmentId: AssignmentId }[],
+  ): Promise<ReadonlyMap<TaskId, Heritage>>;
   /** Unfinished tasks that were delegated from these, at any depth. */
   findDescendants(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   /**

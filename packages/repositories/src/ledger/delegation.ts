@@ -1,6 +1,14 @@
-import type { AgentId, AssignmentId, ChildResult, Heritage, TaskId, TenantId } from "@devmesh/models";
+import {
+  type AgentId,
+  type AssignmentId,
+  type ChildResult,
+  type Heritage,
+  maxOpenAssignments,
+  type TaskId,
+  type TenantId,
+} from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
-import { sql, unnest } from "../database/sql.ts";
+import { type Sql, sql, unnest } from "../database/sql.ts";
 import { type SlotRef, slotRows, type TaskRef, taskRows } from "./refs.ts";
 
 /** The most children that one answer tells of: the newest. */
@@ -30,10 +38,7 @@ export async function lockTogether(
     select
     from (
       select a.tenant_id, a.task_id
-      from ${unnest(
-        ["uuid", assignments.map(({ tenantId }) => tenantId)],
-        ["uuid", assignments.map(({ assignmentId }) => assignmentId)],
-      )} as asked (tenant_id, assignment_id)
+      from ${assignmentRows(assignments)} as asked (tenant_id, assignment_id)
       join assignment a on a.tenant_id = asked.tenant_id and a.id = asked.assignment_id
       union
       select tenant_id, task_id from ${taskRows(tasks)} as asked (tenant_id, task_id)
@@ -43,12 +48,19 @@ export async function lockTogether(
     for update of t`);
 }
 
-/** What children inherit from tasks, their deadlines aside. */
-export async function findHeritage(tx: Queryable, refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, Heritage>> {
+/** What children inherit from the tasks of assignments, their deadlines aside, and how much their agents have open. */
+export async function findHeritage(
+  tx: Queryable,
+  refs: readonly AssignmentRef[],
+): Promise<ReadonlyMap<TaskId, Heritage>> {
   const { rows } = await tx.query<Omit<Heritage, "traceparent"> & { taskId: TaskId; traceparent: string | null }>(sql`
-    select t.id as "taskId", t.depth, b.labels, b.traceparent
-    from ${taskRows(refs)} as asked (tenant_id, task_id)
-    join task t on t.tenant_id = asked.tenant_id and t.id = asked.task_id
+    select t.id as "taskId", t.depth, b.labels, b.traceparent, (
+      select count(*)::int
+      from (select 1 as one from assignment o where o.agent_id = a.agent_id and o.is_open limit ${maxOpenAssignments}) open
+    ) as "openAssignments"
+    from ${assignmentRows(refs)} as asked (tenant_id, assignment_id)
+    join assignment a on a.tenant_id = asked.tenant_id and a.id = asked.assignment_id
+    join task t on t.id = a.task_id
     join task_body b on b.task_id = t.id`);
   return new Map(
     rows.map(({ taskId, traceparent, ...rest }) => [taskId, { ...rest, traceparent: traceparent ?? undefined }]),
@@ -156,6 +168,10 @@ export async function findChildren(
     ) child
     order by child."parentId", child."taskId"`);
   return Map.groupBy(rows.map(toChild), ({ parentId }) => parentId);
+}
+
+function assignmentRows(refs: readonly AssignmentRef[]): Sql {
+  return unnest(["uuid", refs.map(({ tenantId }) => tenantId)], ["uuid", refs.map(({ assignmentId }) => assignmentId)]);
 }
 
 interface ChildRow extends Omit<ChildResult, "ref" | "error" | "output"> {

@@ -99,7 +99,7 @@ export interface LedgerTransaction {
   findFailedDependents(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   findOpenDependencies(ref: TaskRef): Promise<ReadonlyMap<TaskId, TaskState>>;
   lockTogether(assignments: readonly AssignmentRef[], tasks: readonly TaskRef[]): Promise<void>;
-  findHeritage(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, Heritage>>;
+  findHeritage(refs: readonly AssignmentRef[]): Promise<ReadonlyMap<TaskId, Heritage>>;
   findDescendants(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   findResumable(asked: ResumeAsked): Promise<readonly TaskRef[]>;
   findOpenParents(refs: readonly TaskRef[]): Promise<ReadonlySet<TaskId>>;

@@ -16,7 +16,7 @@ const delegation: Delegation = { assignmentId: assignmentIdOf(1), agentId: agent
 const yielding = { ...delegation, yieldSlot: true };
 
 function parentOf(entry: LedgerEntry = heldEntry("running"), more: Partial<Parent> = {}): Parent {
-  return { entry: entry as Parent["entry"], depth: 0, labels: [], traceparent: undefined, ...more };
+  return { entry: entry as Parent["entry"], depth: 0, labels: [], traceparent: undefined, openAssignments: 1, ...more };
 }
 
 function draft(more: Record<string, unknown> = {}): Draft {
@@ -50,6 +50,14 @@ describe("who may delegate", () => {
       "stale_assignment",
     ],
     ["down to the limit", parentOf(undefined, { depth: 7 }), delegation, undefined, undefined],
+    ["with 5,000 assignments", parentOf(undefined, { openAssignments: 5_000 }), delegation, undefined, undefined],
+    [
+      "but it yields no more",
+      parentOf(undefined, { openAssignments: 5_000 }),
+      yielding,
+      "resource_exhausted",
+      undefined,
+    ],
     ["not below it", parentOf(undefined, { depth: 8 }), delegation, "failed_precondition", "depth_limit"],
   ])("%s", (_, parent, asked, code, reason) => {
     const error = checkDelegation(asked, parent, 8);

@@ -6,6 +6,7 @@ import {
   type LedgerAssignment,
   type LedgerChange,
   type LedgerEntry,
+  maxOpenAssignments,
   type TenantId,
 } from "@devmesh/models";
 import { checkStanding } from "../life/check-standing.ts";
@@ -32,8 +33,11 @@ export async function lockParents(
 ): Promise<Parents> {
   if (delegations.length === 0) return new Map();
   const asked = [...new Map(delegations.map((one) => [one.assignmentId, one])).values()];
-  const [, entries] = await Promise.all([tx.lockTogether(asked, dependencies), tx.lockByAssignment(asked)]);
-  const heritage = await tx.findHeritage(entries);
+  const [, entries, heritage] = await Promise.all([
+    tx.lockTogether(asked, dependencies),
+    tx.lockByAssignment(asked),
+    tx.findHeritage(asked),
+  ]);
   return new Map(
     entries.flatMap((entry) => {
       const inherited = heritage.get(entry.taskId);
@@ -56,13 +60,17 @@ export function checkDelegation(
   if (parent === undefined || parent.entry.assignment.agentId !== agentId) {
     return new AppError("not_found", `no assignment ${assignmentId} of this agent`);
   }
-  const { entry, depth } = parent;
+  const { entry, depth, openAssignments } = parent;
   const { tenantId, assignment } = entry;
   const word = { kind: "progress" } as const;
   const outcome = checkStanding(entry, { tenantId, assignmentId, agentId, fence: assignment.fence, word });
   if (outcome?.kind === "refused") return outcome.error;
   if (delegation.yieldSlot && assignment.state === "waiting") {
     return new AppError("failed_precondition", `assignment ${assignmentId} waits for an answer: its slot stays taken`);
+  }
+  if (delegation.yieldSlot && openAssignments >= maxOpenAssignments) {
+    const message = `the agent has ${openAssignments} open assignments, the limit for yieldSlot is ${maxOpenAssignments}`;
+    return new AppError("resource_exhausted", message, { retryAfterMs: 1_000 });
   }
   if (depth + 1 <= maxDepth) return undefined;
   const message = `a task delegated from ${entry.taskId} would be ${depth + 1} deep, the limit is ${maxDepth}`;
