@@ -4,7 +4,7 @@ import { cpus, totalmem } from "node:os";
 import { benchCodec } from "./codec.ts";
 import { benchIdle } from "./idle.ts";
 import { benchPickup } from "./pickup.ts";
-import { benchSockets } from "./sockets.ts";
+import { benchSockets } from "./sockets/bench-sockets.ts";
 import { benchTasks } from "./tasks/bench-tasks.ts";
 import { benchTrips } from "./trips.ts";
 

@@ -125,7 +125,7 @@ async function topStatements(
   database: Database,
 ): Promise<readonly { readonly text: string; readonly calls: number; readonly totalMs: number }[]> {
   const { rows } = await database.query<{ text: string; calls: number; totalMs: number }>(sql`
-    select left(regexp_replace(query, '\s+', ' ', 'g'), 160) as text, calls, total_exec_time as "totalMs"
+    select left(regexp_replace(query, '\\s+', ' ', 'g'), 160) as text, calls, total_exec_time as "totalMs"
     from pg_stat_statements
     order by total_exec_time desc
     limit 12`);
