@@ -1,4 +1,4 @@
-import type { AssignmentScope, Candidate, PassedOver, QueuedTask } from "@devmesh/models";
+import type { AssignmentScope, Candidate, PassedOver, QueuedTask, TenantId } from "@devmesh/models";
 import type { Database, Queryable } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import { spentNow } from "./cap-figures.ts";
@@ -7,7 +7,8 @@ import { laneRows, limitRefRows, slotRows } from "./refs.ts";
 /**
  * Agents with a free slot, once for each lane with a waiting task that they fit: those of the scope's lanes and of the
  * lanes of its limits, and the scope's agents for all of their lanes. Lanes with a full limit, and those of tenants and
- * agents that have spent their budget, are left out, so that their backlog costs nothing. Locks nothing.
+ * agents that have spent their budget, are left out, so that their backlog costs nothing. Each tenant has its share of
+ * `limit`. Locks nothing.
  */
 export async function findCandidates(
   database: Database,
@@ -19,7 +20,28 @@ export async function findCandidates(
   ];
   const { rows } = await database.queryAs<CandidateRow>(
     { role: "devmesh_app", tenants, plans: "by_index" },
-    sql`
+    tenants.length === 1 ? candidatesOf(scope, tenants, limit) : sharedCandidates(scope, tenants, limit),
+  );
+  return rows.map((row) => ({
+    ...row,
+    costMicroUsd: row.costMicroUsd ?? undefined,
+    lastAssignedAt: row.lastAssignedAt ?? undefined,
+  }));
+}
+
+/** Each tenant has its share: one with thousands of agents does not crowd another's out of the answer. */
+function sharedCandidates(scope: AssignmentScope, tenants: readonly TenantId[], limit: number): Sql {
+  const share = Math.ceil(limit / Math.max(1, tenants.length));
+  return sql`
+    select "tenantId", "laneId", "agentId", "agentName", "levelGap", "costMicroUsd", "inFlight", "maxConcurrency",
+      "lastAssignedAt"
+    from unnest(${tenants}::uuid[]) as owner (tenant_id)
+    cross join lateral (${candidatesOf(scope, tenants, share, sql`where asked.tenant_id = owner.tenant_id`)}) own`;
+}
+
+/** @param ofOwner narrows what is asked for down to one tenant. */
+function candidatesOf(scope: AssignmentScope, tenants: readonly TenantId[], limit: number, ofOwner: Sql = sql``): Sql {
+  return sql`
     select la.tenant_id as "tenantId", la.lane_id as "laneId", la.agent_id as "agentId", a.name as "agentName",
       la.level_gap as "levelGap", la.cost_micro_usd as "costMicroUsd", s.in_flight + s.awaited as "inFlight",
       s.max_concurrency as "maxConcurrency", s.last_assigned_at as "lastAssignedAt"
@@ -27,11 +49,13 @@ export async function findCandidates(
       select la.tenant_id, la.lane_id, la.agent_id, la.level_gap, la.cost_micro_usd
       from ${laneRows(scope.lanes)} as asked (tenant_id, lane_id)
       join lane_agent la on la.tenant_id = asked.tenant_id and la.lane_id = asked.lane_id and la.misfit is null
+      ${ofOwner}
       union
       select la.tenant_id, la.lane_id, la.agent_id, la.level_gap, la.cost_micro_usd
       from ${slotRows(scope.agents)} as asked (tenant_id, agent_id)
       join lane_agent la on la.tenant_id = asked.tenant_id and la.agent_id = asked.agent_id and la.misfit is null
-      ${ofLimits(scope.limits ?? [])}
+      ${ofOwner}
+      ${ofLimits(scope.limits ?? [], ofOwner)}
     ) la
     join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
     join agent a on a.id = la.agent_id
@@ -40,13 +64,7 @@ export async function findCandidates(
       and ${laneMayGo(sql`la.lane_id`, sql`tenant_id = any (${tenants}::uuid[])`)}
       and ${tenantMaySpend(sql`la.tenant_id`, sql`tenant_id = any (${tenants}::uuid[])`)}
       and ${agentMaySpend(sql`tenant_id = any (${tenants}::uuid[])`)}
-    limit ${limit}`,
-  );
-  return rows.map((row) => ({
-    ...row,
-    costMicroUsd: row.costMicroUsd ?? undefined,
-    lastAssignedAt: row.lastAssignedAt ?? undefined,
-  }));
+    limit ${limit}`;
 }
 
 /**
@@ -62,14 +80,15 @@ export function firstInLane(laneId: Sql): Sql {
     limit 1`;
 }
 
-function ofLimits(limits: NonNullable<AssignmentScope["limits"]>): Sql {
+function ofLimits(limits: NonNullable<AssignmentScope["limits"]>, ofOwner: Sql): Sql {
   if (limits.length === 0) return sql``;
   return sql`
       union
       select la.tenant_id, la.lane_id, la.agent_id, la.level_gap, la.cost_micro_usd
       from ${limitRefRows(limits)} as asked (tenant_id, limit_id)
       join lane_limit ll on ll.tenant_id = asked.tenant_id and ll.limit_id = asked.limit_id
-      join lane_agent la on la.tenant_id = ll.tenant_id and la.lane_id = ll.lane_id and la.misfit is null`;
+      join lane_agent la on la.tenant_id = ll.tenant_id and la.lane_id = ll.lane_id and la.misfit is null
+      ${ofOwner}`;
 }
 
 /**

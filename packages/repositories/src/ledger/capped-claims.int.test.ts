@@ -122,6 +122,28 @@ function describeCappedClaims(open: OpenDatabase): void {
     );
   });
 
+  test("each tenant has its share of the candidates: 60 agents of one leave the other's only one its place", async () => {
+    const [many, one] = [await givenTenant(database), await givenTenant(database)];
+    const nodeId = await givenNode(database);
+    for (let n = 0; n < 60; n += 1) await givenAgent(database, many, { nodeId });
+    const { agent } = await givenAgent(database, one, { nodeId });
+    const [first, single] = [await givenTask(database, many), await givenTask(database, one)];
+    const scope = {
+      lanes: [
+        { tenantId: many, laneId: first.laneId },
+        { tenantId: one, laneId: single.laneId },
+      ],
+      agents: [],
+    };
+    const found = await findCandidates(database, scope, 20);
+    expect(found.filter(({ tenantId }) => tenantId === many)).toHaveLength(10);
+    expect(found.filter(({ tenantId }) => tenantId === one)).toMatchObject([
+      { agentId: agent.id, laneId: single.laneId },
+    ]);
+    // alone it has all of them, as often as it is asked for
+    expect(await findCandidates(database, { ...scope, lanes: scope.lanes.slice(0, 1) }, 20)).toHaveLength(20);
+  });
+
   test("tenants take turns in one look at heads: 200 better-ranked tasks of one leave the other's single one its place", async () => {
     const [many, one] = [await givenTenant(database), await givenTenant(database)];
     const first = await givenTask(database, many, { rank: 1 });
