@@ -68,6 +68,21 @@ describeEachDriver("delegation", (database) => {
     expect(await slots(database(), parent.agentId)).toMatchObject({ awaited: 0 });
   });
 
+  test("lets one parent go on in the slot that another yields", async () => {
+    await using mesh = await openMesh(database());
+    const first = await hold(mesh, "lead", ["plan"]);
+    const child = await delegate(mesh, first, { type: "nobody" });
+    const second = await accepted(mesh, await mesh.submit({ type: "plan" }));
+    await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: child }, "test");
+    await waitFor(async () => (await slots(database(), first.agentId)).awaited === 1, { timeoutMs: 5_000 });
+    const queued = await mesh.submit({ type: "plan" });
+    await delegate(mesh, second, { type: "nobody" });
+    await waitFor(async () => (await mail(database(), first.agentId)).length === 1, { timeoutMs: 5_000 });
+    expect(await slots(database(), first.agentId)).toEqual({ inFlight: 1, awaited: 0 });
+    expect((await mesh.row(queued)).state).toBe("queued");
+    expect(await mesh.say(first, done())).toMatchObject({ taskState: "completed" });
+  });
+
   test("finishes two levels of delegation over agents of one slot each", async () => {
     await using mesh = await openMesh(database());
     const root = await hold(mesh, "a", ["root", "leaf"]);

@@ -16,12 +16,12 @@ export interface Announcing {
 
 /** Submissions were written: queued tasks look for agents, parents that yielded gave up slots. Gives the results. */
 export function announceSubmitted(
-  { results, changes, freed }: SubmittedTogether,
+  { results, changes, freed, waiting }: SubmittedTogether,
   { hints, assigner, resumer }: Announcing,
 ): SubmittedTogether["results"] {
   if (changes.length > 0) assigner.request({ lanes: [], agents: freedSlots(changes), ...freed });
   announceDue(dueTimes(changes), hints);
-  resumer.request({ parents: results.flatMap(waitsForNobody) });
+  resumer.request({ parents: results.flatMap(waitsForNobody), agents: waiting });
   const created = results.flatMap((result) => ("created" in result ? result.created : []));
   if (created.length === 0) return results;
   assigner.request({ lanes: created.filter(({ state }) => state === "queued"), agents: [] });

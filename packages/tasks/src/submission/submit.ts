@@ -17,7 +17,7 @@ import {
   toErrorBody,
 } from "@devmesh/models";
 import { settleCaps } from "../life/settle-caps.ts";
-import type { FreedCaps, LedgerStore, TaskRef } from "../store.ts";
+import type { AgentSlotRef, FreedCaps, LedgerStore, TaskRef } from "../store.ts";
 import { checkDelegation, inherit, lockParents, type Parent, type Parents, yieldSlots } from "./delegate.ts";
 import { type Draft, toFirstView, toNewTask } from "./new-task.ts";
 
@@ -62,6 +62,8 @@ export interface SubmittedTogether {
   readonly changes: readonly LedgerChange[];
   /** Limits that count one less, of those that yielded their slots. */
   readonly freed: FreedCaps;
+  /** Agents that have a free slot again while another of their assignments awaits one. */
+  readonly waiting: readonly AgentSlotRef[];
 }
 
 /** SHA-256, in hex, of a body as canonical JSON: equal bodies of one key are equal here. */
@@ -108,10 +110,10 @@ export function submit(
       return delegation === undefined || !isWritten ? [] : [delegation];
     });
     const changes = delegations.length === 0 ? [] : yieldSlots(delegations, parents, tx.now);
-    if (changes.length === 0) return { results, changes, freed: { limits: [], budgets: [] } };
+    if (changes.length === 0) return { results, changes, freed: { limits: [], budgets: [] }, waiting: [] };
     const { tx: settling, freed } = settleCaps(tx);
-    await settling.write(changes);
-    return { results, changes, freed: freed() };
+    const waiting = await settling.write(changes);
+    return { results, changes, freed: freed(), waiting };
   });
 }
 
