@@ -156,7 +156,7 @@ function callDeadLetters(database: Database): readonly (() => Promise<unknown>)[
   const jobs = redriveJobs(database);
   const time = page.after.at;
   const filter = {
-    ...{ kind: "task", queue: "a", type: "a", reason: "a" },
+    ...{ kind: "task" as const, queue: "a", type: "a", reason: "a" },
     ...{ failedAfter: time, failedBefore: time, olderThanMs: 1 },
   } as const;
   const order = { by: id, force: true, jobId: id };

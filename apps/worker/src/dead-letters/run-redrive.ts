@@ -30,11 +30,12 @@ const maxLetters = 250;
  * dead-letter queue is moved by SQS itself where it can be.
  */
 export async function runRedrive(redrive: OpenRedrive, deps: RunRedriveDeps, signal: AbortSignal): Promise<void> {
-  await deps.redrives.begin(redrive.job.id);
+  const state = await deps.redrives.begin(redrive.job.id);
   if (isWholeQueue(redrive, deps.queueName)) {
     const moved = await deps.alone(() => moveMessages(redrive, deps, signal));
     if (moved === "ended") return;
   }
+  if (state !== "running") return deps.redrives.finish(redrive.job.id, "stopped");
   const { outage } = await deps.sending(() => sendClaimed(deps));
   if (outage !== undefined) throw outage;
   await redriveOneByOne(redrive, deps, signal);
