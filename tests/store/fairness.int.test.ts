@@ -58,7 +58,7 @@ function openEngine(database: Database, stack: AsyncDisposableStack) {
 }
 
 describeEachDriver("a tenant's backlog", (database) => {
-  test("of 20,000 tasks in 200 lanes delays another's single task by two rounds at most", {
+  test("of 20,000 tasks in 100 lanes delays another's single task by two rounds at most", {
     timeout: 120_000,
   }, async () => {
     await using many = await openMesh(database());
@@ -66,20 +66,15 @@ describeEachDriver("a tenant's backlog", (database) => {
     await using stack = new AsyncDisposableStack();
     const { engine, rounds, assignedIn } = openEngine(database(), stack);
     const contextOf = (tenantId: TenantId) => ({ tenantId, principalId: randomUUID() as string as ApiKeyId });
-    const batches = Array.from({ length: 40 }, (_, batch) =>
-      engine.submitBatch(
-        contextOf(many.tenantId),
-        Array.from({ length: 500 }, (__, n) => ({
-          type: "work",
-          requirements: { tags: { lane: String((batch * 500 + n) % 200) } },
-        })),
-      ),
-    );
-    await Promise.all(batches);
+    const tasks = Array.from({ length: 500 }, (_, n) => ({
+      type: "work",
+      requirements: { tags: { lane: String(n % 100) } },
+    }));
+    for (let batch = 0; batch < 40; batch += 1) await engine.submitBatch(contextOf(many.tenantId), tasks);
     const agents: AgentId[] = [];
-    for (let n = 0; n < 200; n += 1) {
+    for (let n = 0; n < 100; n += 1) {
       const capabilities = [{ name: "work", tags: { lane: String(n) } }];
-      agents.push(await many.addAgent(`a${n}`, { maxConcurrency: 40, capabilities }));
+      agents.push(await many.addAgent(`a${n}`, { maxConcurrency: 10, capabilities }));
     }
     await one.addAgent("b");
     // all of the first tenant's agents are looked at, and its lanes, when the other's task comes
