@@ -1,7 +1,14 @@
-import { type AssignmentStrategy, assignmentStrategies, type Candidate, type QueuedTask } from "@devmesh/models";
+import {
+  type AssignmentStrategy,
+  assignmentStrategies,
+  type BudgetId,
+  type Candidate,
+  type QueuedTask,
+} from "@devmesh/models";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { agentIdOf, assignmentIdOf, laneIdOf, now, taskIdOf, tenantId } from "../../test/fakes.ts";
+import { createCapCount } from "./cap-count.ts";
 import { type PlanInput, planAssignments } from "./plan.ts";
 
 const task = (number: number, lane = 1, strategy: AssignmentStrategy = "capability_match"): QueuedTask => ({
@@ -136,5 +143,55 @@ describe("a plan", () => {
       }),
       { numRuns: 150 },
     );
+  });
+});
+
+describe("a plan under a budget", () => {
+  const caps = (cap: number) =>
+    createCapCount({
+      rules: [],
+      subjects: [],
+      limits: [],
+      budgets: [
+        {
+          id: "b" as BudgetId,
+          tenantId,
+          scope: "tenant",
+          subjectId: undefined,
+          unit: "micro_usd",
+          cap,
+          spent: 0,
+          reserved: 0,
+        },
+      ],
+    });
+  const dear = candidate(1, { costMicroUsd: 50, maxConcurrency: 9 });
+  const cheap = candidate(2, { costMicroUsd: 10, levelGap: 5, maxConcurrency: 9 });
+
+  test("takes the next best agent that fits, says how many were too dear, and parks what fits no more", () => {
+    const made = plan(
+      [1, 2, 3, 4].map((number) => task(number)),
+      [dear, cheap],
+      { caps: caps(70) },
+    );
+    expect(pairs(made)).toEqual([
+      [taskIdOf(1), agentIdOf(1)],
+      [taskIdOf(2), agentIdOf(2)],
+      [taskIdOf(3), agentIdOf(2)],
+    ]);
+    expect(made.picks.map(({ why }) => [why.candidates.length, why.passedOver])).toEqual([
+      [2, {}],
+      [1, { budget: 1 }],
+      [1, { budget: 1 }],
+    ]);
+    expect(made.holds.map(({ assignmentId, reservations }) => [assignmentId, reservations[0]?.amount])).toEqual([
+      [assignmentIdOf(1), 50],
+      [assignmentIdOf(2), 10],
+      [assignmentIdOf(3), 10],
+    ]);
+    expect(made.parked).toEqual([
+      { tenantId, taskId: taskIdOf(4), laneId: laneIdOf(1), budgetId: "b", retryAfterMs: undefined },
+    ]);
+    expect(made.unplaced).toEqual([]);
   });
 });

@@ -62,8 +62,12 @@ export function planAssignments(input: PlanInput): Plan {
     if (placing.kind !== "agent") continue;
     const { candidate: chosen, limitIds, reservations } = placing;
     loads.set(chosen.agentId, { inFlight: chosen.inFlight + 1, lastAssignedAt: input.now });
-    const tried = weighed.slice(weighed.indexOf(chosen));
-    const why = explain(task, tried, passedOverByLane.get(laneId) ?? {});
+    const tooDear = weighed.indexOf(chosen);
+    const passedOver = passedOverByLane.get(laneId) ?? {};
+    const why =
+      tooDear === 0
+        ? explain(task, weighed, passedOver)
+        : explain(task, weighed.slice(tooDear), { ...passedOver, budget: tooDear });
     const assignmentId = input.newId() as AssignmentId;
     picks.push({ tenantId, taskId, agentId: chosen.agentId, assignmentId, strategy, why });
     if (limitIds.length + reservations.length > 0) holds.push({ tenantId, assignmentId, limitIds, reservations });
