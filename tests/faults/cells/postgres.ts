@@ -1,12 +1,15 @@
+import { readFile } from "node:fs/promises";
 import { sql } from "@devmesh/repositories";
-import { rigSessions } from "../rig.ts";
+import { type Rig, rigSessions } from "../rig.ts";
 import type { Cell } from "../run-cell.ts";
 
-/** Postgres shuts down and comes back. */
+/** Postgres shuts down, or crashes, and comes back. */
 export const restartPostgres: Cell = {
   name: "Postgres stopped and started",
-  disturb: async ({ fleet: { services } }, chance) => {
+  disturb: async (rig, chance) => {
+    const { services } = rig.fleet;
     while (!chance.signal.aborted) {
+      if (chance.random() < 0.5) await crash(rig);
       await services.stopPostgres();
       chance.count();
       await chance.wait(200, 2_000);
@@ -15,6 +18,15 @@ export const restartPostgres: Cell = {
     }
   },
 };
+
+/** An immediate shutdown: nothing is written, and the next start recovers from the log, as after a crash. */
+async function crash({ database }: Rig): Promise<void> {
+  const { rows } = await database.query<{ pid: number }>(sql`select pg_backend_pid() as pid`);
+  // the fourth field of /proc/PID/stat is the parent, the server itself; the second, a name, may hold blanks
+  const stat = await readFile(`/proc/${rows[0]?.pid}/stat`, "utf8");
+  const serverPid = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  process.kill(serverPid, "SIGQUIT");
+}
 
 /** `pg_terminate_backend` of some sessions at a time. */
 export const terminateSessions: Cell = {
