@@ -31,6 +31,38 @@ test("agents of one slot each delegate to each other and finish, over processes 
   expect(task).toMatchObject({ state: "completed", output: 8 });
 });
 
+test("children, results and waiting parents outlive a node that is killed", { timeout: 90_000 }, async () => {
+  await using fleet = await openFleet({ mcpServers: 2, workers: 1 });
+  const [node] = fleet.mcp;
+  // each kill may cost every task a lease
+  const maxAttempts = 10;
+  const handlers: TaskHandlers = {
+    "tree.sum": async (task, ctx) => {
+      const { depth } = task.input as { depth: number };
+      if (depth === 0) return 1;
+      const child = { type: "tree.sum", input: { depth: depth - 1 }, maxAttempts };
+      const results = await ctx.delegate([child, child], { idempotencyKey: task.id });
+      return results.reduce((sum, { output }) => sum + Number(output), 0);
+    },
+  };
+  await using _a = await connect(fleet, { node: 0, name: "a", handlers });
+  await using b = await connect(fleet, { node: 1, name: "b", handlers });
+  const { id } = await b.submit({ type: "tree.sum", input: { depth: 5 }, maxAttempts });
+  for (let round = 0; round < 3; round++) {
+    await waitFor(async () => (await b.get(id)).state === "running", { timeoutMs: 10_000 });
+    await node?.kill();
+    await node?.start();
+  }
+  const task = await waitFor(
+    async () => {
+      const found = await b.get(id);
+      return found.finishedAt === undefined ? undefined : found;
+    },
+    { timeoutMs: 60_000, what: "the sum" },
+  );
+  expect(task).toMatchObject({ state: "completed", output: 32 });
+});
+
 test("a cancel through REST ends a tree of a thousand within two seconds, and aborts its handlers", async () => {
   await using fleet = await openFleet({ mcpServers: 2, workers: 1, times: { DEVMESH_LEASE_MS: "30000" } });
   await using database = openPostgres({ url: fleet.services.databaseUrl });
