@@ -1,4 +1,11 @@
-import type { AssignmentScope, Candidate, QueuedTask, TakenSlot } from "@devmesh/models";
+import {
+  AppError,
+  type AssignmentScope,
+  type BudgetId,
+  type Candidate,
+  type QueuedTask,
+  type TakenSlot,
+} from "@devmesh/models";
 import { describe, expect, test } from "vitest";
 import {
   agentIdOf,
@@ -188,3 +195,60 @@ describe("an assigner", () => {
     expect(rounds).toBe(1);
   });
 });
+
+describe("a budget with room", () => {
+  const budget = { tenantId, budgetId: "b" as BudgetId };
+
+  test("brings parked tasks back before the look, and more while they are taken", async () => {
+    const { state, methods } = mesh({ tasks: 3, slots: 3 });
+    const unparks: unknown[] = [];
+    const { assigner, taken } = open({
+      ...methods,
+      unparkTasks: async (budgets) => {
+        unparks.push(budgets);
+        return { lanes: [lane(1)], agents: [], more: [budget] };
+      },
+    });
+    assigner.request({ lanes: [], agents: [], budgets: [budget, budget] });
+    await assigner.idle();
+    expect(taken).toHaveLength(3);
+    // once more after what was taken; then nothing was, and it is left alone
+    expect(unparks).toEqual([[budget], [budget]]);
+    expect(state.tasks).toBe(0);
+  });
+
+  test("has its tenant's lanes and its agent looked at", async () => {
+    const scopes: AssignmentScope[] = [];
+    const { assigner } = open({
+      findCandidates: async (asked) => {
+        scopes.push(asked);
+        return [];
+      },
+      unparkTasks: async () => ({ lanes: [lane(7)], agents: [agent(8)], more: [] }),
+    });
+    assigner.request({ ...scope([1], [2]), budgets: [budget] });
+    await assigner.idle();
+    expect(scopes).toEqual([scope([1, 7], [2, 8])]);
+  });
+});
+
+test.each([
+  [3, 1, 0],
+  [4, 0, 1],
+])(
+  "a round that Postgres ended %i times for another's sake leads to %i taken slots and %i errors",
+  async (races, slots, told) => {
+    const { methods } = mesh({ tasks: 1, slots: 1 });
+    let lost = 0;
+    const { assigner, taken, errors } = open({
+      ...methods,
+      findCandidates: async (...asked) => {
+        if (lost++ < races) throw new AppError("conflict", "deadlock detected", { reason: "serialization" });
+        return (await methods.findCandidates?.(...asked)) ?? [];
+      },
+    });
+    assigner.request(scope([1]));
+    await assigner.idle();
+    expect([taken.length, errors.length]).toEqual([slots, told]);
+  },
+);

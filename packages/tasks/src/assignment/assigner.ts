@@ -26,6 +26,8 @@ const perRound = 500;
 /** Budgets in one round, and the tasks of each that come back into their lanes: most will be parked again. */
 const budgetsPerRound = 20;
 const perBudget = 50;
+/** After so many lost races the sweep finds what is left. */
+const maxLostInARow = 3;
 
 /** Makes an assigner that is at rest until it is asked. */
 export function createAssigner(options: AssignerOptions): Assigner {
@@ -36,6 +38,7 @@ export function createAssigner(options: AssignerOptions): Assigner {
   const countAsked = (): number => lanes.size + agents.size + limits.size + budgets.size;
   let running: Promise<void> | undefined;
   let isClosed = false;
+  let lostInARow = 0;
 
   function request(scope: AssignmentScope): void {
     if (isClosed) return;
@@ -60,12 +63,14 @@ export function createAssigner(options: AssignerOptions): Assigner {
       const agentsNow = [...scope.agents, ...unparked.agents];
       const asked = { ...scope, lanes: lanesNow, agents: agentsNow };
       const { taken, again } = await assign(options.store, asked, options);
+      lostInARow = 0;
       if (taken.length > 0) options.onTaken(taken);
       request(again);
       // where nothing was taken of what came back, there is no room for the others either
       if (taken.length > 0) request({ lanes: [], agents: [], budgets: unparked.more });
     } catch (error) {
-      if (isLostRace(error)) request({ ...scope, budgets: roomy });
+      lostInARow++;
+      if (isLostRace(error) && lostInARow <= maxLostInARow) request({ ...scope, budgets: roomy });
       else options.onError(error);
     }
   }
