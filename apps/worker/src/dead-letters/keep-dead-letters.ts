@@ -46,7 +46,9 @@ export async function keepDeadLetters(given: KeepDeadLettersDeps, signal: AbortS
     work: async () => {
       const { isComplete } = await deps.alone(() => scanDeadLetters(deps, signal));
       deps.onCounted(await deps.store.count());
-      await (isComplete ? scanNudge.wait(scanEveryMs, signal) : sleep(busyMs, signal));
+      if (isComplete) await scanNudge.wait(scanEveryMs, signal);
+      // several redrives are one look, and a long bulk redrive is a look every second or two
+      await sleep(busyMs, signal);
     },
   });
   await Promise.all([redriving, scanning]);
