@@ -61,6 +61,12 @@ test("children, results and waiting parents outlive a node that is killed", { ti
     { timeoutMs: 60_000, what: "the sum" },
   );
   expect(task).toMatchObject({ state: "completed", output: 32 });
+  // however often a parent was tried, it has two children
+  await using database = openPostgres({ url: fleet.services.databaseUrl });
+  const { rows } = await database.transaction({ role: "devmesh_engine" }, (tx) =>
+    tx.query<{ n: number }>(sql`select count(*)::int as n from task where tenant_id = ${fleet.tenantId}`),
+  );
+  expect(rows).toEqual([{ n: 63 }]);
 });
 
 test("a cancel through REST ends a tree of a thousand within two seconds, and aborts its handlers", async () => {
