@@ -13,7 +13,7 @@ export interface Exploration {
   readonly refusals: number;
   /** Deeds in a row. */
   readonly depth: number;
-  /** False where time was up first. */
+  /** False where the bound was reached first. */
   readonly isComplete: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface Exploration {
 export interface Bounds {
   /** No task is assigned more often. */
   readonly maxFence: number;
-  readonly untilMs: number;
+  readonly maxStates: number;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -43,7 +43,7 @@ export async function explore(
   async function visit(state: ModelState, path: readonly Deed[]): Promise<void> {
     const key = keyOf(state);
     if (seen.has(key)) return;
-    if (performance.now() > bounds.untilMs) {
+    if (found.states >= bounds.maxStates) {
       found.isComplete = false;
       return;
     }
