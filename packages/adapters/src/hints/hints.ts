@@ -76,8 +76,8 @@ const channels = {
   redrives: "devmesh:redrives",
 } as const;
 
-/** Between two messages to those who wait, sweep or stream; agents are told at once. Judgement: nobody sees 10 ms there. */
-const pauseMs = 10;
+/** Between two messages to those who wait, sweep or stream; agents are told at once. Judgement: nobody sees 20 ms there. */
+const pauseMs = 20;
 
 /** Makes hints over a fan-out that its caller opened and closes; disposal ends the hearing. */
 export function createHints(fanOut: FanOut): Hints {
