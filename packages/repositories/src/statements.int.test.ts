@@ -7,7 +7,7 @@ import { attentionReads } from "./attention.ts";
 import { budgetRepository } from "./caps/budget-repository.ts";
 import { limitRepository } from "./caps/limit-repository.ts";
 import { usageRepository } from "./caps/usage-repository.ts";
-import type { Database, Queryable } from "./database/database.ts";
+import type { Database, Transaction } from "./database/database.ts";
 import type { Sql } from "./database/sql.ts";
 import { deadLetterReads } from "./dead-letters/dead-letter-reads.ts";
 import { deadLetterWrites } from "./dead-letters/dead-letter-writes.ts";
@@ -42,8 +42,10 @@ function recordStatements(): Database & { readonly texts: ReadonlySet<string> } 
     key: "",
     moved: 1,
   };
-  const tx: Queryable & { readonly now: Date } = {
+  const tx: Transaction = {
     now,
+    begun: Promise.resolve(),
+    finish: () => undefined,
     query: async <Row>(statement: Sql) => {
       texts.add(statement.text);
       return { rows: [frame as Row], rowCount: 1 };
