@@ -204,6 +204,15 @@ function describeMessages(open: OpenDatabase): void {
     expect(await contentsOf(reader)).toEqual([1, 3]);
   });
 
+  test("all repeats of one call get the first answer, though that was given in an earlier call", async () => {
+    const [writer, reader] = [await someone(), await someone()];
+    const repeated = toMessage(writer, { to: reader.name }, { isRepeatable: true });
+    await messageRepository(database).send([repeated]);
+    const again = await messageRepository(database).send([{ ...repeated }, { ...repeated }, { ...repeated }]);
+    expect(again).toEqual(Array(3).fill({ kind: "sent", accepted: 1, queued: 0, receivers: [] }));
+    expect(await contentsOf(reader)).toEqual([1]);
+  });
+
   test("of the same message sent twice at once one is written", async () => {
     const [writer, reader] = [await someone(), await someone()];
     const repeated = toMessage(writer, { to: reader.name }, { isRepeatable: true });

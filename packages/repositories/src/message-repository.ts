@@ -91,10 +91,11 @@ function repeat(
   outcomes: ReadonlyMap<OutgoingMessage, SendOutcome>,
   message: OutgoingMessage,
 ): SendOutcome {
-  const earlier = known.get(message);
-  const outcome = earlier === undefined || !("senderId" in earlier) ? earlier : outcomes.get(earlier);
-  if (outcome?.kind === "sent") return { ...outcome, receivers: [] };
-  return outcome ?? { kind: "unknown" };
+  const earlier = outcomes.get(message) ?? known.get(message);
+  if (earlier === undefined) return { kind: "unknown" };
+  // the one of this call that it repeats may itself have been sent before
+  if ("senderId" in earlier) return repeat(known, outcomes, earlier);
+  return earlier.kind === "sent" ? { ...earlier, receivers: [] } : earlier;
 }
 
 /** Two statements at most. Who sends the same elsewhere at the same time is waited for. By the primary key. */
