@@ -7,11 +7,17 @@ import { toPeer } from "./peers/devmesh.ts";
 import type { Sizes } from "./sizes.ts";
 import { openWorkers } from "./workers.ts";
 
-/** What this project costs its Postgres: submitted, drained and numbered. */
-export interface Costs {
+/** What a task costs Postgres: submitted, worked off and numbered. */
+interface TaskCosts {
   readonly commitsPerTask: number;
   readonly walBytesPerTask: number;
   readonly statementsPerTask: number;
+}
+
+/** What this project costs its Postgres: with 50 agents × 10 slots. */
+export interface Costs extends TaskCosts {
+  /** With the 5 agents × 10 slots of the drain. */
+  readonly costsOfDrain: TaskCosts;
   /** All services together: one of each, and one node of agents. Begin and commit count. */
   readonly idleStatementsPerMinute: number;
   /** Where the time goes, dearest first. */
@@ -25,28 +31,36 @@ export async function measureCosts(sizes: Sizes): Promise<Costs> {
   await using peer = toPeer(fleet);
   await using database = openPostgres({ url: fleet.services.databaseUrl, maxConnections: 1 });
   await countStatements(database, fleet.services);
-  await using workers = openWorkers("devmesh", peer.target);
-  const drain = async (count: number): Promise<void> => {
+  const target = peer.target as object;
+  const measure = async (agents: number): Promise<TaskCosts> => {
+    await using workers = openWorkers("devmesh", { ...target, agents });
+    const workOff = async (count: number): Promise<void> => {
+      await submitAll(peer, count);
+      await finish(peer, workers, count);
+      await waitForRelay(database);
+    };
     await workers.start();
-    await submitAll(peer, count);
-    await finish(peer, workers, count);
+    await workOff(sizes.warmUp);
+    const before = await readCounters(database);
+    await workOff(sizes.costTasks);
+    const after = await readCounters(database);
     await workers.stop();
-    await waitForRelay(database);
+    return perTask(before, after, sizes.costTasks);
   };
-  await drain(sizes.warmUp);
-  const before = await readCounters(database);
-  await drain(sizes.costTasks);
-  const after = await readCounters(database);
+  const costsOfDrain = await measure(5);
+  await topStatements(database);
+  const underLoad = await measure(50);
   const statements = await topStatements(database);
-  await assertDone(peer, sizes.warmUp + sizes.costTasks);
+  await assertDone(peer, 2 * (sizes.warmUp + sizes.costTasks));
   const idle = await measureIdle(database, { url: wsUrl(fleet.mcp[0]?.url), apiKey: fleet.apiKey }, sizes);
-  const perTask = (from: number, to: number): number => (to - from) / sizes.costTasks;
+  return { ...underLoad, ...idle, costsOfDrain, statements };
+}
+
+function perTask(before: Counters, after: Counters, tasks: number): TaskCosts {
   return {
-    commitsPerTask: perTask(before.commits, after.commits),
-    walBytesPerTask: perTask(before.walBytes, after.walBytes),
-    statementsPerTask: perTask(before.calls, after.calls),
-    ...idle,
-    statements,
+    commitsPerTask: (after.commits - before.commits) / tasks,
+    walBytesPerTask: (after.walBytes - before.walBytes) / tasks,
+    statementsPerTask: (after.calls - before.calls) / tasks,
   };
 }
 

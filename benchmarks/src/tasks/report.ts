@@ -22,6 +22,7 @@ export interface Report {
   readonly walBytesPerTask?: number;
   readonly statementsPerTask?: number;
   readonly idleStatementsPerMinute?: number;
+  readonly costsOfDrain?: Costs["costsOfDrain"];
   readonly statements?: Costs["statements"];
   readonly idleStatements?: Costs["idleStatements"];
   /** This project's drained tasks a second to each peer's. */
@@ -93,26 +94,26 @@ export function printReport(report: Report): void {
 }
 
 function printCosts(report: Report): void {
-  const { commitsPerTask = 0, walBytesPerTask = 0, statementsPerTask = 0, idleStatementsPerMinute = 0 } = report;
+  const { costsOfDrain, idleStatementsPerMinute = 0 } = report;
+  const rows = Object.entries({ "50 agents × 10 slots": report, "5 × 10": costsOfDrain });
   printTable(
-    "What it costs Postgres",
-    ["commits a task", "WAL bytes a task", "statements a task", "idle statements a minute"],
-    [
-      [
-        rounded(commitsPerTask, 3),
-        rounded(walBytesPerTask),
-        rounded(statementsPerTask, 2),
-        rounded(idleStatementsPerMinute),
-      ],
-    ],
+    "What a task costs Postgres",
+    ["", "commits", "WAL bytes", "statements"],
+    rows.map(([name, costs]) => [
+      name,
+      rounded(costs?.commitsPerTask ?? 0, 3),
+      rounded(costs?.walBytesPerTask ?? 0),
+      rounded(costs?.statementsPerTask ?? 0, 2),
+    ]),
   );
+  printTable("Idle, all services together", ["statements a minute"], [[rounded(idleStatementsPerMinute)]]);
   const tables = [
     ["Statements by time, under load", report.statements],
     ["Statements by time, idle", report.idleStatements],
   ] as const;
   for (const [title, statements = []] of tables) {
-    const rows = statements.map(({ text, calls, totalMs }) => [rounded(totalMs), rounded(calls), text]);
-    printTable(title, ["ms", "calls", "statement"], rows);
+    const lines = statements.map(({ text, calls, totalMs }) => [rounded(totalMs), rounded(calls), text]);
+    printTable(title, ["ms", "calls", "statement"], lines);
   }
 }
 

@@ -4,17 +4,18 @@ import { type Fleet, openFleet } from "@devmesh/tests/fleet";
 import { post } from "../../submit.ts";
 import { type OnTask, type OpenPeer, type Payload, type Peer, slots } from "../peer.ts";
 
-const agents = 5;
+const slotsPerAgent = 10;
 
 interface Target {
   readonly url: string;
   readonly apiKey: string;
+  readonly agents: number;
 }
 
 /** This project, as it is deployed: three services, agents in a process of their own, over their sockets. */
 export const devmesh: Peer = {
   version: () => "this commit",
-  settings: `rest-api, mcp-server and worker as a process each, with their defaults; ${agents} agents × ${slots / agents} slots`,
+  settings: `rest-api, mcp-server and worker as a process each, with their defaults; ${slots / slotsPerAgent} agents × ${slotsPerAgent} slots`,
   open: async () => toPeer(await openFleet({ fsync: true, times: {} })),
   startWorkers: (target, onTask) => startWorkers(target as Target, onTask),
 };
@@ -24,7 +25,11 @@ export function toPeer(fleet: Fleet): OpenPeer {
   const database = openPostgres({ url: fleet.services.databaseUrl, maxConnections: 1 });
   const toTask = (input: Payload): object => ({ type: "bench", input });
   return {
-    target: { url: `${fleet.mcp[0]?.url.replace("http", "ws")}/ws`, apiKey: fleet.apiKey } satisfies Target,
+    target: {
+      url: `${fleet.mcp[0]?.url.replace("http", "ws")}/ws`,
+      apiKey: fleet.apiKey,
+      agents: slots / slotsPerAgent,
+    } satisfies Target,
     submitMany: async (payloads) => {
       const body = { tasks: payloads.map(toTask) };
       const { data } = (await post(fleet, "/api/v1/tasks/batch", body)) as { data: readonly object[] };
@@ -54,7 +59,7 @@ export function toPeer(fleet: Fleet): OpenPeer {
   };
 }
 
-async function startWorkers({ url, apiKey }: Target, onTask: OnTask): Promise<() => Promise<void>> {
+async function startWorkers({ url, apiKey, agents }: Target, onTask: OnTask): Promise<() => Promise<void>> {
   const bench = ({ input }: { readonly input?: unknown }): Promise<null> => {
     onTask(input as Payload);
     return Promise.resolve(null);
@@ -66,7 +71,7 @@ async function startWorkers({ url, apiKey }: Target, onTask: OnTask): Promise<()
         apiKey,
         name: `bench-${index}`,
         capabilities: [{ name: "bench" }],
-        maxConcurrency: slots / agents,
+        maxConcurrency: slotsPerAgent,
       }),
     ),
   );
