@@ -42,24 +42,34 @@ export async function unparkTasks(tx: Queryable, budgets: readonly BudgetRef[], 
   const agents = roomy.flatMap(({ tenantId, scope, subjectId }) =>
     scope === "agent" && subjectId !== null ? [{ tenantId, agentId: subjectId as AgentId }] : [],
   );
-  const back =
-    waiting.length === 0
-      ? []
-      : await bringBack(
-          tx,
-          roomy.filter((one) => one.waiting),
-          perBudget,
-        );
-  const more = waiting.length === 0 ? [] : await noteWhatIsLeft(tx, waiting);
+  const back = await bringBack(
+    tx,
+    roomy.filter((one) => one.waiting),
+    perBudget,
+  );
+  const emptied = roomy.filter(({ id }) => countOf(back, id) < perBudget);
+  const more = waiting.length === 0 ? [] : await noteWhatIsLeft(tx, waiting, emptied);
   const lanes = ofTenants.length === 0 ? [] : await findWaitingLanes(tx, ofTenants);
   return { lanes: [...back, ...lanes], agents, more };
 }
 
-async function bringBack(tx: Queryable, roomy: readonly RoomyBudget[], perBudget: number): Promise<Unparked["lanes"]> {
+/** Tasks that one budget had parked, back in one lane. */
+interface Back {
+  readonly tenantId: TenantId;
+  readonly laneId: LaneId;
+  readonly budgetId: BudgetId;
+  readonly count: number;
+}
+
+function countOf(back: readonly Back[], id: BudgetId): number {
+  return back.reduce((sum, { budgetId, count }) => (budgetId === id ? sum + count : sum), 0);
+}
+
+async function bringBack(tx: Queryable, roomy: readonly RoomyBudget[], perBudget: number): Promise<readonly Back[]> {
   if (roomy.length === 0) return [];
-  const { rows } = await tx.query<Unparked["lanes"][number]>(sql`
+  const { rows } = await tx.query<Back>(sql`
     with head as materialized (
-      select one.id
+      select asked.id as budget_id, one.id
       from unnest(${roomy.map(({ id }) => id)}::uuid[]) as asked (id)
       cross join lateral (
         select q.id
@@ -73,16 +83,28 @@ async function bringBack(tx: Queryable, roomy: readonly RoomyBudget[], perBudget
       update task t set queue_rank = case when t.state = 'queued' then t.rank end, parked_by = null
       from head
       where t.id = head.id
-      returning t.tenant_id, t.lane_id
+      returning t.tenant_id, t.lane_id, head.budget_id
     )
-    select distinct tenant_id as "tenantId", lane_id as "laneId" from back`);
+    select tenant_id as "tenantId", lane_id as "laneId", budget_id as "budgetId", count(*)::int as count
+    from back
+    group by tenant_id, lane_id, budget_id`);
   return rows;
 }
 
-/** Also begins a new window where one has passed, so that the sweep does not find the same budget again. */
-async function noteWhatIsLeft(tx: Queryable, waiting: readonly RoomyBudget[]): Promise<readonly BudgetRef[]> {
+/**
+ * Also begins a new window where one has passed, so that the sweep does not find the same budget again. It is to look
+ * again at what a deleted budget has parked, which no end of an assignment will tell of, and where tasks are left though
+ * all that were not locked came back.
+ */
+async function noteWhatIsLeft(
+  tx: Queryable,
+  waiting: readonly RoomyBudget[],
+  emptied: readonly RoomyBudget[],
+): Promise<readonly BudgetRef[]> {
   const { rows } = await tx.query<BudgetRef & { more: boolean }>(sql`
-    update budget b set waiting = parked.some, unpark = false, spent = ${spentNow},
+    update budget b set waiting = parked.some,
+      unpark = parked.some and (b.deleted_at is not null or b.id = any (${emptied.map(({ id }) => id)}::uuid[])),
+      spent = ${spentNow},
       window_start = greatest(b.window_start, budget_window(b.period))
     from (
       select asked.id, exists (select from task q where q.parked_by = asked.id) as some
