@@ -67,19 +67,14 @@ describe("who may delegate", () => {
 
 describe("a child inherits", () => {
   test("its parent, one level deeper", () => {
-    expect(inherit(draft(), delegation, parentOf(undefined, { depth: 3 }), now)).toMatchObject({
+    expect(inherit(draft(), parentOf(undefined, { depth: 3 }), now)).toMatchObject({
       parentId: taskIdOf(1),
       depth: 4,
     });
   });
 
   test("labels, the parent's first and each once", () => {
-    const { submission } = inherit(
-      draft({ labels: ["b", "c"] }),
-      delegation,
-      parentOf(undefined, { labels: ["a", "b"] }),
-      now,
-    );
+    const { submission } = inherit(draft({ labels: ["b", "c"] }), parentOf(undefined, { labels: ["a", "b"] }), now);
     expect(submission.labels).toEqual(["a", "b", "c"]);
   });
 
@@ -92,46 +87,28 @@ describe("a child inherits", () => {
   ])("the earlier deadline: of %s and the parent's %s it is %s", (own, inherited, expected) => {
     const deadlineIn = (ms: number | undefined) => (ms === undefined ? undefined : later(ms));
     const entry = heldEntry("running", { deadline: deadlineIn(inherited) });
-    const { submission } = inherit(
-      draft({ deadline: deadlineIn(own)?.toISOString() }),
-      delegation,
-      parentOf(entry),
-      now,
-    );
+    const { submission } = inherit(draft({ deadline: deadlineIn(own)?.toISOString() }), parentOf(entry), now);
     expect(submission.deadline).toBe(deadlineIn(expected)?.toISOString());
   });
 
   test("the trace, unless it has its own", () => {
     const parent = parentOf(undefined, { traceparent: "parent" });
-    expect(inherit(draft(), delegation, parent, now).traceparent).toBe("parent");
-    expect(inherit({ ...draft(), traceparent: "own" }, delegation, parent, now).traceparent).toBe("own");
+    expect(inherit(draft(), parent, now).traceparent).toBe("parent");
+    expect(inherit({ ...draft(), traceparent: "own" }, parent, now).traceparent).toBe("own");
   });
 });
 
-test.each<[string, Draft, Delegation, Parent, string]>([
+test.each<[string, Draft, Parent, string]>([
   [
     "more than 20 labels",
     draft({ labels: ["x"] }),
-    delegation,
     parentOf(undefined, { labels: Array.from({ length: 20 }, (_, index) => String(index)) }),
     "invalid_argument",
   ],
-  [
-    "a parent that waits for what waits for it",
-    draft({ dependsOn: [taskIdOf(1)] }),
-    yielding,
-    parentOf(),
-    "invalid_argument",
-  ],
-  [
-    "a parent past its deadline",
-    draft(),
-    delegation,
-    parentOf(heldEntry("running", { deadline: now })),
-    "failed_precondition",
-  ],
-])("refuses %s", (_, child, asked, parent, code) => {
-  expect(() => inherit(child, asked, parent, now)).toThrow(expect.objectContaining({ code }) as AppError);
+  ["a parent that may wait for what waits for it", draft({ dependsOn: [taskIdOf(1)] }), parentOf(), "invalid_argument"],
+  ["a parent past its deadline", draft(), parentOf(heldEntry("running", { deadline: now })), "failed_precondition"],
+])("refuses %s", (_, child, parent, code) => {
+  expect(() => inherit(child, parent, now)).toThrow(expect.objectContaining({ code }) as AppError);
 });
 
 describe("slots of parents", () => {

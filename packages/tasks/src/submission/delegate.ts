@@ -81,17 +81,17 @@ export function checkDelegation(
  * What a delegated task takes over: trace context unless it has its own, the earlier of both deadlines, and the labels,
  * the parent's first.
  *
- * @throws AppError `invalid_argument` past 20 labels, and where a parent that waits for it is what it depends on;
- * `failed_precondition` once the parent's deadline has passed.
+ * @throws AppError `invalid_argument` past 20 labels, and where the parent is what it depends on: a parent that yields its
+ * slot, with this child or a later one, would never go on; `failed_precondition` once the parent's deadline has passed.
  */
-export function inherit(draft: Draft, delegation: Delegation, { entry, ...parent }: Parent, now: Date): Draft {
+export function inherit(draft: Draft, { entry, ...parent }: Parent, now: Date): Draft {
   const labels = [...new Set([...parent.labels, ...draft.submission.labels])];
   if (labels.length > maxLabels) {
     const message = `${labels.length} with those of the parent, the limit is ${maxLabels}`;
     throw new AppError("invalid_argument", `labels: ${message}`, { details: [{ path: "labels", message }] });
   }
-  if (delegation.yieldSlot && draft.dependsOn.includes(entry.taskId)) {
-    const message = `task ${entry.taskId} waits for this one and can't be what it depends on`;
+  if (draft.dependsOn.includes(entry.taskId)) {
+    const message = `task ${entry.taskId} delegates this one, may wait for it, and can't be what it depends on`;
     throw new AppError("invalid_argument", `dependsOn: ${message}`, { details: [{ path: "dependsOn", message }] });
   }
   if (entry.deadline !== undefined && entry.deadline <= now) {

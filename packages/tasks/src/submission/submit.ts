@@ -201,8 +201,7 @@ function makeTasks(
     before = known.size;
     for (const draft of drafts.filter(({ id }) => known.has(id))) {
       try {
-        const whole =
-          delegation === undefined || parent === undefined ? draft : inherit(draft, delegation, parent, now);
+        const whole = delegation === undefined || parent === undefined ? draft : inherit(draft, parent, now);
         made.set(draft.id, toNewTask(whole, known, now));
       } catch (caught) {
         made.set(draft.id, toAppError(caught));
