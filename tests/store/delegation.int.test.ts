@@ -31,7 +31,15 @@ describeEachDriver("delegation", (database) => {
     await waitFor(async () => (await mail(database(), parent.agentId)).length === 1, { timeoutMs: 5_000 });
     expect(await slots(database(), parent.agentId)).toEqual({ inFlight: 1, awaited: 0 });
     expect((await mesh.row(next)).state).toBe("queued");
-    expect(await mail(database(), parent.agentId)).toMatchObject([
+    const told = await mail(database(), parent.agentId);
+    expect(Object.keys(told[0]?.content.children[0] ?? {}).sort()).toEqual([
+      "output",
+      "ref",
+      "state",
+      "taskId",
+      "type",
+    ]);
+    expect(told).toMatchObject([
       {
         kind: "task.children",
         from: { name: "devmesh" },

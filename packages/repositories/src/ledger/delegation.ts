@@ -167,7 +167,8 @@ export async function findChildren(
       left join task_result r on r.task_id = c.id
     ) child
     order by child."parentId", child."taskId"`);
-  return Map.groupBy(rows.map(toChild), ({ parentId }) => parentId);
+  const byParent = Map.groupBy(rows, ({ parentId }) => parentId);
+  return new Map([...byParent].map(([parentId, children]) => [parentId, children.map(toChild)]));
 }
 
 function assignmentRows(refs: readonly AssignmentRef[]): Sql {
@@ -181,6 +182,7 @@ interface ChildRow extends Omit<ChildResult, "ref" | "error" | "output"> {
   readonly output: string | null;
 }
 
-function toChild({ ref, error, output, ...row }: ChildRow): ChildResult & { readonly parentId: TaskId } {
-  return { ...row, ref: ref ?? undefined, error: error ?? undefined, output: output ?? undefined };
+/** Goes to the agent as it is: what is named here, and nothing else. */
+function toChild({ taskId, ref, type, state, output, error }: ChildRow): ChildResult {
+  return { taskId, ref: ref ?? undefined, type, state, output: output ?? undefined, error: error ?? undefined };
 }
