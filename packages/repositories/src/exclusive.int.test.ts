@@ -35,10 +35,26 @@ async function takesTurns(first: Database, second: Database): Promise<void> {
   expect(seen).toEqual(["first begins", "first ends", "second begins", "second ends"]);
 }
 
+async function endsWhatIsLeftRunning(database: Database): Promise<void> {
+  const { signal } = new AbortController();
+  let left: AbortSignal | undefined;
+  const holding = holdExclusively(database, { name: "left", signal, pollMs: 20, watchMs: 20 }, async (held) => {
+    left = held;
+    throw new Error("one of several loops has failed");
+  });
+  await expect(holding).rejects.toThrow("one of several");
+  expect(left?.aborted).toBe(true);
+}
+
 describe("holdExclusively on PGlite", () => {
   it("lets one at a time hold a name", async () => {
     await using database = await openPglite();
     await takesTurns(database, database);
+  });
+
+  it("ends what work that failed has left running", async () => {
+    await using database = await openPglite();
+    await endsWhatIsLeftRunning(database);
   });
 });
 
@@ -72,6 +88,12 @@ describe.skipIf(databaseUrl === undefined)("holdExclusively on Postgres", () => 
     });
     await expect(holding).rejects.toMatchObject({ code: "unavailable", reason: "lock_lost" });
     expect(hasEnded).toBe(true);
+  });
+
+  it("ends what work that failed has left running", async () => {
+    await using test = await makeDatabase();
+    await using database = openPostgres({ url: test.url });
+    await endsWhatIsLeftRunning(database);
   });
 
   it("gives up waiting when called off", async () => {

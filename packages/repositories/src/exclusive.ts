@@ -25,7 +25,7 @@ const answerMs = 5_000;
 /**
  * Waits until nobody else holds `name`, then runs `work` and lets go when it returns. On Postgres a session's advisory
  * lock on a connection of its own: when that is lost, so is the lock, the signal of `work` aborts, and once `work` has
- * returned this throws. For a moment two may hold it then: the work must bear that. On PGlite, which one process has
+ * returned this throws. The signal aborts as well when `work` is over: what it left running ends. For a moment two may hold it then: the work must bear that. On PGlite, which one process has
  * for itself, the others wait in this process.
  *
  * Returns without having run `work` when `signal` aborts first.
@@ -52,7 +52,7 @@ export async function holdExclusively(
   });
   try {
     if (!(await acquired.promise)) return;
-    await work(AbortSignal.any([options.signal, lost.signal]));
+    await work(AbortSignal.any([options.signal, lost.signal, finished.signal]));
   } finally {
     finished.abort();
   }
@@ -105,7 +105,9 @@ async function holdInProcess(
   lastHolders.set(database, byName);
   const before = byName.get(name) ?? Promise.resolve();
   const held = before.then(async () => {
-    if (!signal.aborted) await work(signal);
+    if (signal.aborted) return;
+    const finished = new AbortController();
+    await work(AbortSignal.any([signal, finished.signal])).finally(() => finished.abort());
   });
   byName.set(
     name,
