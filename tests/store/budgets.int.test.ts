@@ -26,13 +26,12 @@ async function addBudget(
   { agentId, ...budget }: Partial<StandingBudget> & Pick<StandingBudget, "cap">,
 ): Promise<BudgetId> {
   const id = randomUUID() as string as BudgetId;
-  const made = await budgetRepository(database).create(
-    tenantId,
+  const scope = agentId === undefined ? "tenant" : "agent";
+  await budgetRepository(database).create(tenantId, {
     id,
-    { scope: agentId === undefined ? "tenant" : "agent", agentId, unit: "micro_usd", period: "total", ...budget },
-    1_000,
-  );
-  expect(made).toMatchObject({ id });
+    budget: { scope, agentId, unit: "micro_usd", period: "total", ...budget },
+    max: 1_000,
+  });
   return id;
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { envelopeOf, openRest, type RestHarness } from "./_rest-harness.ts";
 
@@ -43,6 +44,36 @@ describe("limits over HTTP", () => {
     expect(await ask("DELETE", `/limits/${limit.id}`)).toMatchObject({ status: 200, data: { id: limit.id } });
     expect(await ask("DELETE", `/limits/${limit.id}`)).toMatchObject({ status: 404, error: { code: "not_found" } });
     await ask("DELETE", `/limits/${other.id}`);
+  });
+
+  test.each([
+    ["/limits", { kind: "label", value: "once", maxInFlight: 1 }, { maxInFlight: 2 }],
+    ["/budgets", { scope: "tenant", unit: "tokens", period: "month", cap: 1_000_000 }, { cap: 2_000_000 }],
+  ])("of POST %s with one key, many at once make one", async (path, body, other) => {
+    const key = { "idempotency-key": randomUUID() };
+    const post = (asked: unknown, headers = key): Promise<Response> =>
+      Promise.resolve(rest.ask("POST", path, asked, headers));
+    const answers = await Promise.all(Array.from({ length: 5 }, () => post(body)));
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201]);
+    expect(answers.filter(({ headers }) => headers.get("idempotent-replay") === "true")).toHaveLength(4);
+    const [first, ...others] = await Promise.all(answers.map(async (one) => (await envelopeOf(one)).data));
+    for (const one of others) expect(one).toEqual(first);
+    const { id } = first as { id: string };
+    expect(answers[0]?.headers.get("location")).toBe(`/api/v1${path}/${id}`);
+    expect((await ask("GET", `${path}/${id}`)).data).toEqual(first);
+    expect(await ask("POST", path, { ...body, ...other }, key)).toMatchObject({
+      status: 409,
+      error: { code: "conflict", reason: "idempotency_key_reused" },
+    });
+    // what is refused leaves its key unused
+    const later = { "idempotency-key": randomUUID() };
+    expect(await ask("POST", path, body, later)).toMatchObject({ status: 409, error: { code: "conflict" } });
+    await ask("DELETE", `${path}/${id}`);
+    expect((await ask("POST", path, body, key)).data).toEqual(first);
+    const again = await ask("POST", path, body, later);
+    expect(again.status).toBe(201);
+    await ask("DELETE", `${path}/${(again.data as { id: string }).id}`);
+    expect((await ask("POST", path, body, { "idempotency-key": "k".repeat(256) })).status).toBe(400);
   });
 
   test("hold tasks back, say so, and let them go when raised or removed", async () => {

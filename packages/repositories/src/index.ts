@@ -8,12 +8,13 @@ export { type AgentMetricsRepository, agentMetricsRepository, type EndedCounts }
 export { type AgentRepository, agentRepository, type PageAsked } from "./agent-repository.ts";
 export { type AttentionFilter, type AttentionReads, attentionReads } from "./attention.ts";
 export {
+  type BudgetAsked,
   type BudgetFilter,
   type BudgetRepository,
   budgetRepository,
   type StandingBudget,
 } from "./caps/budget-repository.ts";
-export { type LimitRepository, limitRepository } from "./caps/limit-repository.ts";
+export { type LimitAsked, type LimitRepository, limitRepository } from "./caps/limit-repository.ts";
 export { type KeyedUsage, type UsageAsked, type UsageRepository, usageRepository } from "./caps/usage-repository.ts";
 export type {
   Database,
@@ -76,6 +77,7 @@ export {
 export { type ExclusiveOptions, holdExclusively } from "./exclusive.ts";
 export { type KeyRecord, type KeyRepository, keyRepository, type NewKey } from "./key-repository.ts";
 export type { Standing } from "./lane-standings.ts";
+export type { Made, RequestKey } from "./ledger/claim-first.ts";
 export { type Ledger, type LedgerTransaction, ledgerStore } from "./ledger/ledger-store.ts";
 export type { Receiver } from "./mailbox-writes.ts";
 export {

@@ -1,4 +1,7 @@
-import { AppError } from "@devmesh/models";
+import { createHash } from "node:crypto";
+import type { Principal } from "@devmesh/auth";
+import { AppError, canonicalJson } from "@devmesh/models";
+import type { RequestKey } from "@devmesh/repositories";
 
 /** Longest `Idempotency-Key`. */
 const maxLength = 255;
@@ -10,4 +13,16 @@ export function readIdempotencyKey(headers: Headers): string | undefined {
   if (key.length >= 1 && key.length <= maxLength) return key;
   const message = `Idempotency-Key of ${key.length} characters: it must have 1 to ${maxLength}`;
   throw new AppError("invalid_argument", message, { details: [{ path: "Idempotency-Key", message }] });
+}
+
+/** The `Idempotency-Key` of a request with what its body and its principal make of it. @throws as {@link readIdempotencyKey}. */
+export function readRequestKey(request: {
+  readonly headers: Headers;
+  readonly principal: Pick<Principal, "id">;
+  readonly body: unknown;
+}): RequestKey | undefined {
+  const key = readIdempotencyKey(request.headers);
+  if (key === undefined) return undefined;
+  const bodyHash = createHash("sha256").update(canonicalJson(request.body)).digest("hex");
+  return { principalId: request.principal.id, key, bodyHash };
 }

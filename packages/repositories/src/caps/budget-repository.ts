@@ -1,25 +1,36 @@
-import type {
-  AgentId,
-  Budget,
-  BudgetId,
-  BudgetPeriod,
-  BudgetScope,
-  BudgetUnit,
-  TaskId,
-  TenantId,
+import {
+  type AgentId,
+  AppError,
+  type Budget,
+  type BudgetId,
+  type BudgetPeriod,
+  type BudgetScope,
+  type BudgetUnit,
+  type TaskId,
+  type TenantId,
 } from "@devmesh/models";
 import type { PageAsked } from "../agent-repository.ts";
-import type { Database, Queryable } from "../database/database.ts";
+import type { Database, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import { spentNow } from "../ledger/cap-figures.ts";
+import { claimFirst, type Made, type RequestKey } from "../ledger/claim-first.ts";
 
-/** A budget of a tenant, or of one of its agents, as it is asked for. */
+/** What a budget of a tenant, or of one of its agents, caps. */
 export interface StandingBudget {
   readonly scope: Extract<BudgetScope, "tenant" | "agent">;
   readonly agentId: AgentId | undefined;
   readonly unit: BudgetUnit;
   readonly period: BudgetPeriod;
   readonly cap: number;
+}
+
+/** A budget as it is asked for. */
+export interface BudgetAsked {
+  readonly id: BudgetId;
+  readonly budget: StandingBudget;
+  /** How many of tenant and agents the tenant may have. */
+  readonly max: number;
+  readonly key?: RequestKey | undefined;
 }
 
 /** Which budgets are listed. All that are given must hold. */
@@ -31,8 +42,13 @@ export interface BudgetFilter {
 
 /** A tenant's budgets. Those of another tenant, and unknown ones, are absent from every answer. */
 export interface BudgetRepository {
-  /** `taken` where there is one of the same scope, agent, unit and period, `too_many` where there are `max` already. */
-  create(tenantId: TenantId, id: BudgetId, budget: StandingBudget, max: number): Promise<Budget | "taken" | "too_many">;
+  /**
+   * Makes a budget, or answers the one that the same key made.
+   *
+   * @throws AppError `conflict` where there is one of the same scope, agent, unit and period, and, reason
+   * `idempotency_key_reused`, for a key that came with another body; `failed_precondition` where there are `max` already.
+   */
+  create(tenantId: TenantId, asked: BudgetAsked): Promise<Made<Budget>>;
   update(tenantId: TenantId, id: BudgetId, cap: number): Promise<Budget | undefined>;
   /** What it has parked comes back bit by bit: to be asked of the engine, or of the sweep. */
   delete(tenantId: TenantId, id: BudgetId): Promise<Budget | undefined>;
@@ -59,14 +75,14 @@ const columns: Sql = sql`b.id, b.scope, b.subject_id as "subjectId", b.unit, b.p
 
 /** The budgets in Postgres; each call is a transaction of its own. */
 export function budgetRepository(database: Database): BudgetRepository {
-  const run = <T>(tenantId: TenantId, work: (tx: Queryable) => Promise<T>): Promise<T> =>
+  const run = <T>(tenantId: TenantId, work: (tx: Transaction) => Promise<T>): Promise<T> =>
     database.transaction({ role: "devmesh_app", tenants: [tenantId], plans: "by_index" }, work);
   const select = (tenantId: TenantId, statement: Sql): Promise<readonly Budget[]> =>
     run(tenantId, async (tx) => (await tx.query<BudgetRow>(statement)).rows.map(toBudget));
   const selectOne = async (tenantId: TenantId, statement: Sql): Promise<Budget | undefined> =>
     (await select(tenantId, statement))[0];
   return {
-    create: (tenantId, id, budget, max) => run(tenantId, (tx) => createBudget(tx, { tenantId, id, budget, max })),
+    create: (tenantId, asked) => run(tenantId, (tx) => createBudget(tx, tenantId, asked)),
     update: (tenantId, id, cap) =>
       selectOne(
         tenantId,
@@ -106,29 +122,46 @@ function listBudgets(tenantId: TenantId, { scope, subjectId }: BudgetFilter, { l
       limit ${limit}`;
 }
 
-/** Two statements: the tenant's row is locked, so that the number is still right when the budget is written. */
+/** The tenant's row is locked, so that the number is still right when the budget is written. */
 async function createBudget(
-  tx: Queryable,
-  { tenantId, id, budget, max }: { tenantId: TenantId; id: BudgetId; budget: StandingBudget; max: number },
-): Promise<Budget | "taken" | "too_many"> {
+  tx: Transaction,
+  tenantId: TenantId,
+  { id, budget: asked, max, key }: BudgetAsked,
+): Promise<Made<Budget>> {
+  const { scope, agentId = null, unit, period, cap } = asked;
+  const figures = { cap, spent: 0, reserved: 0 };
+  const budget = toBudget({
+    id,
+    scope,
+    subjectId: agentId,
+    unit,
+    period,
+    ...figures,
+    createdAt: tx.now,
+    updatedAt: tx.now,
+  });
+  const first = key && (await claimFirst(tx, { tenantId, operation: "budgets.create", ...key }, budget));
+  if (first !== undefined) return { made: first, isReplay: true };
   await tx.query(sql`select id from tenant where id = ${tenantId} for no key update`);
-  const { rows } = await tx.query<BudgetRow & { count: number }>(sql`
+  const { rows } = await tx.query<{ count: number; made: BudgetId | null }>(sql`
     with standing as (
       select count(*)::int as count from budget
       where tenant_id = ${tenantId} and scope in ('tenant', 'agent') and deleted_at is null
     ), made as (
-      insert into budget as b (tenant_id, id, scope, subject_id, unit, period, cap)
-      select ${tenantId}::uuid, ${id}::uuid, ${budget.scope}, ${budget.agentId}::uuid, ${budget.unit}, ${budget.period},
-        ${budget.cap}::bigint
+      insert into budget (tenant_id, id, scope, subject_id, unit, period, cap)
+      select ${tenantId}::uuid, ${id}::uuid, ${scope}, ${agentId}::uuid, ${unit}, ${period}, ${cap}::bigint
       from standing where count < ${max}::int
       on conflict (tenant_id, scope, subject_id, unit, period)
         where scope in ('tenant', 'agent') and deleted_at is null do nothing
-      returning ${columns}
+      returning id
     )
-    select standing.count, made.* from standing left join made on true`);
+    select standing.count, made.id as made from standing left join made on true`);
   const [row] = rows;
-  if (row === undefined || row.id === null) return (row?.count ?? 0) >= max ? "too_many" : "taken";
-  return toBudget(row);
+  if (row?.made === id) return { made: budget, isReplay: false };
+  if ((row?.count ?? 0) >= max) {
+    throw new AppError("failed_precondition", `the tenant has ${max} budgets already, the most it may`);
+  }
+  throw new AppError("conflict", `there is a budget of the ${scope} in ${unit} by ${period} already`);
 }
 
 function toBudget({ subjectId, createdAt, updatedAt, ...row }: BudgetRow): Budget {

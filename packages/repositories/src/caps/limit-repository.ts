@@ -1,17 +1,35 @@
-import type { ConcurrencyLimit, LaneId, LimitId, LimitKind, NewLimit, TenantId } from "@devmesh/models";
+import {
+  AppError,
+  type ConcurrencyLimit,
+  type LaneId,
+  type LimitId,
+  type LimitKind,
+  type NewLimit,
+  type TenantId,
+} from "@devmesh/models";
 import type { PageAsked } from "../agent-repository.ts";
-import type { Database, Queryable } from "../database/database.ts";
+import type { Database, Queryable, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
+import { claimFirst, type Made, type RequestKey } from "../ledger/claim-first.ts";
+
+/** A limit as it is asked for. */
+export interface LimitAsked {
+  readonly id: LimitId;
+  readonly limit: NewLimit;
+  /** How many the tenant may have. */
+  readonly max: number;
+  readonly key?: RequestKey | undefined;
+}
 
 /** A tenant's limits on concurrency. Those of another tenant, and unknown ones, are absent from every answer. */
 export interface LimitRepository {
-  /** `taken` where there is one of the same kind and value, `too_many` where there are `max` already. */
-  create(
-    tenantId: TenantId,
-    id: LimitId,
-    limit: NewLimit,
-    max: number,
-  ): Promise<ConcurrencyLimit | "taken" | "too_many">;
+  /**
+   * Makes a limit, or answers the one that the same key made.
+   *
+   * @throws AppError `conflict` where there is one of the same kind and value, and, reason `idempotency_key_reused`, for a
+   * key that came with another body; `failed_precondition` where there are `max` already.
+   */
+  create(tenantId: TenantId, asked: LimitAsked): Promise<Made<ConcurrencyLimit>>;
   update(tenantId: TenantId, id: LimitId, maxInFlight: number): Promise<ConcurrencyLimit | undefined>;
   /** Also tells lanes, at most 10,000, whose tasks it held back: the sweep finds the others. */
   delete(
@@ -38,12 +56,12 @@ const columns: Sql = sql`id, kind, value, max_in_flight as "maxInFlight", in_fli
 
 /** The limits in Postgres; each call is a transaction of its own. */
 export function limitRepository(database: Database): LimitRepository {
-  const run = <T>(tenantId: TenantId, work: (tx: Queryable) => Promise<T>): Promise<T> =>
+  const run = <T>(tenantId: TenantId, work: (tx: Transaction) => Promise<T>): Promise<T> =>
     database.transaction({ role: "devmesh_app", tenants: [tenantId], plans: "by_index" }, work);
   const select = (tenantId: TenantId, statement: Sql): Promise<readonly ConcurrencyLimit[]> =>
     run(tenantId, async (tx) => (await tx.query<LimitRow>(statement)).rows.map(toLimit));
   return {
-    create: (tenantId, id, limit, max) => run(tenantId, (tx) => createLimit(tx, { tenantId, id, limit, max })),
+    create: (tenantId, asked) => run(tenantId, (tx) => createLimit(tx, tenantId, asked)),
     update: async (tenantId, id, maxInFlight) =>
       (
         await select(
@@ -76,27 +94,36 @@ export function limitRepository(database: Database): LimitRepository {
   };
 }
 
-/** Two statements: the tenant's row is locked, so that the number is still right when the limit is written. */
+/** The tenant's row is locked, so that the number is still right when the limit is written. */
 async function createLimit(
-  tx: Queryable,
-  { tenantId, id, limit, max }: { tenantId: TenantId; id: LimitId; limit: NewLimit; max: number },
-): Promise<ConcurrencyLimit | "taken" | "too_many"> {
+  tx: Transaction,
+  tenantId: TenantId,
+  { id, limit: asked, max, key }: LimitAsked,
+): Promise<Made<ConcurrencyLimit>> {
+  const value = asked.kind === "tenant" ? "" : asked.value;
+  const { kind, maxInFlight } = asked;
+  const limit = toLimit({ id, kind, value, maxInFlight, inFlight: 0, createdAt: tx.now, updatedAt: tx.now });
+  const first = key && (await claimFirst(tx, { tenantId, operation: "limits.create", ...key }, limit));
+  if (first !== undefined) return { made: first, isReplay: true };
   await tx.query(sql`select id from tenant where id = ${tenantId} for no key update`);
-  const value = limit.kind === "tenant" ? "" : limit.value;
-  const { rows } = await tx.query<LimitRow & { count: number }>(sql`
+  const { rows } = await tx.query<{ count: number; made: LimitId | null }>(sql`
     with standing as (
       select count(*)::int as count from concurrency_limit where tenant_id = ${tenantId}
     ), made as (
       insert into concurrency_limit (tenant_id, id, kind, value, max_in_flight)
-      select ${tenantId}::uuid, ${id}::uuid, ${limit.kind}, ${value}, ${limit.maxInFlight}::int
+      select ${tenantId}::uuid, ${id}::uuid, ${kind}, ${value}, ${maxInFlight}::int
       from standing where count < ${max}::int
       on conflict (tenant_id, kind, value) do nothing
-      returning ${columns}
+      returning id
     )
-    select standing.count, made.* from standing left join made on true`);
+    select standing.count, made.id as made from standing left join made on true`);
   const [row] = rows;
-  if (row === undefined || row.id === null) return (row?.count ?? 0) >= max ? "too_many" : "taken";
-  return toLimit(row);
+  if (row?.made === id) return { made: limit, isReplay: false };
+  if ((row?.count ?? 0) >= max) {
+    throw new AppError("failed_precondition", `the tenant has ${max} limits already, the most it may`);
+  }
+  const named = kind === "tenant" ? "" : ` ${JSON.stringify(value)}`;
+  throw new AppError("conflict", `there is a limit of the ${kind}${named} already`);
 }
 
 /** A limit that is gone counts nothing more; its lanes stay as they are. */

@@ -2,7 +2,6 @@ import {
   type ApiKeyId,
   AppError,
   type DeadLetterFilter,
-  type IdempotencyClaim,
   type RedriveJob,
   type RedriveJobState,
   type TenantId,
@@ -10,7 +9,7 @@ import {
 import type { PageAsked } from "../agent-repository.ts";
 import type { Database, QueryResult, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
-import { claimKeys, findKeys } from "../ledger/idempotency.ts";
+import { claimFirst, type RequestKey } from "../ledger/claim-first.ts";
 import { countMatching } from "./dead-letter-writes.ts";
 
 /** A bulk redrive as it is asked for. */
@@ -22,8 +21,7 @@ export interface NewRedriveJob {
   readonly ratePerSecond: number;
   readonly force: boolean;
   readonly by: ApiKeyId;
-  /** The request's `Idempotency-Key`, with the hash of its body. */
-  readonly key?: Pick<IdempotencyClaim, "key" | "bodyHash"> | undefined;
+  readonly key?: RequestKey | undefined;
 }
 
 /** Bulk redrives for those who ask for them; the worker carries them out. */
@@ -93,14 +91,12 @@ async function create(
   tenantId: TenantId,
   { id, tenants, filter: asked, ratePerSecond, force, by, key }: NewRedriveJob,
 ): Promise<{ readonly job: RedriveJob; readonly isReplay: boolean }> {
-  // the tenant's row: of two at once the second counts the first
-  await tx.query(sql`select id from tenant where id = ${tenantId} for no key update`);
   const filter = fixAge(asked, tx.now);
   const job: RedriveJob = {
     ...{ id, state: "queued", filter, ratePerSecond, force, total: await countMatching(tx, tenants, filter) },
     ...{ done: 0, failed: 0, skipped: 0, method: "single", createdAt: tx.now.toISOString() },
   };
-  const first = key && (await claimKey(tx, { tenantId, principalId: by, ...key }, job));
+  const first = key && (await claimFirst(tx, { tenantId, operation: "dlq.redrive", ...key }, job));
   if (first !== undefined) return { job: first, isReplay: true };
   // the tenant's row: of two at once the second counts the first
   await tx.query(sql`select id from tenant where id = ${tenantId} for no key update`);
@@ -120,20 +116,6 @@ function fixAge({ olderThanMs, ...filter }: DeadLetterFilter, now: Date): DeadLe
   const before = new Date(now.getTime() - olderThanMs).toISOString();
   const isEarlier = filter.failedBefore !== undefined && filter.failedBefore < before;
   return isEarlier ? filter : { ...filter, failedBefore: before };
-}
-
-/** What the key was first used for; undefined where it is new. */
-async function claimKey(
-  tx: Transaction,
-  asked: Pick<IdempotencyClaim, "tenantId" | "principalId" | "key" | "bodyHash">,
-  job: RedriveJob,
-): Promise<RedriveJob | undefined> {
-  const claim = { ...asked, operation: "dlq.redrive", response: JSON.stringify(job) };
-  if ((await claimKeys(tx, [claim])).size > 0) return undefined;
-  const [record] = await findKeys(tx, [claim]);
-  if (record?.bodyHash === claim.bodyHash) return record.response as RedriveJob;
-  const message = `idempotency key ${JSON.stringify(claim.key)} was used with another body`;
-  throw new AppError("conflict", message, { reason: "idempotency_key_reused" });
 }
 
 /** Of `j`, a row of redrive_job. */

@@ -1,11 +1,11 @@
 import {
-  AppError,
   type BudgetId,
   budgetUpdateSchema as budgetUpdate,
   maxCapsPerTenant,
   newStandingBudgetSchema as newBudget,
   parseWith,
 } from "@devmesh/models";
+import { readRequestKey } from "../../http/idempotency-key.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import {
   budgetExample,
@@ -15,6 +15,7 @@ import {
   newBudgetExample,
   newBudgetSchema,
 } from "../../schemas/cap-schema.ts";
+import { creatingHeaders } from "../../schemas/creating-headers.ts";
 import { noAgent } from "../agents/find-agent.ts";
 import type { RouteDeps } from "../route-deps.ts";
 import { budgetIdOf, noBudget } from "./read-budgets.ts";
@@ -33,25 +34,30 @@ export function createBudget({ budgets, agents, newId }: Pick<RouteDeps, "budget
       "Counts what is assigned from now on. One for each scope, agent, unit and period; at most " +
       `${maxCapsPerTenant} a tenant. An agent is named by id or name.`,
     scope: "admin",
+    headers: creatingHeaders.pick({ "idempotency-key": true }),
     body: { schema: newBudgetSchema, example: newBudgetExample, maxBytes: maxBodyBytes },
-    success: { status: 201, description: "The budget.", data: budgetSchema, example: budgetExample },
+    success: {
+      status: 201,
+      description: "The budget.",
+      data: budgetSchema,
+      example: budgetExample,
+      headers: {
+        Location: "Where the budget is.",
+        "Idempotent-Replay": "`true` where this is the stored first answer.",
+      },
+    },
     errors: ["not_found", "conflict"],
-    async handle({ principal: { tenantId }, body }) {
+    async handle({ principal, headers, body }) {
       const { scope, unit, period, cap, ...rest } = parseWith(newBudget, body);
+      const key = readRequestKey({ principal, headers, body });
+      const { tenantId } = principal;
       const agent = "agent" in rest ? await agents.find(tenantId, rest.agent) : undefined;
       if ("agent" in rest && agent === undefined) throw noAgent(rest.agent);
-      const asked = { scope, agentId: agent?.id, unit, period, cap };
-      const made = await budgets.create(tenantId, newId() as BudgetId, asked, maxCapsPerTenant);
-      if (made === "too_many") {
-        throw new AppError(
-          "failed_precondition",
-          `the tenant has ${maxCapsPerTenant} budgets already, the most it may`,
-        );
-      }
-      if (made === "taken") {
-        throw new AppError("conflict", `there is a budget of the ${scope} in ${unit} by ${period} already`);
-      }
-      return { status: 201, data: made };
+      const budget = { scope, agentId: agent?.id, unit, period, cap };
+      const asked = { id: newId() as BudgetId, budget, max: maxCapsPerTenant, key };
+      const { made, isReplay } = await budgets.create(tenantId, asked);
+      const location = `/api/v1/budgets/${made.id}`;
+      return { status: 201, data: made, headers: { location, ...(isReplay && { "idempotent-replay": "true" }) } };
     },
   });
 }

@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
-import { canonicalJson, parseWith } from "@devmesh/models";
+import { parseWith } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
-import { readIdempotencyKey } from "../../http/idempotency-key.ts";
+import { readRequestKey } from "../../http/idempotency-key.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { creatingHeaders } from "../../schemas/creating-headers.ts";
 import { filterSchema, redriveJobExample, redriveJobSchema, toFilter } from "../../schemas/dead-letter-schema.ts";
@@ -47,8 +46,7 @@ export function startRedrive({
     errors: ["conflict"],
     async handle({ principal, headers, body }) {
       const { filter, ratePerSecond = defaultRatePerSecond, force = false } = parseWith(startSchema, body);
-      const key = readIdempotencyKey(headers);
-      const bodyHash = createHash("sha256").update(canonicalJson(body)).digest("hex");
+      const key = readRequestKey({ principal, headers, body });
       const { job, isReplay } = await redriveJobs.create(principal.tenantId, {
         id: newId(),
         tenants: tenantsOf(principal),
@@ -56,7 +54,7 @@ export function startRedrive({
         ratePerSecond,
         force,
         by: principal.id,
-        key: key === undefined ? undefined : { key, bodyHash },
+        key,
       });
       nudgeRedrives();
       const location = `/api/v1/dlq/redrives/${job.id}`;

@@ -1,11 +1,11 @@
 import {
-  AppError,
   type LimitId,
   limitUpdateSchema as limitUpdate,
   maxCapsPerTenant,
   newLimitSchema as newLimit,
   parseWith,
 } from "@devmesh/models";
+import { readRequestKey } from "../../http/idempotency-key.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import {
   capParams,
@@ -15,6 +15,7 @@ import {
   newLimitExample,
   newLimitSchema,
 } from "../../schemas/cap-schema.ts";
+import { creatingHeaders } from "../../schemas/creating-headers.ts";
 import type { RouteDeps } from "../route-deps.ts";
 import { limitIdOf, noLimit } from "./read-limits.ts";
 
@@ -30,20 +31,26 @@ export function createLimit({ limits, newId }: Pick<RouteDeps, "limits" | "newId
     summary: "Limit how much is in flight",
     description: `Counts what is assigned from now on. At most ${maxCapsPerTenant} limits a tenant.`,
     scope: "admin",
+    headers: creatingHeaders.pick({ "idempotency-key": true }),
     body: { schema: newLimitSchema, example: newLimitExample, maxBytes: maxBodyBytes },
-    success: { status: 201, description: "The limit.", data: limitSchema, example: limitExample },
+    success: {
+      status: 201,
+      description: "The limit.",
+      data: limitSchema,
+      example: limitExample,
+      headers: {
+        Location: "Where the limit is.",
+        "Idempotent-Replay": "`true` where this is the stored first answer.",
+      },
+    },
     errors: ["conflict"],
-    async handle({ principal: { tenantId }, body }) {
-      const asked = parseWith(newLimit, body);
-      const made = await limits.create(tenantId, newId() as LimitId, asked, maxCapsPerTenant);
-      if (made === "too_many") {
-        throw new AppError("failed_precondition", `the tenant has ${maxCapsPerTenant} limits already, the most it may`);
-      }
-      if (made === "taken") {
-        const value = asked.kind === "tenant" ? "" : ` ${JSON.stringify(asked.value)}`;
-        throw new AppError("conflict", `there is a limit of the ${asked.kind}${value} already`);
-      }
-      return { status: 201, data: made };
+    async handle({ principal, headers, body }) {
+      const limit = parseWith(newLimit, body);
+      const key = readRequestKey({ principal, headers, body });
+      const asked = { id: newId() as LimitId, limit, max: maxCapsPerTenant, key };
+      const { made, isReplay } = await limits.create(principal.tenantId, asked);
+      const location = `/api/v1/limits/${made.id}`;
+      return { status: 201, data: made, headers: { location, ...(isReplay && { "idempotent-replay": "true" }) } };
     },
   });
 }
