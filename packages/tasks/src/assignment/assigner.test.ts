@@ -230,6 +230,23 @@ describe("a budget with room", () => {
     await assigner.idle();
     expect(scopes).toEqual([scope([1, 7], [2, 8])]);
   });
+
+  test("has what came back looked at again where the round lost a race after it", async () => {
+    const back = [[lane(7)], []];
+    const scopes: AssignmentScope[] = [];
+    const { assigner, errors } = open({
+      findCandidates: async (asked) => {
+        scopes.push(asked);
+        if (scopes.length > 1) return [];
+        throw new AppError("conflict", "deadlock detected", { reason: "serialization" });
+      },
+      unparkTasks: async () => ({ lanes: back.shift() ?? [], agents: [], more: [] }),
+    });
+    assigner.request({ lanes: [], agents: [], budgets: [budget] });
+    await assigner.idle();
+    expect(scopes).toEqual([scope([7]), scope([7])]);
+    expect(errors).toEqual([]);
+  });
 });
 
 test.each([

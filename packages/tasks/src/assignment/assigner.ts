@@ -57,11 +57,15 @@ export function createAssigner(options: AssignerOptions): Assigner {
   }
 
   async function round({ budgets: roomy, ...scope }: Required<AssignmentScope>): Promise<void> {
+    // what came back is in its lanes for good, also where the round is done again
+    let asked = scope;
     try {
       const unparked = await unpark(roomy);
-      const lanesNow = [...scope.lanes, ...unparked.lanes];
-      const agentsNow = [...scope.agents, ...unparked.agents];
-      const asked = { ...scope, lanes: lanesNow, agents: agentsNow };
+      asked = {
+        ...scope,
+        lanes: [...scope.lanes, ...unparked.lanes],
+        agents: [...scope.agents, ...unparked.agents],
+      };
       const { taken, again } = await assign(options.store, asked, options);
       lostInARow = 0;
       if (taken.length > 0) options.onTaken(taken);
@@ -70,7 +74,7 @@ export function createAssigner(options: AssignerOptions): Assigner {
       if (taken.length > 0) request({ lanes: [], agents: [], budgets: unparked.more });
     } catch (error) {
       lostInARow++;
-      if (isLostRace(error) && lostInARow <= maxLostInARow) request({ ...scope, budgets: roomy });
+      if (isLostRace(error) && lostInARow <= maxLostInARow) request({ ...asked, budgets: roomy });
       else options.onError(error);
     }
   }
