@@ -17,6 +17,7 @@ function createDeps(rounds: Awaited<ReturnType<RelayDeps["outbox"]["numberEvents
   const told: TenantId[] = [];
   const deps: RelayDeps = {
     outbox: {
+      hasUnnumbered: async () => rounds.length > 0,
       numberEvents: async () => {
         const round = rounds.shift();
         if (rounds.length === 0) stop.abort();
@@ -52,5 +53,26 @@ describe("relayEvents", () => {
     const text = await metrics.metricsText();
     expect(text).toContain('numbered_total{service="worker"} 503');
     expect(text).toContain('sent_total{outcome="failed",service="worker"} 2');
+  });
+
+  it("asks in one statement without a nudge, and goes on after a failure", async () => {
+    const stop = new AbortController();
+    const asked: string[] = [];
+    const { deps } = createDeps([], stop);
+    const outbox: RelayDeps["outbox"] = {
+      hasUnnumbered: async () => {
+        asked.push("has");
+        if (asked.length === 1) throw new AppError("unavailable", "the database is not available");
+        deps.nudge.nudge();
+        return false;
+      },
+      numberEvents: async () => {
+        asked.push("number");
+        stop.abort();
+        return { numbered: 0, more: false, tenantIds: [], toDispatch: [] };
+      },
+    };
+    await relayEvents({ ...deps, outbox }, stop.signal);
+    expect(asked).toEqual(["has", "has", "number"]);
   });
 });

@@ -1,12 +1,14 @@
 import type { FailedMessage, SqsQueue } from "@devmesh/adapters";
 import type { TenantId } from "@devmesh/models";
 import type { CounterMetric, Logger } from "@devmesh/observability";
-import { type Nudge, sleep } from "@devmesh/runtime";
+import { type Nudge, runLoop, sleep } from "@devmesh/runtime";
 import { type TaskRef, takeTurns } from "@devmesh/tasks";
 import { toTaskMessage } from "./consume-tasks.ts";
 
 /** The outbox, as the relay needs it. */
 export interface RelayOutbox {
+  /** Whether there are events to number: one statement, for those who were not nudged. */
+  hasUnnumbered(): Promise<boolean>;
   numberEvents(limit: number): Promise<{
     readonly numbered: number;
     /** Some tenant may have more. */
@@ -36,16 +38,25 @@ const gatherMs = 50;
 const idleMs = 30_000;
 
 /**
- * Numbers events and sends messages about queued tasks, until `signal` aborts. Run by one holder at a time.
+ * Numbers events and sends messages about queued tasks, until `signal` aborts; it never rejects. Run by one holder at a
+ * time.
  *
  * What SQS doesn't take is not sent again: the task is in its lane, where the sweep and every freed slot look.
  */
 export async function relayEvents(deps: RelayDeps, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await drainOutbox(deps, signal);
-    await deps.nudge.wait(idleMs, signal);
-    await sleep(gatherMs, signal);
-  }
+  const { outbox, nudge, logger } = deps;
+  let isNudged = false;
+  await runLoop({
+    name: "relay events",
+    signal,
+    logger,
+    maxBackoffMs: 5_000,
+    work: async () => {
+      if (isNudged || (await outbox.hasUnnumbered())) await drainOutbox(deps, signal);
+      isNudged = await nudge.wait(idleMs, signal);
+      await sleep(gatherMs, signal);
+    },
+  });
 }
 
 async function drainOutbox(deps: RelayDeps, signal: AbortSignal): Promise<void> {

@@ -48,7 +48,10 @@ export function eventRepository(database: Database): EventRepository {
       const scope = { role: "devmesh_app", tenants: [tenantId], plans: "by_index" } as const;
       return (await database.queryAs<EventRow>(scope, readEvents(tenantId, after, limit))).rows.map(toPlaced);
     },
-    fanOut: (limit) => database.transaction({ role: "devmesh_engine", plans: "by_index" }, (tx) => fanOut(tx, limit)),
+    fanOut: async (limit) => {
+      if (!(await isBehind(database))) return undefined;
+      return database.transaction({ role: "devmesh_engine", plans: "by_index" }, (tx) => fanOut(tx, limit));
+    },
   };
 }
 
@@ -91,6 +94,15 @@ function toEventId(subject: string, number: number, at: Date): string {
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
   const hex = bytes.toString("hex");
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+/** One statement and no transaction round it: most of the time there is nothing to do. Reads a row a tenant. */
+async function isBehind(database: Queryable): Promise<boolean> {
+  const { rows } = await database.query<{ isBehind: boolean }>(sql`
+    select exists (
+      select from event_fan_out f join event_cursor c on c.tenant_id = f.tenant_id where c.position > f.position
+    ) as "isBehind"`);
+  return rows[0]?.isBehind === true;
 }
 
 async function fanOut(tx: Queryable, limit: number): Promise<FannedOut | undefined> {

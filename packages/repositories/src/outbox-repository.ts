@@ -16,6 +16,8 @@ export interface Numbered {
 
 /** The outbox: events get their place among all of their tenant, after their commit. Works as the engine. */
 export interface OutboxRepository {
+  /** Whether there are events to number: one statement and no transaction round it, so that an idle mesh is quiet. */
+  hasUnnumbered(): Promise<boolean>;
   /**
    * Numbers up to `limit` events of tasks, each tenant its share of them, and as many of agents: in the order in which they
    * were recorded, without gaps for each tenant. Tells those tasks that were queued by one of them, still are, and stand among the first ten of their lane. Two relays at once do
@@ -32,9 +34,18 @@ const dispatchedPerLane = 10;
 /** The outbox in Postgres; only the one relay may number it. */
 export function outboxRepository(database: Database): OutboxRepository {
   return {
+    hasUnnumbered: () => hasUnnumbered(database),
     numberEvents: (limit) => numberEvents(database, limit),
     prune: () => prune(database),
   };
+}
+
+/** By `task_event_turn` and `agent_event_unnumbered`, both empty but for what is to be numbered. */
+async function hasUnnumbered(database: Queryable): Promise<boolean> {
+  const { rows } = await database.query<{ has: boolean }>(sql`
+    select exists (select from task_event where position is null)
+      or exists (select from agent_event where position is null) as has`);
+  return rows[0]?.has === true;
 }
 
 /** Both in one transaction: a tenant's positions are shared out between events of tasks and of agents. */

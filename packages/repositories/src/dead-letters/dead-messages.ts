@@ -52,7 +52,10 @@ export interface DeadMessages {
     readonly sent: readonly string[];
     readonly failed: readonly { readonly id: string; readonly detail: string }[];
   }): Promise<void>;
-  /** What there is to do: messages to send or to delete, jobs to carry out. One statement: it is asked often. */
+  /**
+   * What there is to do: messages to send or to delete, jobs to carry out. One statement and no transaction round it, as
+   * all that is asked when there is nothing: an idle mesh is to be quiet.
+   */
   findWork(): Promise<{ readonly claimed: boolean; readonly purging: boolean; readonly jobs: boolean }>;
   /** Ids of purged ones whose copies may still lie in SQS. */
   findPurging(limit: number): Promise<readonly string[]>;
@@ -132,26 +135,22 @@ export function deadMessages(database: Database): DeadMessages {
       );
     },
     findWork: async () => {
-      const { rows } = await database.queryAs<{ claimed: boolean; purging: boolean; jobs: boolean }>(
-        scope,
-        sql`
-          select
-            exists (select from dead_letter where state in ('redriving', 'purging') and state = 'redriving' and job_id is null)
-              as claimed,
-            exists (select from dead_letter where state in ('redriving', 'purging') and state = 'purging') as purging,
-            exists (select from redrive_job where finished_at is null) as jobs`,
-      );
+      const { rows } = await database.query<{ claimed: boolean; purging: boolean; jobs: boolean }>(sql`
+        select
+          exists (
+            select from dead_letter
+            where state in ('redriving', 'purging') and state = 'redriving' and kind = 'message' and job_id is null
+          ) as claimed,
+          exists (select from dead_letter where state in ('redriving', 'purging') and state = 'purging') as purging,
+          exists (select from redrive_job where finished_at is null) as jobs`);
       return rows[0] ?? { claimed: false, purging: false, jobs: false };
     },
     findPurging: async (limit) => {
-      const { rows } = await database.queryAs<{ id: string }>(
-        scope,
-        sql`
-          select id from dead_letter
-          where state in ('redriving', 'purging') and state = 'purging'
-          order by id
-          limit ${limit}`,
-      );
+      const { rows } = await database.query<{ id: string }>(sql`
+        select id from dead_letter
+        where state in ('redriving', 'purging') and state = 'purging'
+        order by id
+        limit ${limit}`);
       return rows.map(({ id }) => id);
     },
     markPurged: async (ids) => {
@@ -161,13 +160,10 @@ export function deadMessages(database: Database): DeadMessages {
       );
     },
     count: async () => {
-      const { rows } = await database.queryAs<{ tasks: number; messages: number }>(
-        { role: "devmesh_engine" },
-        sql`
-          select count(*) filter (where kind = 'task')::int as tasks, count(*) filter (where kind = 'message')::int as messages
-          from dead_letter
-          where state in ('dead', 'redriving')`,
-      );
+      const { rows } = await database.query<{ tasks: number; messages: number }>(sql`
+        select count(*) filter (where kind = 'task')::int as tasks, count(*) filter (where kind = 'message')::int as messages
+        from dead_letter
+        where state in ('dead', 'redriving')`);
       return rows[0] ?? { tasks: 0, messages: 0 };
     },
   };
