@@ -1,6 +1,7 @@
 import type { BudgetStanding, LimitStanding, Requirements, TaskId, TenantId, UnassignedReason } from "@devmesh/models";
 import { type Sql, sql } from "./database/sql.ts";
-import { spentNow } from "./ledger/cap-figures.ts";
+import { isSpent, isTooSmall, spentNow } from "./ledger/cap-figures.ts";
+import { isBusy } from "./ledger/slot-figures.ts";
 
 /** The figures of a budget that keeps a task waiting. */
 export type BudgetFigures = Pick<BudgetStanding, "scope" | "unit" | "cap" | "spent" | "reserved">;
@@ -46,12 +47,11 @@ export function findStandings(tenantId: TenantId, taskIds: readonly TaskId[]): S
           when a.admin <> 'active' then 'paused'
           when s.connection_id is null and a.delivery = 'push' then 'disconnected'
           when a.health = 'unreachable' then 'unreachable'
-          when not s.offerable or s.slow or s.in_flight + s.awaited >= s.max_concurrency then 'busy'
+          when ${isBusy} then 'busy'
           when exists (
             select from budget b
             where b.tenant_id = ${tenantId} and b.scope = 'agent' and b.subject_id = la.agent_id
-              and b.deleted_at is null and (${spentNow} + b.reserved >= b.cap or
-                b.unit = 'micro_usd' and ${spentNow} + b.reserved + coalesce(la.cost_micro_usd, 0) > b.cap)
+              and b.deleted_at is null and ${isTooSmall}
           ) then 'budget'
         end as reason
         from lane_agent la
@@ -69,7 +69,7 @@ export function findStandings(tenantId: TenantId, taskIds: readonly TaskId[]): S
         (${budgetFigures} where b.id = asked.parked_by and b.deleted_at is null),
         (${budgetFigures}
           where b.tenant_id = ${tenantId} and b.scope = 'tenant' and b.deleted_at is null
-            and ${spentNow} + b.reserved >= b.cap
+            and ${isSpent}
           limit 1)
       ) as budget,
       (

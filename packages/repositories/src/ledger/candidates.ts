@@ -1,8 +1,9 @@
 import type { AssignmentScope, Candidate, PassedOver, QueuedTask, TenantId } from "@devmesh/models";
 import type { Database, Queryable } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
-import { spentNow } from "./cap-figures.ts";
+import { isSpent, isTooSmall } from "./cap-figures.ts";
 import { laneRows, limitRefRows, slotRows } from "./refs.ts";
+import { hasFreeSlot, isBusy } from "./slot-figures.ts";
 
 /**
  * Agents with a free slot, once for each lane with a waiting task that they fit: those of the scope's lanes and of the
@@ -60,7 +61,7 @@ function candidatesOf(scope: AssignmentScope, tenants: readonly TenantId[], limi
     join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
     join agent a on a.id = la.agent_id
     cross join lateral (${firstInLane(sql`la.lane_id`)}) waiting
-    where s.connection_id is not null and s.offerable and not s.slow and s.in_flight + s.awaited < s.max_concurrency
+    where ${hasFreeSlot}
       and ${laneMayGo(sql`la.lane_id`, sql`tenant_id = any (${tenants}::uuid[])`)}
       and ${tenantMaySpend(sql`la.tenant_id`, sql`tenant_id = any (${tenants}::uuid[])`)}
       and ${agentMaySpend(sql`tenant_id = any (${tenants}::uuid[])`)}
@@ -109,7 +110,7 @@ export function laneMayGo(laneId: Sql, ofTenants: Sql): Sql {
 export function tenantMaySpend(tenantId: Sql, ofTenants: Sql): Sql {
   return sql`${tenantId} not in (
         select b.tenant_id from budget b
-        where b.${ofTenants} and b.scope = 'tenant' and b.deleted_at is null and ${spentNow} + b.reserved >= b.cap
+        where b.${ofTenants} and b.scope = 'tenant' and b.deleted_at is null and ${isSpent}
       )`;
 }
 
@@ -119,8 +120,7 @@ function agentMaySpend(ofTenants: Sql): Sql {
         or not exists (
           select from budget b
           where b.tenant_id = la.tenant_id and b.scope = 'agent' and b.subject_id = la.agent_id
-            and b.deleted_at is null and (${spentNow} + b.reserved >= b.cap or
-              b.unit = 'micro_usd' and ${spentNow} + b.reserved + coalesce(la.cost_micro_usd, 0) > b.cap)
+            and b.deleted_at is null and ${isTooSmall}
         ))`;
 }
 
@@ -167,7 +167,7 @@ export async function countPassedOver(tx: Queryable, lanes: AssignmentScope["lan
         when a.admin <> 'active' then 'paused'
         when s.connection_id is null then 'disconnected'
         when a.health = 'unreachable' then 'unreachable'
-        when not s.offerable or s.slow or s.in_flight + s.awaited >= s.max_concurrency then 'busy'
+        when ${isBusy} then 'busy'
       end as reason
       from ${laneRows(lanes)} as asked (tenant_id, lane_id)
       join lane_agent la on la.tenant_id = asked.tenant_id and la.lane_id = asked.lane_id

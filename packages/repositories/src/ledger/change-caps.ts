@@ -1,7 +1,7 @@
 import type { AssignmentId, BudgetId, BudgetRef, LimitId, LimitRef, TenantId } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { sql, unnest } from "../database/sql.ts";
-import { hasRoom, maxCount, spentNow } from "./cap-figures.ts";
+import { hasRoom, isSpent, maxCount, spentNow } from "./cap-figures.ts";
 
 /**
  * An assignment that something counts, and how that changes: it ends, or gives up its slot while its children run, or
@@ -65,7 +65,7 @@ export async function changeCaps(tx: Queryable, changes: readonly CapChange[]): 
       where changed.ends
       group by r."budgetId"
     ), charged as materialized (
-      select b.id, settled.amount, settled.cost, ${spentNow} + b.reserved >= b.cap as was_spent
+      select b.id, settled.amount, settled.cost, ${isSpent} as was_spent
       from settled
       join budget b on b.id = settled.id
       order by b.id

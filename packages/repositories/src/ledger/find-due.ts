@@ -3,6 +3,7 @@ import type { Transaction } from "../database/database.ts";
 import { sql } from "../database/sql.ts";
 import { firstInLane, laneMayGo, tenantMaySpend } from "./candidates.ts";
 import type { TaskRef } from "./refs.ts";
+import { hasFreeSlot } from "./slot-figures.ts";
 
 /** What the sweep has to look at now, and when there will be more. */
 export interface DueRows {
@@ -35,7 +36,7 @@ export async function findDue(tx: Transaction, limit: number): Promise<DueRows> 
         select from lane_agent la
         join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
         where la.tenant_id = l.tenant_id and la.lane_id = l.id and la.misfit is null
-          and s.connection_id is not null and s.offerable and not s.slow and s.in_flight + s.awaited < s.max_concurrency
+          and ${hasFreeSlot}
       ) and ${laneMayGo(sql`l.id`, sql`tenant_id is not null`)}
         and ${tenantMaySpend(sql`l.tenant_id`, sql`tenant_id is not null`)}
       limit ${limit})
