@@ -139,6 +139,21 @@ test("refuses a delegation as it does a frame about the assignment", async () =>
   await Promise.all([agent, stranger, greeted].map((client) => client.close()));
 });
 
+test("ignores what is no trace context: a child has its parent's then, and text that can't be stored does no harm", async () => {
+  const [lead, worker] = [await open("traced"), await open("traced-child")];
+  const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+  await submit(lead, { type: "traced" }, { traceparent });
+  const parent = await accept(lead);
+  for (const wrong of ["garbage", "\u0000"]) {
+    const more = { traceparent: wrong, parentAssignmentId: parent.about.assignmentId };
+    expect(await submit(lead, { type: "traced-child" }, more)).toMatchObject({ task: { parentId: parent.taskId } });
+    const { payload } = await worker.next("TASK_ASSIGN");
+    expect(payload.traceparent).toBe(traceparent);
+    await worker.request("TASK_REJECT", { assignmentId: payload.assignmentId, fence: payload.fence, reason: "seen" });
+  }
+  await Promise.all([lead.close(), worker.close()]);
+});
+
 test("refuses the ninth level", async () => {
   const agent = await open("digger", 20);
   let held = await hold(agent, "digger");

@@ -188,3 +188,4 @@ export {
 } from "./task-submission.ts";
 export { nameSchema, tagsSchema, textSchema } from "./text.ts";
 export { eventTopics, headsOfTopic, matchesTopic, maxSubscriptions, mayTakeEvents, topicHead } from "./topic.ts";
+export { parseTraceparent } from "./traceparent.ts";

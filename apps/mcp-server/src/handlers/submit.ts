@@ -1,5 +1,5 @@
 import { assertScope } from "@devmesh/auth";
-import { AppError, type AssignmentId, type Delegation, parseId } from "@devmesh/models";
+import { AppError, type AssignmentId, type Delegation, parseId, parseTraceparent } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
 import type { Connection } from "../connection.ts";
 import { assertRegistered, assertWelcomed } from "../connection-state.ts";
@@ -13,7 +13,8 @@ export async function submit(
 ): Promise<void> {
   assertWelcomed(connection.state);
   assertScope(connection.principal, "tasks:write");
-  const { idempotencyKey, traceparent } = payload;
+  const { idempotencyKey } = payload;
+  const traceparent = parseTraceparent(payload.traceparent);
   const { tenantId, principal } = connection;
   const delegation = toDelegation(connection, payload);
   const submitContext = { tenantId, principalId: principal.id, idempotencyKey, traceparent, delegation };

@@ -1,8 +1,7 @@
-import { parseWith } from "@devmesh/models";
+import { parseTraceparent, parseWith } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import { readIdempotencyKey } from "../../http/idempotency-key.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
-import { readTraceparent } from "../../http/trace-parent.ts";
 import { creatingHeaders } from "../../schemas/creating-headers.ts";
 import { batchResultSchema, batchSchema, submissionExample, taskExample } from "../../schemas/task-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
@@ -49,7 +48,7 @@ export function submitBatch({ engine, nudgeOutbox }: Pick<RouteDeps, "engine" | 
           tenantId: principal.tenantId,
           principalId: principal.id,
           idempotencyKey: readIdempotencyKey(headers),
-          traceparent: readTraceparent(headers),
+          traceparent: parseTraceparent(headers.get("traceparent") ?? undefined),
         },
         tasks,
       );

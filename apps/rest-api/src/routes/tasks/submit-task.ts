@@ -1,6 +1,6 @@
+import { parseTraceparent } from "@devmesh/models";
 import { readIdempotencyKey } from "../../http/idempotency-key.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
-import { readTraceparent } from "../../http/trace-parent.ts";
 import { creatingHeaders } from "../../schemas/creating-headers.ts";
 import { submissionExample, submissionSchema, taskExample, taskSchema } from "../../schemas/task-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
@@ -34,7 +34,7 @@ export function submitTask({ engine, nudgeOutbox }: Pick<RouteDeps, "engine" | "
           tenantId: principal.tenantId,
           principalId: principal.id,
           idempotencyKey: readIdempotencyKey(headers),
-          traceparent: readTraceparent(headers),
+          traceparent: parseTraceparent(headers.get("traceparent") ?? undefined),
         },
         body,
       );
