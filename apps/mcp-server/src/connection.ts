@@ -69,6 +69,8 @@ export class Connection {
   isReading = false;
   /** Words about assignments that are under way; made with the first. */
   assignmentOrder: AssignmentOrder | undefined;
+  /** The last change of subscriptions: the next one waits for it. */
+  subscribing: Promise<void> = Promise.resolve();
   #inFlight = 0;
   #inFlightBytes = 0;
   #isPaused = false;

@@ -137,3 +137,14 @@ test("tells of agents as they come, change and go", async () => {
   expect(told[0].event.data).toMatchObject({ name: "newcomer" });
   await watcher.close();
 });
+
+test("changes subscriptions in the order in which it was asked to, also without waiting for the answers", async () => {
+  const client = await onA("hasty");
+  const topics = ["task.created"];
+  for (let index = 0; index < 30; index++) {
+    client.send(index % 2 === 0 ? "SUBSCRIBE" : "UNSUBSCRIBE", { id: `s${index}`, topics });
+  }
+  const replies: Payload[] = [];
+  while (replies.length < 30) replies.push((await client.next("SUBSCRIBED")).payload);
+  expect(replies).toEqual(replies.map((_, index) => ({ re: `s${index}`, topics: index % 2 === 0 ? topics : [] })));
+});

@@ -7,27 +7,37 @@ import { assertRegistered } from "../connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** SUBSCRIBE: topics that may be those of events need the scope for reading them. */
-export async function subscribe(
+export function subscribe(
   context: ServerContext,
   connection: Connection,
   { id, topics, durable = false }: PayloadOf<"SUBSCRIBE">,
 ): Promise<void> {
   const held = toHeld(connection);
   if (topics.some(mayTakeEvents)) assertScope(connection.principal, "events:read");
-  answer(context, connection, {
-    re: id,
-    inForce: await context.subscriptions.subscribe(held, topics, { isDurable: durable }),
+  return inOrder(connection, async () => {
+    const inForce = await context.subscriptions.subscribe(held, topics, { isDurable: durable });
+    answer(context, connection, { re: id, inForce });
   });
 }
 
 /** UNSUBSCRIBE: of durable topics too. */
-export async function unsubscribe(
+export function unsubscribe(
   context: ServerContext,
   connection: Connection,
   { id, topics }: PayloadOf<"UNSUBSCRIBE">,
 ): Promise<void> {
   const held = toHeld(connection);
-  answer(context, connection, { re: id, inForce: await context.subscriptions.unsubscribe(held, topics) });
+  return inOrder(connection, async () => {
+    const inForce = await context.subscriptions.unsubscribe(held, topics);
+    answer(context, connection, { re: id, inForce });
+  });
+}
+
+/** Those that a client sends without waiting take effect, and are answered, as they were sent. */
+function inOrder(connection: Connection, change: () => Promise<void>): Promise<void> {
+  const done = connection.subscribing.then(change, change);
+  connection.subscribing = done;
+  return done;
 }
 
 function toHeld({ state, tenantId, id: connectionId }: Connection): HeldConnection {
