@@ -140,6 +140,8 @@ async function writeResponse(stream: Duplex, response: Response): Promise<void> 
   const body = Buffer.from(await response.arrayBuffer());
   const lines = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`);
   const head = `HTTP/1.1 ${response.status} ${STATUS_CODES[response.status] ?? ""}\r\n${lines.join("")}`;
+  // a client that never closes its half holds nothing here
+  stream.once("finish", () => stream.destroy());
   stream.end(Buffer.concat([Buffer.from(`${head}content-length: ${body.length}\r\nconnection: close\r\n\r\n`), body]));
 }
 

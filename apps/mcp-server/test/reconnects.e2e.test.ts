@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
+import { createConnection } from "node:net";
 import type { Duplex } from "node:stream";
 import { checkLeaks, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -78,6 +80,23 @@ test("answers 503 with a time while it drains, and lets go of who does not answe
   }
   await stopped;
   if (!("status" in deaf)) deaf.destroy();
+});
+
+test("cuts off whoever was refused and keeps its half of the connection open", async () => {
+  const node = await mesh.startNode();
+  const stream = createConnection({ port: node.port, host: "127.0.0.1", allowHalfOpen: true });
+  let isCutOff = false;
+  stream.on("error", () => {
+    isCutOff = true;
+  });
+  stream.resume();
+  stream.write("GET /ws HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n");
+  await once(stream, "end");
+  await waitFor(() => {
+    if (!isCutOff) stream.write("still here");
+    return isCutOff;
+  });
+  await node.stop();
 });
 
 /** One upgrade by hand: the stream where it was accepted, else the refusal. */
