@@ -225,6 +225,7 @@ function wakeAll(delegator: Delegator): void {
 function wakeUp(delegator: Delegator, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason);
+    if (signal.aborted) return abort();
     signal.addEventListener("abort", abort, { once: true });
     delegator.waiting.push(() => {
       signal.removeEventListener("abort", abort);

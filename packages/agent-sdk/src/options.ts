@@ -21,7 +21,7 @@ export interface ConnectOptions {
   readonly requestTimeoutMs?: number;
   /** How long handlers may go on after `close`, `leave` or the signal, before theirs is aborted. Default 5 s. */
   readonly graceMs?: number;
-  /** Hears of connects, losses and recorded results: for logs. */
+  /** Hears of connects, losses and recorded results: for logs. What it throws becomes a warning of the process. */
   readonly onEvent?: (event: AgentEvent) => void;
   /** For tests. */
   readonly clock?: Clock;
@@ -55,8 +55,19 @@ export function toSettings(options: ConnectOptions): AgentSettings {
     },
     requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
     graceMs: options.graceMs ?? 5_000,
-    report: options.onEvent ?? (() => undefined),
+    report: guard(options.onEvent),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
+  };
+}
+
+/** A log that fails ends neither the connection nor a handler. */
+function guard(onEvent: ConnectOptions["onEvent"]): AgentSettings["report"] {
+  return (event) => {
+    try {
+      onEvent?.(event);
+    } catch (error) {
+      process.emitWarning(`onEvent failed: ${String(error)}`, { type: "DevmeshWarning" });
+    }
   };
 }

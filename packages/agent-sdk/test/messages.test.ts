@@ -187,3 +187,22 @@ function toEvent(type: string): MeshEventFields {
 }
 
 type MeshEventFields = Omit<MeshEvent, "topic">;
+
+test("goes on when the user's log of events throws", async () => {
+  const server = await ScriptedServer.start();
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  const onEvent = (): never => {
+    throw new Error("the disk of the log is full");
+  };
+  const options = { url: server.url, apiKey: "dm_agt_key", name: "reader", capabilities: [], onEvent, graceMs: 0 };
+  const [agent, peer] = await Promise.all([connectAgent(options), server.acceptAgent()]);
+  onTestFinished(() => agent.close());
+  const got: unknown[] = [];
+  agent.onMessage(({ content }) => {
+    got.push(content);
+    throw new Error("reported, to a log that throws");
+  });
+  sendMessage(peer, 1);
+  sendMessage(peer, 2);
+  await heard(got, 2);
+});
