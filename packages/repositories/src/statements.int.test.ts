@@ -31,7 +31,7 @@ function recordStatements(): Database & { readonly texts: ReadonlySet<string> } 
   const now = new Date();
   const row = { id: newUuid(), agentId: newUuid(), tenantId: newUuid(), connectionId: null, nodeId: null, nextSeq: 9 };
   const times = { registeredAt: now, lastSeenAt: now, createdAt: now, updatedAt: now, at: now };
-  const caps = { hasRoom: true, waiting: true, scope: "tenant" };
+  const caps = { hasRoom: true, waiting: true, scope: "tenant", isBehind: true };
   const frame = {
     ...row,
     ...times,
@@ -126,6 +126,7 @@ function callReads(database: Database): readonly (() => Promise<unknown>)[] {
     () => reads.laneStandings(tenantId, [id]),
     () => attentionReads(database).list(tenantId, { type: "a", agent: id, label: "a" }, page),
     () => deliveryRepository(database).findFrames([{ tenantId, agentId: id, afterSeq: 0, resume: true }], 1),
+    () => outbox.hasUnnumbered(),
     () => outbox.numberEvents(1),
     () => outbox.prune(),
     () => findQueuedLanes(database, [ref]),
