@@ -24,7 +24,7 @@ export interface Intervals {
   readonly touchMs: number;
   /** Between two checks of the credentials of open connections. */
   readonly credentialCheckMs: number;
-  /** Lease of a node; renewed at a third of it. */
+  /** Lease of a node; renewed at half of it. */
   readonly nodeLeaseMs: number;
 }
 

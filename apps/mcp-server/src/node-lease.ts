@@ -22,18 +22,24 @@ export interface NodeLeaseOptions extends TakeBackOptions {
   readonly logger: Logger;
 }
 
-/** Renews the lease of this node. After a lapse its connections are taken back. */
+/**
+ * Renews the lease of this node. A renewal that fails is tried again soon, several times before the lease ends. After a
+ * lapse its connections are taken back.
+ */
 export async function runNodeLease(options: NodeLeaseOptions, signal: AbortSignal): Promise<void> {
   const { store, nodeId, leaseMs, renewEveryMs, connections, logger } = options;
+  let isRenewed = true;
   await runLoop({
     name: "node lease",
     signal,
     logger,
-    maxBackoffMs: Math.max(250, renewEveryMs),
+    maxBackoffMs: Math.max(250, renewEveryMs / 2),
     work: async () => {
-      await sleep(renewEveryMs, signal);
+      if (isRenewed) await sleep(renewEveryMs, signal);
       if (signal.aborted) return;
+      isRenewed = false;
       const { lapsed } = await store.renew(nodeId, leaseMs);
+      isRenewed = true;
       if (!lapsed) return;
       logger.warn({ nodeId }, "node lease had lapsed");
       await takeBack([...connections()], options);
