@@ -85,6 +85,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
     mailboxSweepMs: deps.intervals.mailboxSweepMs,
     look: () => mendConnections({ ...deps, connections, delivery }),
     onUndeliverable: (connection, frame) => void refuseUndeliverable(deps, connection, frame),
+    now: deps.now,
     logger,
   });
   const eventFeed = createEventFeed({ store: deps.events, lookMs: deps.intervals.mailboxSweepMs, logger });

@@ -13,6 +13,8 @@ export interface DeliveryOptions {
   readonly look: () => Promise<void>;
   /** A task is too large for one message, and so for this protocol. */
   readonly onUndeliverable: (connection: Connection, frame: AssignFrame) => void;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
   readonly logger: Logger;
 }
 
@@ -53,10 +55,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   }
 
   async function read(batch: readonly Connection[]): Promise<void> {
+    const askedAtMs = options.now();
     for (const connection of batch) connection.isReading = true;
     try {
       const frames = await store.findFrames(batch.flatMap(toAsked), maxFrames);
-      for (const connection of sendAll(batch, frames, options)) waiting.add(connection);
+      for (const connection of sendAll(batch, frames, { ...options, sinceReadMs: options.now() - askedAtMs }))
+        waiting.add(connection);
     } catch (err) {
       logger.warn({ err, agents: batch.length }, "mailboxes could not be read");
       nudge.nudge();
@@ -109,7 +113,7 @@ function toAsked({ state, tenantId, sentSeq }: Connection): readonly DeliveryAsk
 function sendAll(
   batch: readonly Connection[],
   frames: readonly DeliveryFrame[],
-  options: DeliveryOptions,
+  options: DeliveryOptions & { readonly sinceReadMs: number },
 ): readonly Connection[] {
   const framesByAgent = Map.groupBy(frames, ({ agentId }) => agentId);
   return batch.filter((connection) => {

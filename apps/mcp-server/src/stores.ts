@@ -13,6 +13,8 @@ export type DeliveryFrame = {
       readonly fence: number;
       readonly leaseMs: number;
       readonly acceptMs: number;
+      /** How long ago it was assigned when it was read. */
+      readonly ageMs: number;
       /** The whole task, with the outputs of its dependencies. */
       readonly task: Task;
       readonly traceparent?: string | undefined;

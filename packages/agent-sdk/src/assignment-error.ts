@@ -6,6 +6,11 @@ export function isStale(error: unknown): error is AppError {
   return error.code === "conflict" || error.code === "not_found" || error.code === "failed_precondition";
 }
 
+/** What an end is answered with that came before the mesh has recorded ACCEPT. */
+export function isNotAcceptedYet(error: unknown): boolean {
+  return error instanceof AppError && error.code === "failed_precondition";
+}
+
 /** The error that stale writes are answered with, for what is known to be stale without asking. */
 export function staleAssignment(message: string): AppError {
   return new AppError("conflict", message, { reason: "stale_assignment" });

@@ -9,7 +9,7 @@ import { ProgressBuffer } from "./progress-buffer.ts";
  * | state     | meaning                                             | a slot | held across reconnects |
  * |-----------|-----------------------------------------------------|--------|------------------------|
  * | offered   | waits for a free slot, or for handlers              | no     | no                     |
- * | accepting | ACCEPT is not answered                              | yes    | no                     |
+ * | accepting | ACCEPT is not answered; the handler may be at work  | yes    | no                     |
  * | running   | the handler works                                   | yes    | yes                    |
  * | ending    | COMPLETE or FAIL is not answered                    | no     | yes                    |
  * | over      | its end is recorded, or it is not this agent's more | –      | no                     |
@@ -24,11 +24,20 @@ export interface Assignment {
   readonly task: Task;
   readonly traceparent: string | undefined;
   readonly leaseMs: number;
+  readonly acceptMs: number;
   /** Past this the offer has lapsed, in monotonic milliseconds. */
   readonly acceptUntilMs: number;
+  /** Until then it has certainly not: nobody else can have been offered the task. In the past where that is not known. */
+  readonly surelyOpenUntilMs: number;
   readonly controller: AbortController;
   readonly progress: ProgressBuffer;
   phase: AssignmentPhase;
+  /** Resolves when ACCEPT is answered: false if the assignment is over before it began. Undefined before it is sent. */
+  accepted: Promise<boolean> | undefined;
+  /** ACCEPT is recorded. */
+  isAccepted: boolean;
+  /** The handler was called. */
+  isStarted: boolean;
   /** From the recorded ACCEPT on. */
   lease: Lease | undefined;
   /** Its slot is another's until all that it delegated is final. */
@@ -39,8 +48,16 @@ export interface Assignment {
   requestId: string | undefined;
 }
 
-/** Takes an offer as it arrived at `nowMs`, monotonic: its accept window runs from then. */
-export function createAssignment(offer: PayloadOf<"TASK_ASSIGN">, nowMs: number): Assignment {
+/**
+ * Takes an offer as it arrived at `nowMs`, monotonic: its accept window has not ended before it runs from then.
+ *
+ * @param maxDelayMs how long ago, at most, the frame was sent; undefined where that is not known.
+ */
+export function createAssignment(
+  offer: PayloadOf<"TASK_ASSIGN">,
+  { nowMs, maxDelayMs }: { readonly nowMs: number; readonly maxDelayMs: number | undefined },
+): Assignment {
+  const maxAgeMs = offer.ageMs === undefined || maxDelayMs === undefined ? Infinity : offer.ageMs + maxDelayMs;
   return {
     id: offer.assignmentId,
     fence: offer.fence,
@@ -48,10 +65,15 @@ export function createAssignment(offer: PayloadOf<"TASK_ASSIGN">, nowMs: number)
     task: offer.task as Task,
     traceparent: offer.traceparent,
     leaseMs: offer.leaseMs,
+    acceptMs: offer.acceptMs,
     acceptUntilMs: nowMs + offer.acceptMs,
+    surelyOpenUntilMs: nowMs + offer.acceptMs - maxAgeMs,
     controller: new AbortController(),
     progress: new ProgressBuffer(),
     phase: "offered",
+    accepted: undefined,
+    isAccepted: false,
+    isStarted: false,
     lease: undefined,
     isYielded: false,
     stillness: 0,
@@ -62,6 +84,20 @@ export function createAssignment(offer: PayloadOf<"TASK_ASSIGN">, nowMs: number)
 /** What every word about an assignment names, so that a stale one is refused. */
 export function fenceOf({ id, fence }: Assignment): { readonly assignmentId: string; readonly fence: number } {
   return { assignmentId: id, fence };
+}
+
+/**
+ * A handler may start before ACCEPT is recorded while at least half of the accept window is certainly left: until the
+ * answer comes the task can't be another agent's, and the answer comes long before the window ends, or the handler is
+ * aborted at its end.
+ */
+export function mayStartEarly({ surelyOpenUntilMs, acceptMs }: Assignment, nowMs: number): boolean {
+  return surelyOpenUntilMs - nowMs >= acceptMs / 2;
+}
+
+/** Its handler works, or its end is still to be told. */
+export function isAtWork({ phase, isStarted }: Assignment): boolean {
+  return phase === "running" || (phase === "accepting" && isStarted);
 }
 
 /** The mesh keeps it for this agent across a reconnect. */

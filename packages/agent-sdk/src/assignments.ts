@@ -2,12 +2,13 @@ import { AppError } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
 import type { AgentEvent } from "./agent-event.ts";
 import { Questions } from "./ask.ts";
-import { type Assignment, createAssignment, fenceOf, isHeld } from "./assignment.ts";
+import { type Assignment, createAssignment, fenceOf, isAtWork, isHeld, mayStartEarly } from "./assignment.ts";
 import { isStale, staleAssignment, toDropReason } from "./assignment-error.ts";
 import type { Clock } from "./clock.ts";
 import { Delegations } from "./delegate.ts";
 import { findHandler, type TaskHandler, type TaskHandlers } from "./handler.ts";
-import { hasCertainlyEnded, noteRenewalLost, startLease } from "./lease-watchdog.ts";
+import { findLapse } from "./lapse.ts";
+import { noteRenewalLost, startLease } from "./lease-watchdog.ts";
 import type { TaskMessage } from "./messages.ts";
 import type { ProgressSender } from "./progress-sender.ts";
 import type { ReceivedSeqs } from "./received-seqs.ts";
@@ -71,7 +72,9 @@ export class Assignments {
 
   /** TASK_ASSIGN. */
   offer(offer: PayloadOf<"TASK_ASSIGN">): void {
-    const assignment = createAssignment(offer, this.#options.clock.nowMs());
+    const { clock, requests } = this.#options;
+    const nowMs = clock.nowMs();
+    const assignment = createAssignment(offer, { nowMs, maxDelayMs: requests.maxDelayMs(nowMs) });
     if (this.#isStopped) return;
     this.#byId.set(assignment.id, assignment);
     this.#line.add(assignment);
@@ -120,14 +123,8 @@ export class Assignments {
   /** The watchdog: lapsed offers go, leases are renewed, handlers without a lease are aborted. False when there is none. */
   tick(nowMs: number): boolean {
     for (const assignment of this.#byId.values()) {
-      if (assignment.phase === "offered" && nowMs > assignment.acceptUntilMs) {
-        this.#drop(assignment, staleAssignment("no slot came free within the accept window"));
-      }
-      const { lease, phase, stillness } = assignment;
-      if (phase === "running" && stillness === 0 && lease !== undefined && hasCertainlyEnded(lease, nowMs)) {
-        const message = `the lease of ${assignment.leaseMs} ms ran out before it could be renewed`;
-        this.#drop(assignment, new AppError("deadline_exceeded", message, { reason: "lease_lost" }));
-      }
+      const lapse = findLapse(assignment, nowMs);
+      if (lapse !== undefined) this.#drop(assignment, lapse);
     }
     this.#renewDue(nowMs);
     return this.#byId.size > 0;
@@ -140,14 +137,14 @@ export class Assignments {
     this.#line.clear();
     return new Promise((resolve) => {
       this.#idle = resolve;
-      this.#checkIdle();
+      if (this.#byId.size === 0) this.#idle?.();
     });
   }
 
   /** Aborts the handlers and gives their tasks back; as `rate_limited`, since such a try is not counted. */
   giveBack(reason: AppError): void {
     for (const assignment of this.#byId.values()) {
-      if (assignment.phase !== "running") continue;
+      if (!isAtWork(assignment)) continue;
       assignment.controller.abort(reason);
       void this.#end(assignment, { name: "TASK_FAIL", fields: { class: "rate_limited", message: reason.message } });
     }
@@ -188,14 +185,19 @@ export class Assignments {
   }
 
   async #serve(assignment: Assignment, handler: TaskHandler): Promise<void> {
-    const end = (await this.#accept(assignment))
+    assignment.accepted = this.#accept(assignment);
+    const mayStart = mayStartEarly(assignment, this.#options.clock.nowMs()) || (await assignment.accepted);
+    assignment.isStarted = mayStart;
+    const end = mayStart
       ? await runHandler(handler, assignment.task, createTaskContext(assignment, this.#contextDeps))
       : undefined;
     if (!assignment.isYielded) this.#busySlots -= 1;
     this.#acceptFromLine();
     if (end?.name === "TASK_COMPLETE") await this.#questions.settled(assignment);
+    // what was reported goes before the end, and after ACCEPT
+    if (!assignment.progress.isEmpty) await assignment.accepted;
     // aborted meanwhile: the result is nobody's
-    if (end !== undefined && assignment.phase === "running") await this.#end(assignment, end);
+    if (end !== undefined && isAtWork(assignment)) await this.#end(assignment, end);
   }
 
   /** False if the assignment is over before it began. */
@@ -204,8 +206,11 @@ export class Assignments {
       const body = fenceOf(assignment);
       const { taskState } = await record(this.#options.requests, assignment, { name: "TASK_ACCEPT", body });
       // cancelled while the answer was under way
-      if (assignment.phase !== "accepting") return false;
+      if (assignment.phase === "over") return false;
       this.#options.seqs.process(assignment.seq);
+      assignment.isAccepted = true;
+      // the handler was quicker than the answer
+      if (assignment.phase === "ending") return true;
       // an ACCEPT of before a restart counts as recorded even if the assignment has ended since
       if (taskState !== "running" && taskState !== "waiting") throw staleAssignment(`the task is ${taskState}`);
     } catch (error) {
@@ -214,6 +219,7 @@ export class Assignments {
     }
     assignment.phase = "running";
     assignment.lease = startLease(assignment.leaseMs, this.#options.clock.nowMs());
+    this.#options.progress.release(assignment);
     return true;
   }
 
@@ -264,7 +270,7 @@ export class Assignments {
     this.#options.progress.forget(assignment);
     this.#questions.forget(assignment);
     this.#delegations.forget(assignment);
-    this.#checkIdle();
+    if (this.#byId.size === 0) this.#idle?.();
   }
 
   #yieldSlot(assignment: Assignment): void {
@@ -277,10 +283,6 @@ export class Assignments {
   #takeSlotAgain(assignment: Assignment): void {
     assignment.lease = startLease(assignment.leaseMs, this.#options.clock.nowMs());
     this.#busySlots += 1;
-  }
-
-  #checkIdle(): void {
-    if (this.#byId.size === 0) this.#idle?.();
   }
 
   #renewDue(nowMs: number): void {

@@ -1,6 +1,6 @@
 import { AppError } from "@devmesh/models";
 import { encodeMessage } from "@devmesh/protocol";
-import type { Assignment } from "./assignment.ts";
+import { type Assignment, isAtWork } from "./assignment.ts";
 import { isStale } from "./assignment-error.ts";
 import type { Clock } from "./clock.ts";
 import type { LogLevel, ProgressUpdate } from "./handler.ts";
@@ -41,13 +41,18 @@ export class ProgressSender {
   }
 
   update(assignment: Assignment, update: ProgressUpdate): void {
-    if (assignment.phase !== "running") return;
+    if (!isAtWork(assignment)) return;
     assignment.progress.update(update);
     this.#touch(assignment);
   }
 
   log(assignment: Assignment, line: { readonly at: string; readonly level: LogLevel; readonly line: string }): void {
-    if (assignment.phase === "running" && assignment.progress.log(line)) this.#touch(assignment);
+    if (isAtWork(assignment) && assignment.progress.log(line)) this.#touch(assignment);
+  }
+
+  /** ACCEPT is recorded: what was reported before may go now. */
+  release(assignment: Assignment): void {
+    if (!assignment.progress.isEmpty) this.#touch(assignment);
   }
 
   /** Adds what is due to the turn's frames, as long as the socket keeps up. */
@@ -88,7 +93,9 @@ export class ProgressSender {
     );
   }
 
+  /** Before ACCEPT is recorded it would be refused. */
   #touch(assignment: Assignment): void {
+    if (!assignment.isAccepted) return;
     this.#dirty.add(assignment);
     this.#outbox?.touch();
   }

@@ -1,4 +1,5 @@
 import { type Assignment, fenceOf } from "./assignment.ts";
+import { isNotAcceptedYet } from "./assignment-error.ts";
 import type { ReplyTo, RequestBody } from "./request.ts";
 import type { Requests } from "./requests.ts";
 import type { AttemptEnd } from "./run-handler.ts";
@@ -19,12 +20,26 @@ export function record<Name extends RecordName>(
   });
 }
 
-/** Sends how an attempt ended, as {@link record} does. */
-export function recordEnd(
+/**
+ * Sends how an attempt ended, as {@link record} does. An end that was sent right behind its ACCEPT goes again where that
+ * was refused for the moment, once it is recorded.
+ */
+export async function recordEnd(
   requests: Requests,
   assignment: Assignment,
   end: AttemptEnd,
 ): Promise<ReplyTo<"TASK_COMPLETE">> {
+  const isEarly = !assignment.isAccepted;
+  try {
+    return await sendEnd(requests, assignment, end);
+  } catch (error) {
+    const mayGoAgain = isEarly && isNotAcceptedYet(error) && (await assignment.accepted);
+    if (!mayGoAgain || assignment.phase !== "ending") throw error;
+    return sendEnd(requests, assignment, end);
+  }
+}
+
+function sendEnd(requests: Requests, assignment: Assignment, end: AttemptEnd): Promise<ReplyTo<"TASK_COMPLETE">> {
   const about = fenceOf(assignment);
   return end.name === "TASK_COMPLETE"
     ? record(requests, assignment, { name: end.name, body: { ...about, ...end.fields } })

@@ -59,6 +59,8 @@ export interface PendingRequest {
   readonly deadlineMs: number | undefined;
   readonly resolve: (reply: Message) => void;
   readonly reject: (error: AppError) => void;
+  /** When it was handed to the present connection, in monotonic milliseconds. */
+  sentAtMs: number;
   /** Its caller has an answer; it is kept while the server still owes one, since it counts as in flight. */
   isSettled: boolean;
   tries: number;

@@ -39,6 +39,8 @@ export class Requests {
   /** Refused for the moment, to be sent again at `retryAtMs`. */
   readonly #parked = new Map<string, PendingRequest>();
   #closedWith: AppError | undefined;
+  /** When the latest of the requests that this connection has answered was sent. */
+  #answeredSentAtMs: number | undefined;
 
   constructor(options: RequestsOptions) {
     this.#options = options;
@@ -46,6 +48,14 @@ export class Requests {
 
   get isOpen(): boolean {
     return this.#outbox !== undefined;
+  }
+
+  /**
+   * How long ago, at most, the server sent what arrives now: replies come in order with all else, so that it came after
+   * the request that was answered before it. Undefined before the first reply on a connection.
+   */
+  maxDelayMs(nowMs: number): number | undefined {
+    return this.#answeredSentAtMs === undefined ? undefined : nowMs - this.#answeredSentAtMs;
   }
 
   /**
@@ -72,8 +82,7 @@ export class Requests {
     return new Promise((resolve, reject) => {
       const settle = { resolve: resolve as (reply: unknown) => void, reject };
       const entry = this.#createEntry({ name, body, kind: "once" }, settle);
-      this.#sent.set(entry.id, entry);
-      outbox.send(entry.frame);
+      this.#handOver(entry, outbox);
     });
   }
 
@@ -87,6 +96,7 @@ export class Requests {
   /** The connection is gone: what was sent and not answered waits for the next, before what came later. */
   suspend(): void {
     this.#outbox = undefined;
+    this.#answeredSentAtMs = undefined;
     const first = new Map<string, PendingRequest>();
     const calls = new Map<string, PendingRequest>();
     for (const entry of [...this.#sent.values(), ...this.#parked.values(), ...this.#waitingFirst.values()]) {
@@ -109,8 +119,7 @@ export class Requests {
       const entry = peek(this.#waitingFirst) ?? peek(this.#waitingCalls);
       if (entry === undefined || !outbox.canWrite()) return;
       this.#takeFromWaiting(entry);
-      this.#sent.set(entry.id, entry);
-      outbox.send(entry.frame);
+      this.#handOver(entry, outbox);
     }
   }
 
@@ -119,6 +128,7 @@ export class Requests {
     const entry = this.#sent.get(re);
     if (entry === undefined) return;
     this.#sent.delete(re);
+    this.#answeredSentAtMs = Math.max(this.#answeredSentAtMs ?? entry.sentAtMs, entry.sentAtMs);
     if (!entry.isSettled) this.#answer(entry, message);
     this.pump();
   }
@@ -183,6 +193,7 @@ export class Requests {
       deadlineMs,
       resolve,
       reject: settle.reject,
+      sentAtMs: 0,
       isSettled: false,
       tries: 0,
       retryAtMs: 0,
@@ -204,6 +215,12 @@ export class Requests {
     }
     this.#waitingCallBytes = bytes;
     this.#waitingCalls.set(entry.id, entry);
+  }
+
+  #handOver(entry: PendingRequest, outbox: Outbox): void {
+    entry.sentAtMs = this.#options.clock.nowMs();
+    this.#sent.set(entry.id, entry);
+    outbox.send(entry.frame);
   }
 
   #takeFromWaiting(entry: PendingRequest): void {

@@ -33,12 +33,19 @@ export function createTaskContext(assignment: Assignment, deps: TaskContextDeps)
     signal: assignment.controller.signal,
     progress: (update) => progress.update(assignment, update),
     log: (line, level = "info") => progress.log(assignment, { at: clock.time(), level, line }),
-    extend: (leaseMs) => extend(assignment, leaseMs, deps),
-    ask: (question, options) => questions.ask(assignment, question, options),
-    submit: (task, options) => delegations.submit(assignment, task, options),
-    waitForChildren: (options) => delegations.wait(assignment, options),
-    delegate: (tasks, options) => delegations.delegate(assignment, tasks, options),
+    extend: (leaseMs) => onceAccepted(assignment, () => extend(assignment, leaseMs, deps)),
+    ask: (question, options) => onceAccepted(assignment, () => questions.ask(assignment, question, options)),
+    submit: (task, options) => onceAccepted(assignment, () => delegations.submit(assignment, task, options)),
+    waitForChildren: (options) => onceAccepted(assignment, () => delegations.wait(assignment, options)),
+    delegate: (tasks, options) => onceAccepted(assignment, () => delegations.delegate(assignment, tasks, options)),
   };
+}
+
+/** What only a recorded ACCEPT allows waits for it. */
+async function onceAccepted<T>(assignment: Assignment, run: () => Promise<T>): Promise<T> {
+  if (!assignment.isAccepted) await assignment.accepted;
+  assignment.controller.signal.throwIfAborted();
+  return run();
 }
 
 async function extend(

@@ -26,6 +26,8 @@ export type DeliveryFrame = {
       readonly fence: number;
       readonly leaseMs: number;
       readonly acceptMs: number;
+      /** How long ago it was assigned when it was read. */
+      readonly ageMs: number;
       readonly task: Task;
       readonly traceparent?: string;
     }
@@ -69,6 +71,7 @@ interface AssignRow extends FrameBase, WholeTaskRow {
   readonly fence: number;
   readonly leaseMs: number;
   readonly acceptMs: number;
+  readonly ageMs: number;
   readonly traceparent: string | null;
 }
 
@@ -94,7 +97,8 @@ function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
   return sql`
     select frame.tenant_id as "forTenantId", frame.agent_id as "forAgentId", frame.seq, frame.type as "mailType",
       frame.payload, x.lease_ms as "leaseMs",
-      (extract(epoch from x.accept_until - x.created_at) * 1000)::int as "acceptMs", b.traceparent,
+      (extract(epoch from x.accept_until - x.created_at) * 1000)::int as "acceptMs",
+      ceil(greatest(0, extract(epoch from clock_timestamp() - x.created_at) * 1000))::int8 as "ageMs", b.traceparent,
       ${taskColumns}, ${heavyTaskColumns}
     from (
       select asked.tenant_id, asked.agent_id, one.seq, one.task_id, one.assignment_id, one.type, one.payload,
@@ -170,6 +174,7 @@ function toFrame(row: FrameRow, dependencies: Dependencies, answers: AnswersByTa
     fence: row.fence,
     leaseMs: row.leaseMs,
     acceptMs: row.acceptMs,
+    ageMs: row.ageMs,
     task: { ...toAssignedTask(row, toAnswers(answers, row.id)), ...toDependencies(row, dependencies) },
     ...(row.traceparent !== null && { traceparent: row.traceparent }),
   };
