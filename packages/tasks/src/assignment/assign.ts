@@ -19,9 +19,11 @@ export interface Assigned {
   readonly taken: readonly TakenSlot[];
   /** Where another look may find more: slots were left and tasks too, or a race for a slot was lost. */
   readonly again: AssignmentScope;
+  /** Lanes with a task that somebody held: they may have a free agent still when it is let go. */
+  readonly held: AssignmentScope["lanes"];
 }
 
-const nothing: Assigned = { taken: [], again: { lanes: [], agents: [] } };
+const nothing: Assigned = { taken: [], again: { lanes: [], agents: [] }, held: [] };
 
 /**
  * Brings queued tasks and free slots together, in one transaction: the best tasks of the lanes of the scope, and of the
@@ -40,7 +42,8 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
       tx.countPassedOver(lanes),
       tx.readCaps(tenants),
     ]);
-    if (tasks.length === 0) return nothing;
+    const held = tasks.length === limit ? [] : withoutTask(lanes, tasks);
+    if (tasks.length === 0) return { ...nothing, held };
     const caps = await openCaps(tx, { tasks, candidates, standing });
     const placeable = withoutMoved(tasks, caps);
     const plan = planAssignments({
@@ -55,8 +58,13 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
     if (caps === undefined) tx.finish();
     const taken = await taking;
     if (caps !== undefined) await writeCaps(tx, plan, taken);
-    return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === maxTasks, caps }) };
+    return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === maxTasks, caps }), held };
   });
+}
+
+function withoutTask(lanes: AssignmentScope["lanes"], tasks: readonly QueuedTask[]): AssignmentScope["lanes"] {
+  const found = new Set(tasks.map(({ laneId }) => laneId));
+  return lanes.filter(({ laneId }) => !found.has(laneId));
 }
 
 function withoutMoved(tasks: readonly QueuedTask[], caps: OpenCaps | undefined): readonly QueuedTask[] {
