@@ -6,7 +6,7 @@ import {
   type SqsQueue,
   sqsQueue,
 } from "@devmesh/adapters";
-import type { TasksQueueConfig } from "./config.ts";
+import type { TasksQueueConfig } from "../config.ts";
 import { openLazily } from "./lazy-queue.ts";
 
 /** The queue's name where it has to be made, and in the view of dead letters. */

@@ -3,7 +3,7 @@ import type { TenantId } from "@devmesh/models";
 import type { CounterMetric, Logger } from "@devmesh/observability";
 import { type Nudge, runLoop, sleep } from "@devmesh/runtime";
 import { type TaskRef, takeTurns } from "@devmesh/tasks";
-import { toTaskMessage } from "./consume-tasks.ts";
+import { toTaskMessage } from "../queue/consume-tasks.ts";
 
 /** The outbox, as the relay needs it. */
 export interface RelayOutbox {

@@ -1,7 +1,7 @@
 import type { ReceivedMessage } from "@devmesh/adapters";
 import { AppError, isUuid, type LaneId, type TaskId, type TenantId } from "@devmesh/models";
 import { createBatchWriter, type TaskEngine, type TaskRef } from "@devmesh/tasks";
-import type { DatabaseWatch } from "./database-watch.ts";
+import type { DatabaseWatch } from "../database-watch.ts";
 
 export interface TaskMessagesDeps {
   readonly engine: Pick<TaskEngine, "requestAssignment">;
