@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "../connections/connection.ts";
 import { drain } from "./drain.ts";
 
 interface Told {

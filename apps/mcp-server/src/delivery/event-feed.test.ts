@@ -1,9 +1,9 @@
 import type { ConnectionId, TenantId } from "@devmesh/models";
 import { createLogger } from "@devmesh/observability";
 import { expect, test } from "vitest";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { PlacedEvent } from "../stores.ts";
 import { createEventFeed, type EventFeed } from "./event-feed.ts";
-import type { PlacedEvent } from "./stores.ts";
 
 const tenantId = "01990000-0000-7000-8000-000000000001" as TenantId;
 

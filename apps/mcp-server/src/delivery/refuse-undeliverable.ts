@@ -1,7 +1,7 @@
 import type { AssignmentId } from "@devmesh/models";
-import type { Connection } from "./connection.ts";
-import type { ServerContext } from "./server-context.ts";
-import type { AssignFrame } from "./stores.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { ServerContext } from "../server-context.ts";
+import type { AssignFrame } from "../stores.ts";
 
 /**
  * Accepts and fails the assignment of a task that fits into no message: no agent of this protocol can work on it, so

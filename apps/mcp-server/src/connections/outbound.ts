@@ -1,6 +1,6 @@
 import { AppError } from "@devmesh/models";
 import { encodeFrames, type Frame, HEADER_BYTES, MAX_BATCH_BYTES, MAX_MESSAGE_BYTES } from "@devmesh/protocol";
-import { closeAboveBytes, slowAboveBytes, slowAboveFrames } from "./limits.ts";
+import { closeAboveBytes, slowAboveBytes, slowAboveFrames } from "../limits.ts";
 
 /** The part of a WebSocket that is written to. `done` is called when the bytes have left this process, or can't. */
 export interface OutboundSocket {

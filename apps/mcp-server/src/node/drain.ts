@@ -1,6 +1,6 @@
 import { closeCodes } from "@devmesh/protocol";
 import { sleep } from "@devmesh/runtime";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "../connections/connection.ts";
 
 export interface DrainOptions {
   readonly connections: () => readonly Connection[];

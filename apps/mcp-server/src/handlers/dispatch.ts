@@ -11,21 +11,21 @@ import {
   readFrameRequestId,
   readRequestId,
 } from "@devmesh/protocol";
-import type { Connection } from "./connection.ts";
-import { assertWelcomed, isWelcomed } from "./connection-state.ts";
-import { accept, complete, extend, fail, needInput, progress, reject } from "./handlers/assignment-word.ts";
-import { acknowledge, leave, ping, takeNote } from "./handlers/connection-frames.ts";
-import { deregister } from "./handlers/deregister.ts";
-import { discover } from "./handlers/discover.ts";
-import { getTask } from "./handlers/get-task.ts";
-import type { Handler } from "./handlers/handler.ts";
-import { greet } from "./handlers/hello.ts";
-import { register } from "./handlers/register.ts";
-import { send } from "./handlers/send.ts";
-import { submit } from "./handlers/submit.ts";
-import { subscribe, unsubscribe } from "./handlers/subscribe.ts";
-import { update } from "./handlers/update.ts";
-import type { ServerContext } from "./server-context.ts";
+import type { Connection } from "../connections/connection.ts";
+import { assertWelcomed, isWelcomed } from "../connections/connection-state.ts";
+import type { ServerContext } from "../server-context.ts";
+import { accept, complete, extend, fail, needInput, progress, reject } from "./assignment-word.ts";
+import { acknowledge, leave, ping, takeNote } from "./connection-frames.ts";
+import { deregister } from "./deregister.ts";
+import { discover } from "./discover.ts";
+import { getTask } from "./get-task.ts";
+import type { Handler } from "./handler.ts";
+import { greet } from "./hello.ts";
+import { register } from "./register.ts";
+import { send } from "./send.ts";
+import { submit } from "./submit.ts";
+import { subscribe, unsubscribe } from "./subscribe.ts";
+import { update } from "./update.ts";
 
 /** What this server does for a client, by message. */
 const handlers = {

@@ -3,7 +3,7 @@ import { AppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { closeCodes } from "@devmesh/protocol";
 import { runLoop, sleep } from "@devmesh/runtime";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "../connections/connection.ts";
 
 export interface CredentialCheckOptions {
   /** One that remembers nothing: a revoked key must be noticed. */

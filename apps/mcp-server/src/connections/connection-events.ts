@@ -1,10 +1,10 @@
 import { closeCodes } from "@devmesh/protocol";
+import { dispatch } from "../handlers/dispatch.ts";
+import type { Touch } from "../node/touch.ts";
+import type { ServerContext } from "../server-context.ts";
+import { gatherTurn } from "../turn.ts";
 import type { ConnectionEvents } from "./connection.ts";
-import { dispatch } from "./dispatch.ts";
 import type { Outbound } from "./outbound.ts";
-import type { ServerContext } from "./server-context.ts";
-import type { Touch } from "./touch.ts";
-import { gatherTurn } from "./turn.ts";
 
 /** What a node does about its connections' events; `traffic`, which counts them, is added by the caller. */
 export function createConnectionEvents(context: ServerContext, touch: Touch): Omit<ConnectionEvents, "traffic"> {

@@ -3,8 +3,8 @@ import { matchesTopic, mayTakeEvents, type TenantId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { encodeMessage } from "@devmesh/protocol";
 import { runLoop, sleep } from "@devmesh/runtime";
-import type { Connection } from "./connection.ts";
-import type { EventStore, PlacedEvent } from "./stores.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { EventStore, PlacedEvent } from "../stores.ts";
 
 export interface EventFeedOptions {
   readonly store: EventStore;

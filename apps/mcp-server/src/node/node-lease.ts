@@ -2,7 +2,7 @@ import type { HeldConnection, NodeStore } from "@devmesh/agents";
 import type { NodeId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { runLoop, sleep } from "@devmesh/runtime";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "../connections/connection.ts";
 
 /** What becomes of connections that others may have dropped. */
 export interface TakeBackOptions {

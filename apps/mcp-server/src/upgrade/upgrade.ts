@@ -6,9 +6,9 @@ import { AppError, type TenantId, toAppError } from "@devmesh/models";
 import { MAX_MESSAGE_BYTES, subprotocol } from "@devmesh/protocol";
 import { errorResponse, requestIdOf } from "@devmesh/runtime";
 import { WebSocketServer } from "ws";
-import { AgentSocket } from "./agent-socket.ts";
-import { closeTimeoutMs } from "./limits.ts";
-import type { Traffic } from "./traffic.ts";
+import { AgentSocket } from "../connections/agent-socket.ts";
+import type { Traffic } from "../connections/traffic.ts";
+import { closeTimeoutMs } from "../limits.ts";
 import type { UpgradeRate } from "./upgrade-rate.ts";
 
 export interface UpgradeOptions {

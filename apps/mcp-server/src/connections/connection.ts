@@ -10,10 +10,10 @@ import {
   type MessageName,
   type PayloadInput,
 } from "@devmesh/protocol";
-import type { AssignmentOrder } from "./assignment-order.ts";
+import type { AssignmentOrder } from "../handlers/assignment-order.ts";
+import { maxInFlight, maxInFlightBytes } from "../limits.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { Inbound } from "./inbound.ts";
-import { maxInFlight, maxInFlightBytes } from "./limits.ts";
 import { Outbound } from "./outbound.ts";
 import type { ConnectionFields, Traffic } from "./traffic.ts";
 

@@ -1,6 +1,6 @@
 import type { AgentStore } from "@devmesh/agents";
 import type { AgentId } from "@devmesh/models";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "../connections/connection.ts";
 
 export interface LookAfterOptions {
   readonly store: Pick<AgentStore, "findNews">;

@@ -2,9 +2,9 @@ import type { AgentStore, NodeStore } from "@devmesh/agents";
 import type { NodeId } from "@devmesh/models";
 import { closeCodes } from "@devmesh/protocol";
 import type { TaskEngine } from "@devmesh/tasks";
-import { closeByMesh } from "./close-by-mesh.ts";
-import type { Connections } from "./connections.ts";
-import type { Delivery } from "./delivery.ts";
+import { closeByMesh } from "../connections/close-by-mesh.ts";
+import type { Connections } from "../connections/connections.ts";
+import type { Delivery } from "../delivery/delivery.ts";
 import { type LookAfterOptions, lookAfter } from "./look-after.ts";
 import { type TakeBackOptions, takeBack } from "./node-lease.ts";
 

@@ -1,5 +1,5 @@
 import type { StoredApiKey } from "@devmesh/auth";
-import { gatherTurn } from "./turn.ts";
+import { gatherTurn } from "../turn.ts";
 
 /** Keys by the hex of their hash; those that are not there are left out. */
 export type FindKeys = (hashes: readonly Buffer[]) => Promise<ReadonlyMap<string, StoredApiKey>>;

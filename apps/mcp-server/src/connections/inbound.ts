@@ -1,5 +1,5 @@
 import { assertWellFormed, decodeMessage, decodeMessageAsync, type Frame, isCostlyToDecode } from "@devmesh/protocol";
-import { framesPerTurn } from "./limits.ts";
+import { framesPerTurn } from "../limits.ts";
 
 export interface InboundOptions {
   readonly onFrame: (frame: Frame) => void;

@@ -1,9 +1,9 @@
 import type { Logger } from "@devmesh/observability";
 import { createNudge, runLoop, sleep } from "@devmesh/runtime";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { AssignFrame, DeliveryAsked, DeliveryFrame, DeliveryStore } from "../stores.ts";
+import { gatherTurn } from "../turn.ts";
 import { sendDelivery } from "./send-delivery.ts";
-import type { AssignFrame, DeliveryAsked, DeliveryFrame, DeliveryStore } from "./stores.ts";
-import { gatherTurn } from "./turn.ts";
 
 export interface DeliveryOptions {
   readonly store: DeliveryStore;

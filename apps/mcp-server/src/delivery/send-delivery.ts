@@ -1,8 +1,8 @@
 import { AppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { encodeMessage, type Frame } from "@devmesh/protocol";
-import type { Connection } from "./connection.ts";
-import type { AssignFrame, DeliveryFrame } from "./stores.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { AssignFrame, DeliveryFrame } from "../stores.ts";
 
 const utf8 = new TextEncoder();
 

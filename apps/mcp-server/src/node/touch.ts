@@ -2,8 +2,8 @@ import type { AgentStore, ConnectionTouch, HeldConnection } from "@devmesh/agent
 import type { AgentId, Health } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { runLoop, sleep } from "@devmesh/runtime";
-import type { Connection } from "./connection.ts";
-import { gatherTurn } from "./turn.ts";
+import type { Connection } from "../connections/connection.ts";
+import { gatherTurn } from "../turn.ts";
 
 export interface TouchOptions {
   readonly store: Pick<AgentStore, "touch" | "detach">;
