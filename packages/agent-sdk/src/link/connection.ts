@@ -10,12 +10,12 @@ import {
   parseMessageFrom,
 } from "@devmesh/protocol";
 import type { RawData, WebSocket } from "ws";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
+import { toReceivedError } from "../requests/request.ts";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.ts";
 import { openSocket } from "./open-socket.ts";
 import { Outbox } from "./outbox.ts";
 import type { Ending } from "./reconnect.ts";
-import { toReceivedError } from "./request.ts";
 
 /** How long the other side may take to answer a close before the socket is cut. */
 const closeMs = 1_000;

@@ -1,11 +1,11 @@
 import type { AppError } from "@devmesh/models";
 import type { Message, PayloadOf } from "@devmesh/protocol";
-import type { AgentEvent } from "./agent-event.ts";
-import type { Assignments } from "./assignments.ts";
-import type { Messages } from "./messages.ts";
-import type { ReceivedSeqs } from "./received-seqs.ts";
-import { toReceivedError } from "./request.ts";
-import type { Requests } from "./requests.ts";
+import type { AgentEvent } from "../agent-event.ts";
+import type { Assignments } from "../assignments/assignments.ts";
+import type { Messages } from "../messages/messages.ts";
+import type { ReceivedSeqs } from "../messages/received-seqs.ts";
+import { toReceivedError } from "../requests/request.ts";
+import type { Requests } from "../requests/requests.ts";
 
 export interface DispatchDeps {
   readonly requests: Requests;

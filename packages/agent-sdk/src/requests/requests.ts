@@ -1,8 +1,8 @@
 import { AppError } from "@devmesh/models";
 import type { Message } from "@devmesh/protocol";
-import type { Clock } from "./clock.ts";
-import type { Outbox } from "./outbox.ts";
-import { isTransient, reconnectDelayMs } from "./reconnect.ts";
+import type { Clock } from "../clock.ts";
+import type { Outbox } from "../link/outbox.ts";
+import { isTransient, reconnectDelayMs } from "../link/reconnect.ts";
 import {
   encodeRequest,
   lostConnection,

@@ -1,7 +1,7 @@
+import type { ReplyTo, RequestBody } from "../requests/request.ts";
+import type { Requests } from "../requests/requests.ts";
 import { type Assignment, fenceOf } from "./assignment.ts";
 import { isNotAcceptedYet } from "./assignment-error.ts";
-import type { ReplyTo, RequestBody } from "./request.ts";
-import type { Requests } from "./requests.ts";
 import type { AttemptEnd } from "./run-handler.ts";
 
 type RecordName = "TASK_ACCEPT" | "TASK_REJECT" | "TASK_COMPLETE" | "TASK_FAIL";

@@ -1,8 +1,11 @@
 import { AppError } from "@devmesh/models";
 import { encodeMessage } from "@devmesh/protocol";
+import type { Clock } from "../clock.ts";
+import type { Outbox } from "../link/outbox.ts";
+import { connectionLost } from "../requests/request.ts";
+import type { Requests } from "../requests/requests.ts";
 import { type Assignment, isAtWork } from "./assignment.ts";
 import { isStale } from "./assignment-error.ts";
-import type { Clock } from "./clock.ts";
 import type { LogLevel, ProgressUpdate } from "./handler.ts";
 import {
   isRenewalDue,
@@ -12,9 +15,6 @@ import {
   noteRenewed,
   noteUnconfirmedProgress,
 } from "./lease-watchdog.ts";
-import type { Outbox } from "./outbox.ts";
-import { connectionLost } from "./request.ts";
-import type { Requests } from "./requests.ts";
 
 export interface ProgressSenderOptions {
   readonly clock: Clock;

@@ -1,8 +1,8 @@
 import { AppError, type Task } from "@devmesh/models";
+import type { NewTask } from "../mesh-agent.ts";
+import type { TaskMessage } from "../messages/messages.ts";
+import type { Requests } from "../requests/requests.ts";
 import type { Assignment } from "./assignment.ts";
-import type { NewTask } from "./mesh-agent.ts";
-import type { TaskMessage } from "./messages.ts";
-import type { Requests } from "./requests.ts";
 
 /** How a child is submitted. */
 export interface ChildOptions {

@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 
 /** Pings that may stay without a byte in answer before the connection is dead. */
 const maxSilentPings = 3;

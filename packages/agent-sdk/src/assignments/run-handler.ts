@@ -1,7 +1,7 @@
 import { AppError, type Task } from "@devmesh/models";
+import type { RequestBody } from "../requests/request.ts";
 import { type TaskContext, TaskFailure, type TaskHandler, toCompletion } from "./handler.ts";
 import { toProse } from "./progress-buffer.ts";
-import type { RequestBody } from "./request.ts";
 
 type EndFields<Name extends "TASK_COMPLETE" | "TASK_FAIL"> = Omit<RequestBody<Name>, "assignmentId" | "fence">;
 

@@ -1,19 +1,19 @@
 import { AppError } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
-import type { AgentEvent } from "./agent-event.ts";
+import type { AgentEvent } from "../agent-event.ts";
+import type { Clock } from "../clock.ts";
+import type { TaskMessage } from "../messages/messages.ts";
+import type { ReceivedSeqs } from "../messages/received-seqs.ts";
+import type { Requests } from "../requests/requests.ts";
 import { Questions } from "./ask.ts";
 import { type Assignment, createAssignment, fenceOf, isAtWork, isHeld, mayStartEarly } from "./assignment.ts";
 import { isStale, staleAssignment, toDropReason } from "./assignment-error.ts";
-import type { Clock } from "./clock.ts";
 import { Delegations } from "./delegate.ts";
 import { findHandler, type TaskHandler, type TaskHandlers } from "./handler.ts";
 import { findLapse } from "./lapse.ts";
 import { noteRenewalLost, startLease } from "./lease-watchdog.ts";
-import type { TaskMessage } from "./messages.ts";
 import type { ProgressSender } from "./progress-sender.ts";
-import type { ReceivedSeqs } from "./received-seqs.ts";
 import { record, recordEnd } from "./record.ts";
-import type { Requests } from "./requests.ts";
 import { type AttemptEnd, isRefusedOutput, runHandler, toRefusedOutput } from "./run-handler.ts";
 import { createTaskContext, type TaskContextDeps } from "./task-context.ts";
 

@@ -7,19 +7,19 @@ import {
   toAppError,
 } from "@devmesh/models";
 import { encodeMessage } from "@devmesh/protocol";
+import type { AgentEvent } from "../agent-event.ts";
+import type { Assignments } from "../assignments/assignments.ts";
+import type { ProgressSender } from "../assignments/progress-sender.ts";
+import { type Clock, wait } from "../clock.ts";
+import type { Messages } from "../messages/messages.ts";
+import type { ReceivedSeqs } from "../messages/received-seqs.ts";
+import type { ReplyTo } from "../requests/request.ts";
+import type { Requests } from "../requests/requests.ts";
 import type { Addresses } from "./addresses.ts";
-import type { AgentEvent } from "./agent-event.ts";
-import type { Assignments } from "./assignments.ts";
-import { type Clock, wait } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { type DispatchDeps, dispatch } from "./dispatch.ts";
-import type { Messages } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
-import type { ProgressSender } from "./progress-sender.ts";
-import type { ReceivedSeqs } from "./received-seqs.ts";
 import { type Ending, findFinalError, retryDelayMs } from "./reconnect.ts";
-import type { ReplyTo } from "./request.ts";
-import type { Requests } from "./requests.ts";
 
 /** What HELLO tells of the client. */
 const sdkName = "devmesh-typescript/1";

@@ -1,7 +1,7 @@
 import type { Artifact, AssignmentId, FailureClass, Task, TaskId, Usage } from "@devmesh/models";
+import type { NewTask } from "../mesh-agent.ts";
 import type { AskOptions } from "./ask.ts";
 import type { ChildOptions, ChildResult, DelegateOptions } from "./delegate.ts";
-import type { NewTask } from "./mesh-agent.ts";
 
 /** How loud a line of a task's log is. */
 export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -1,9 +1,9 @@
 import type { OnTimeoutAction, TaskAnswer } from "@devmesh/models";
+import type { Clock } from "../clock.ts";
+import type { TaskMessage } from "../messages/messages.ts";
+import type { Requests } from "../requests/requests.ts";
 import { type Assignment, fenceOf } from "./assignment.ts";
-import type { Clock } from "./clock.ts";
 import { startLease } from "./lease-watchdog.ts";
-import type { TaskMessage } from "./messages.ts";
-import type { Requests } from "./requests.ts";
 
 /** How a question is asked, and what becomes of it. */
 export interface AskOptions {

@@ -1,12 +1,12 @@
+import type { Clock } from "../clock.ts";
+import type { Requests } from "../requests/requests.ts";
 import type { Questions } from "./ask.ts";
 import { type Assignment, fenceOf } from "./assignment.ts";
 import { isStale } from "./assignment-error.ts";
-import type { Clock } from "./clock.ts";
 import type { Delegations } from "./delegate.ts";
 import type { TaskContext } from "./handler.ts";
 import { noteRenewed } from "./lease-watchdog.ts";
 import type { ProgressSender } from "./progress-sender.ts";
-import type { Requests } from "./requests.ts";
 
 /** One hour is the most that the mesh grants. */
 const maxLeaseMs = 3_600_000;

@@ -1,11 +1,11 @@
 import { AppError, toAppError } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
-import type { AgentEvent } from "./agent-event.ts";
+import type { AgentEvent } from "../agent-event.ts";
+import type { Outbox } from "../link/outbox.ts";
+import { connectionLost, type ReplyTo } from "../requests/request.ts";
+import type { Requests } from "../requests/requests.ts";
 import { HandlerLine } from "./handler-line.ts";
-import type { Outbox } from "./outbox.ts";
 import type { ReceivedSeqs } from "./received-seqs.ts";
-import { connectionLost, type ReplyTo } from "./request.ts";
-import type { Requests } from "./requests.ts";
 
 /** What another agent, or the mesh itself (`from.name` is `devmesh`, `from.id` all zeros), sent to this one. */
 export type AgentMessage = Omit<PayloadOf<"MESSAGE">, "seq" | "traceparent">;
