@@ -48,6 +48,11 @@ function describeEvents(open: OpenDatabase): void {
       events += done.events;
     }
   };
+  const positionsOf = async (tenants: readonly TenantId[]): Promise<readonly number[]> => {
+    const { rows } = await database.query<{ position: number }>(sql`
+      select position from event_fan_out where tenant_id = any (${tenants}::uuid[]) order by tenant_id`);
+    return rows.map(({ position }) => position);
+  };
   const mailOf = async (agentId: AgentId): Promise<readonly { readonly seq: number; readonly topic: unknown }[]> => {
     const frames = await deliveryRepository(database).findFrames(
       [{ tenantId, agentId, afterSeq: 0, resume: true }],
@@ -152,5 +157,57 @@ function describeEvents(open: OpenDatabase): void {
     await number();
     expect(await fanOutAll()).toBeGreaterThan(0);
     expect((await mailOf(agent.id)).length).toBeGreaterThan(0);
+  });
+
+  test("tenants take turns: one with many events does not keep another's waiting", async () => {
+    await number();
+    await fanOutAll();
+    const tenants = [await givenTenant(database), await givenTenant(database), await givenTenant(database)];
+    for (const one of tenants) {
+      const { agent, connectionId } = await givenAgent(database, one, { nodeId });
+      const held = { tenantId: one, agentId: agent.id, connectionId };
+      await subscriptionRepository(database).subscribe(held, ["task.>"], { isDurable: true });
+      for (let task = 0; task < 5; task++) await givenTask(database, one);
+    }
+    await number();
+    const { fanOut } = eventRepository(database);
+    const before = await positionsOf(tenants);
+    for (const _ of tenants) await fanOut(1);
+    expect(await positionsOf(tenants)).toEqual(before.map((position) => position + 1));
+    await fanOutAll();
+  });
+
+  test("a cursor behind events that were pruned goes on to the end", async () => {
+    const { agent, connectionId } = await givenAgent(database, tenantId, { nodeId });
+    const held = { tenantId, agentId: agent.id, connectionId };
+    await subscriptionRepository(database).subscribe(held, ["agent.>"], { isDurable: true });
+    await number();
+    await database.query(sql`delete from agent_event where tenant_id = ${tenantId}`);
+    const { fanOut } = eventRepository(database);
+    expect(await fanOut(10)).toEqual({ events: 0, receivers: [] });
+    expect(await fanOut(10)).toBeUndefined();
+  });
+
+  test("many events for many subscribers are written bit by bit", async () => {
+    const subscribers = 101;
+    for (let n = 0; n < subscribers; n++) {
+      const { agent, connectionId } = await givenAgent(database, tenantId, { nodeId });
+      const held = { tenantId, agentId: agent.id, connectionId };
+      await subscriptionRepository(database).subscribe(held, ["task.>"], { isDurable: true });
+    }
+    await number();
+    await fanOutAll();
+    const { id } = await givenTask(database, tenantId);
+    await number();
+    await fanOutAll();
+    await database.query(sql`
+      insert into task_event (tenant_id, task_id, seq, type, data)
+      select ${tenantId}, ${id}, 100 + n, 'task.progress', '{}' from generate_series(1, 200) as n`);
+    await number();
+    const { fanOut } = eventRepository(database);
+    // 20,000 frames at most
+    expect(await fanOut(200)).toMatchObject({ events: 198 });
+    expect(await fanOut(200)).toMatchObject({ events: 2 });
+    expect(await fanOut(200)).toBeUndefined();
   });
 }
