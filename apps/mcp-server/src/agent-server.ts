@@ -1,5 +1,4 @@
 import type { Presence } from "@devmesh/adapters";
-import { nodeTimes } from "@devmesh/agents";
 import type { Authenticator } from "@devmesh/auth";
 import type { ConnectionId, NewId, NodeId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
@@ -16,10 +15,9 @@ import { createEventFeed, type EventFeed } from "./delivery/event-feed.ts";
 import type { Messenger } from "./delivery/messenger.ts";
 import { refuseUndeliverable } from "./delivery/refuse-undeliverable.ts";
 import type { Intervals } from "./limits.ts";
-import { announceNode } from "./node/announce.ts";
 import { drain } from "./node/drain.ts";
-import { mendConnections, takingBack } from "./node/mend-connections.ts";
-import { runNodeLease } from "./node/node-lease.ts";
+import { keepPresence } from "./node/keep-presence.ts";
+import { mendConnections } from "./node/mend-connections.ts";
 import { createTouch, type Touch } from "./node/touch.ts";
 import type { ServerContext } from "./server-context.ts";
 import type { ServerStores } from "./stores.ts";
@@ -112,13 +110,17 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
     now: deps.now,
   });
   const background = runBackground({ deps, delivery, eventFeed, touch, connections }, stopping.signal);
+  const leaving = new AbortController();
+  const { nodeLeaseMs } = deps.intervals;
+  const present = keepPresence({ ...deps, connections, delivery, nodeLeaseMs }, leaving.signal);
 
   async function stop(windows: StopWindows): Promise<void> {
     stopping.abort();
     await drainSockets(deps, { connections: all, upgrader, windows });
     heartbeat[Symbol.dispose]();
     upgrader[Symbol.dispose]();
-    await background;
+    leaving.abort();
+    await Promise.all([background, present]);
     await leaveMesh(deps, touch);
   }
 
@@ -222,13 +224,11 @@ async function runBackground(
   signal: AbortSignal,
 ): Promise<void> {
   const { intervals, logger } = deps;
-  const times = nodeTimes(intervals.nodeLeaseMs);
   const all = (): readonly Connection[] => connections.all();
   await Promise.all([
     delivery.run(signal),
     eventFeed.run(signal),
     touch.run(signal),
-    announce(deps, connections, signal),
     runCredentialCheck(
       {
         authenticator: deps.freshAuthenticator,
@@ -238,28 +238,7 @@ async function runBackground(
       },
       signal,
     ),
-    runNodeLease(
-      {
-        ...takingBack({ ...deps, connections, delivery }),
-        leaseMs: times.leaseMs,
-        renewEveryMs: times.renewEveryMs,
-        connections: all,
-        logger,
-      },
-      signal,
-    ),
   ]);
-}
-
-async function announce(
-  { presence, nodeId, intervals }: AgentServerDeps,
-  connections: Connections,
-  signal: AbortSignal,
-): Promise<void> {
-  if (presence === undefined) return;
-  const times = nodeTimes(intervals.nodeLeaseMs);
-  const startedAt = new Date().toISOString();
-  await announceNode({ presence, nodeId, times, startedAt, countConnections: () => connections.size }, signal);
 }
 
 interface Draining {
