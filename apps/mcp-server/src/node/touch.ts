@@ -50,7 +50,10 @@ export function createTouch({ store, connections, touchMs, logger }: TouchOption
   function restore(rows: readonly ConnectionTouch[]): void {
     const lost = new Set(rows.map(({ connectionId }) => connectionId));
     for (const connection of connections()) if (lost.has(connection.id)) connection.touchedBytes = -1;
-    for (const { agentId, health } of rows) if (health !== undefined) healthById.set(agentId, health);
+    for (const { agentId, health } of rows) {
+      // what was noted meanwhile is newer
+      if (health !== undefined && !healthById.has(agentId)) healthById.set(agentId, health);
+    }
   }
 
   async function writeLeft(): Promise<void> {
