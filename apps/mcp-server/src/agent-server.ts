@@ -12,6 +12,7 @@ import { startHeartbeat } from "./connections/heartbeat.ts";
 import { createTraffic } from "./connections/traffic.ts";
 import { createDelivery, type Delivery } from "./delivery/delivery.ts";
 import { createEventFeed, type EventFeed } from "./delivery/event-feed.ts";
+import { type Awaiting, toAssignFrame } from "./delivery/local-hints.ts";
 import type { Messenger } from "./delivery/messenger.ts";
 import { refuseUndeliverable } from "./delivery/refuse-undeliverable.ts";
 import type { Intervals } from "./limits.ts";
@@ -52,8 +53,8 @@ export interface AgentServerDeps extends ServerStores {
 export interface AgentServer extends AsyncDisposable {
   readonly connections: Connections;
   readonly upgrader: Upgrader;
-  /** Something waits for these agents, if they are connected here. */
-  deliver(agents: readonly { readonly agentId: Parameters<Connections["findByAgent"]>[0] }[]): void;
+  /** Something waits for these agents, if they are connected here: what comes with an offer is that. */
+  deliver(agents: readonly Awaiting[]): void;
   /** There are new events of these tenants. */
   wakeEvents: EventFeed["wake"];
   /** Closes a connection of this node. */
@@ -133,12 +134,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   return {
     connections,
     upgrader,
-    deliver(agents) {
-      for (const { agentId } of agents) {
-        const connection = connections.findByAgent(agentId);
-        if (connection !== undefined) delivery.wake(connection);
-      }
-    },
+    deliver: (agents) => deliver(agents, { connections, delivery }),
     wakeEvents: eventFeed.wake,
     close(connectionId, code, reason) {
       const connection = connections.find(connectionId);
@@ -147,6 +143,19 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
     stop: stopOnce,
     [Symbol.asyncDispose]: () => stopOnce({ workMs: 0, closeMs: 0 }),
   };
+}
+
+function deliver(
+  agents: readonly Awaiting[],
+  { connections, delivery }: { readonly connections: Connections; readonly delivery: Delivery },
+): void {
+  for (const agent of agents) {
+    const connection = connections.findByAgent(agent.agentId);
+    if (connection === undefined) continue;
+    const frame = toAssignFrame(agent);
+    if (frame === undefined) delivery.wake(connection);
+    else delivery.offer(connection, frame);
+  }
 }
 
 function createContext(

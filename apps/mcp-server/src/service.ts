@@ -77,6 +77,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     newId,
     random: Math.random,
     now: monotonicClock,
+    nodeId,
     ...config.tasks,
     maxDepth: config.maxTaskDepth,
     onError: (err) => logger.warn({ err }, "assignment round failed"),

@@ -1,5 +1,14 @@
 import type { AgentStore, NodeStore, SubscriptionStore } from "@devmesh/agents";
-import type { AgentId, AssignmentId, Requirements, Task, TaskId, TenantId, UnassignedReason } from "@devmesh/models";
+import type {
+  AgentId,
+  AssignmentId,
+  AssignmentOffer,
+  Requirements,
+  Task,
+  TaskId,
+  TenantId,
+  UnassignedReason,
+} from "@devmesh/models";
 
 /** What has to be sent to an agent: a task that it was given, or a frame of its mailbox. */
 export type DeliveryFrame = {
@@ -7,18 +16,7 @@ export type DeliveryFrame = {
   readonly agentId: AgentId;
   readonly seq: number;
 } & (
-  | {
-      readonly kind: "assign";
-      readonly assignmentId: AssignmentId;
-      readonly fence: number;
-      readonly leaseMs: number;
-      readonly acceptMs: number;
-      /** How long ago it was assigned when it was read. */
-      readonly ageMs: number;
-      /** The whole task, with the outputs of its dependencies. */
-      readonly task: Task;
-      readonly traceparent?: string | undefined;
-    }
+  | ({ readonly kind: "assign"; readonly assignmentId: AssignmentId } & AssignmentOffer)
   | { readonly kind: "mail"; readonly type: number; readonly payload: Readonly<Record<string, unknown>> }
 );
 

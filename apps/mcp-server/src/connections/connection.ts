@@ -56,6 +56,8 @@ export class Connection {
   readonly openedAt: number;
   principal: Principal;
   state: ConnectionState = { kind: "new" };
+  /** Nothing that waits for the agent leaves before WELCOME. */
+  wasWelcomed = false;
   /** Of the frames that carry `seq`: the last one sent, and the last one acknowledged. */
   sentSeq = 0;
   ackedSeq = 0;

@@ -22,6 +22,8 @@ export interface DeliveryOptions {
 export interface Delivery {
   /** Something waits for this agent, perhaps. Never waits itself. */
   wake(connection: Connection): void;
+  /** Sends this at once where nothing else can lie before it; else it is read with the rest. */
+  offer(connection: Connection, frame: AssignFrame): void;
   /** Looks for everybody, now and then and after a failure, until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -76,6 +78,14 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   return {
     wake: wakeSoon,
+    offer(connection, frame) {
+      if (waiting.has(connection) || !isNext(connection, frame)) {
+        wakeSoon(connection);
+        return;
+      }
+      sendDelivery(connection, frame, { ...options, sinceReadMs: 0 });
+      connection.sentSeq = frame.seq;
+    },
     run: (signal) =>
       runLoop({
         name: "delivery",
@@ -99,9 +109,18 @@ function takeReady(waiting: Set<Connection>): readonly Connection[] {
     if (batch.length === maxAgents) break;
     if (connection.isReading) continue;
     waiting.delete(connection);
-    if (connection.state.kind === "registered" && !connection.isSlow) batch.push(connection);
+    if (isOpen(connection)) batch.push(connection);
   }
   return batch;
+}
+
+function isOpen(connection: Connection): boolean {
+  return connection.wasWelcomed && connection.state.kind === "registered" && !connection.isSlow;
+}
+
+/** What is read at the moment may know better: that the assignment has ended, and its TASK_CANCEL is left out. */
+function isNext(connection: Connection, { seq }: AssignFrame): boolean {
+  return isOpen(connection) && !connection.isReading && seq === connection.sentSeq + 1;
 }
 
 function toAsked({ state, tenantId, sentSeq }: Connection): readonly DeliveryAsked[] {

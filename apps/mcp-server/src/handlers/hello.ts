@@ -129,4 +129,5 @@ function welcome(
     recorded: holding.recorded,
     drop: holding.drop,
   });
+  connection.wasWelcomed = true;
 }

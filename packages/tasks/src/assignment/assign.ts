@@ -1,4 +1,4 @@
-import type { AssignmentScope, Candidate, LaneId, QueuedTask, TakenSlot } from "@devmesh/models";
+import type { AssignmentScope, Candidate, LaneId, QueuedTask, TakenSlot, TakeTerms } from "@devmesh/models";
 import type { LedgerStore, LedgerTx } from "../store.ts";
 import { type OpenCaps, openCaps } from "./open-caps.ts";
 import { type Plan, planAssignments } from "./plan.ts";
@@ -9,10 +9,10 @@ const maxTasks = 200;
 const maxCandidates = 2_000;
 
 /** What one round of assignment works with. */
-export interface AssignOptions {
-  readonly acceptMs: number;
-  readonly leaseMs: number;
+export interface AssignOptions extends TakeTerms {
   readonly newId: () => string;
+  /** Milliseconds of a clock, to tell how old an offer is. */
+  readonly now: () => number;
 }
 
 export interface Assigned {
@@ -34,7 +34,8 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
   const candidates = await store.findCandidates(scope, maxCandidates);
   if (candidates.length === 0) return nothing;
   const tenants = [...new Set(candidates.map(({ tenantId }) => tenantId))];
-  return store.transaction(tenants, async (tx) => {
+  const begunAtMs = options.now();
+  const assigned = await store.transaction(tenants, async (tx): Promise<Assigned> => {
     const lanes = lanesOf(candidates);
     const limit = Math.min(countFree(candidates), maxTasks);
     const [tasks, passedOver, standing] = await Promise.all([
@@ -60,6 +61,13 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
     if (caps !== undefined) await writeCaps(tx, plan, taken);
     return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === maxTasks, caps }), held };
   });
+  const ageMs = Math.max(0, Math.ceil(options.now() - begunAtMs));
+  return { ...assigned, taken: assigned.taken.map((slot) => withAge(slot, ageMs)) };
+}
+
+/** The accept window runs from the beginning of the transaction. */
+function withAge({ offer, ...slot }: TakenSlot, ageMs: number): TakenSlot {
+  return offer === undefined ? slot : { ...slot, offer: { ...offer, ageMs } };
 }
 
 function withoutTask(lanes: AssignmentScope["lanes"], tasks: readonly QueuedTask[]): AssignmentScope["lanes"] {

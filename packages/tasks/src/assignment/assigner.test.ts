@@ -36,6 +36,7 @@ function open(methods: FakeMethods) {
     acceptMs: 10,
     leaseMs: 30,
     newId: () => assignmentIdOf(++made),
+    now: () => 0,
     onTaken: (slots) => taken.push(...slots),
     onError: (error) => errors.push(error),
   });
