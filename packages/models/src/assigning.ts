@@ -72,8 +72,8 @@ export interface AssignmentOffer {
   readonly fence: number;
   readonly leaseMs: number;
   readonly acceptMs: number;
-  /** How long ago it was assigned, at most, when this was made. */
-  readonly ageMs: number;
+  /** How long ago it was assigned, at most, when this was made; undefined where nobody knows. */
+  readonly ageMs?: number | undefined;
   /** The whole task, with the outputs of its dependencies and without the reasons of the assignment. */
   readonly task: Task;
   readonly traceparent?: string;
@@ -83,7 +83,7 @@ export interface AssignmentOffer {
 export interface TakeTerms {
   readonly acceptMs: number;
   readonly leaseMs: number;
-  /** Slots of agents that this node holds come with their offers. */
+  /** Slots of agents that this node holds come with their offers where they are larger than a hint, too. */
   readonly nodeId?: NodeId | undefined;
 }
 
@@ -97,6 +97,6 @@ export interface TakenSlot {
   /** When the sweep has to look at it first. */
   readonly checkAt: Date;
   readonly nodeId: NodeId | undefined;
-  /** Absent where it has to be read: for other nodes, and for a task that is large or has dependencies or answers. */
+  /** Absent where it has to be read: where the task is large, or has dependencies or answers. */
   readonly offer?: AssignmentOffer;
 }

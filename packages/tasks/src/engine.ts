@@ -101,7 +101,7 @@ export interface TaskEngineDeps {
   readonly now: () => number;
   readonly leaseMs: number;
   readonly acceptMs: number;
-  /** Whose agents' assignments are hinted with their offers. */
+  /** Whose agents' assignments are hinted with offers that would be too large for others. */
   readonly nodeId?: NodeId;
   /** How deep tasks may be delegated: 8 unless it is said otherwise. */
   readonly maxDepth?: number;

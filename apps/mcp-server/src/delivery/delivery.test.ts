@@ -15,6 +15,7 @@ function frameOf(seq: number): AssignFrame {
 
 /** A registered agent to which `sentSeq` frames were sent, and a mailbox whose reads end when they are told to. */
 function createFakes(changed: Partial<Pick<Connection, "isSlow" | "wasWelcomed" | "state">> = {}) {
+  let now = 1_000;
   const sent: unknown[] = [];
   const reads: ((frames: readonly DeliveryFrame[]) => void)[] = [];
   const connection = {
@@ -36,11 +37,14 @@ function createFakes(changed: Partial<Pick<Connection, "isSlow" | "wasWelcomed" 
     mailboxSweepMs: 1_000,
     look: async () => undefined,
     onUndeliverable: () => undefined,
-    now: () => 0,
+    now: () => now,
     logger: {} as Logger,
   });
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  return { delivery, connection, sent, reads, turn };
+  const pass = (ms: number): void => {
+    now += ms;
+  };
+  return { delivery, connection, sent, reads, turn, pass };
 }
 
 describe("an offer", () => {
@@ -77,6 +81,32 @@ describe("an offer", () => {
     delivery.offer(connection, frameOf(5));
     await turn();
     expect({ sent, reads: reads.length, sentSeq: connection.sentSeq }).toEqual({ sent: [], reads: 0, sentSeq: 4 });
+  });
+
+  test("is followed by a read where it came late, perhaps, and a wake came before it", async () => {
+    const { delivery, connection, sent, reads, turn, pass } = createFakes();
+    const hinted = (seq: number): AssignFrame => ({ ...frameOf(seq), ageMs: undefined });
+    delivery.offer(connection, hinted(5));
+    await turn();
+    expect(reads).toHaveLength(0);
+    delivery.wake(connection);
+    await turn();
+    reads[0]?.([]);
+    await vi.waitFor(() => expect(connection.isReading).toBe(false));
+    delivery.offer(connection, hinted(6));
+    await turn();
+    expect(reads).toHaveLength(2);
+    reads[1]?.([]);
+    await vi.waitFor(() => expect(connection.isReading).toBe(false));
+    pass(5_000);
+    delivery.offer(connection, hinted(7));
+    await turn();
+    expect(reads).toHaveLength(2);
+    expect(sent).toEqual([
+      [5, "assignment 5", undefined],
+      [6, "assignment 6", undefined],
+      [7, "assignment 7", undefined],
+    ]);
   });
 
   test("waits for a read that is under way, and goes by what the next one finds", async () => {

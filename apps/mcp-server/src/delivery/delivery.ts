@@ -22,7 +22,10 @@ export interface DeliveryOptions {
 export interface Delivery {
   /** Something waits for this agent, perhaps. Never waits itself. */
   wake(connection: Connection): void;
-  /** Sends this at once where nothing else can lie before it; else it is read with the rest. */
+  /**
+   * Sends this at once where nothing else can lie before it; else it is read with the rest. One of unknown age may have
+   * ended meanwhile: where there was a wake lately, which may have been for that, the mailbox is read behind it.
+   */
   offer(connection: Connection, frame: AssignFrame): void;
   /** Looks for everybody, now and then and after a failure, until `signal` aborts. */
   run(signal: AbortSignal): Promise<void>;
@@ -37,11 +40,15 @@ const maxBytes = 1_048_576;
 /** Until the next look after one that failed. Judgement. */
 const retryMs = 1_000;
 
+/** A hint does not come later than this after what it tells of; else a TASK_CANCEL waits for the next look. Judgement. */
+const lateMs = 5_000;
+
 /** Makes the delivery of a node. Agents that are woken in one turn of the event loop are read together. */
 export function createDelivery(options: DeliveryOptions): Delivery {
   const { store, connections, logger } = options;
   const waiting = new Set<Connection>();
   const nudge = createNudge();
+  const wokenAtMs = new WeakMap<Connection, number>();
   let reads = 0;
 
   function work(): void {
@@ -77,7 +84,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   });
 
   return {
-    wake: wakeSoon,
+    wake(connection) {
+      wokenAtMs.set(connection, options.now());
+      wakeSoon(connection);
+    },
     offer(connection, frame) {
       if (waiting.has(connection) || !isNext(connection, frame)) {
         wakeSoon(connection);
@@ -85,6 +95,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       }
       sendDelivery(connection, frame, { ...options, sinceReadMs: 0 });
       connection.sentSeq = frame.seq;
+      if (frame.ageMs === undefined && options.now() - (wokenAtMs.get(connection) ?? -Infinity) < lateMs) {
+        wakeSoon(connection);
+      }
     },
     run: (signal) =>
       runLoop({

@@ -8,7 +8,9 @@ import type { AssignFrame } from "../stores.ts";
 export type TellNodes = (agents: readonly (MailReceiver | TakenSlot)[]) => void;
 
 /** An agent for which something waits: with all that TASK_ASSIGN needs, or only that it does. */
-export type Awaiting = { readonly agentId: AgentId } | TakenSlot;
+export type Awaiting =
+  | { readonly agentId: AgentId }
+  | Pick<TakenSlot, "tenantId" | "agentId" | "assignmentId" | "seq" | "offer">;
 
 /** Takes the short way for this node's own agents: they need not be told over the network. */
 export function createTellNodes(

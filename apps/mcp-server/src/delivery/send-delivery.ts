@@ -46,7 +46,7 @@ function toFrame(frame: DeliveryFrame, sinceReadMs: number): Frame {
     fence,
     leaseMs,
     acceptMs,
-    ageMs: ageMs + Math.ceil(sinceReadMs),
+    ...(ageMs !== undefined && { ageMs: ageMs + Math.ceil(sinceReadMs) }),
     task,
     ...(traceparent !== undefined && { traceparent }),
   });

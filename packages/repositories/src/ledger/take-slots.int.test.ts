@@ -69,18 +69,22 @@ function describeOffers(open: OpenDatabase): void {
 
   const run = (statement: Sql): Promise<unknown> =>
     database.transaction({ role: "devmesh_app", tenants: [tenantId] }, (tx) => tx.query(statement));
-  const take = (taskIds: readonly TaskId[], wanted: NodeId | undefined): Promise<readonly TakenSlot[]> =>
+  const take = (
+    taskIds: readonly TaskId[],
+    own: NodeId | undefined,
+    toAgentId = agentId,
+  ): Promise<readonly TakenSlot[]> =>
     ledgerStore(database, () => newUuid()).transaction([tenantId], async (tx) => {
       const picks = taskIds.map((taskId) => ({
         tenantId,
         taskId,
-        agentId,
+        agentId: toAgentId,
         assignmentId: newUuid<AssignmentId>(),
         strategy: "least_loaded" as const,
         why: { strategy: "least_loaded" as const, candidates: [], passedOver: {} },
       }));
       await tx.lockByTask(picks);
-      return tx.take(picks, { acceptMs: 1_234, leaseMs: 30_000, nodeId: wanted });
+      return tx.take(picks, { acceptMs: 1_234, leaseMs: 30_000, nodeId: own });
     });
   /** The offer as a read for delivery gives it. */
   const offerRead = async ({ seq, assignmentId }: TakenSlot): Promise<unknown> => {
@@ -133,12 +137,24 @@ function describeOffers(open: OpenDatabase): void {
     expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
   });
 
-  test("comes without an offer where another node holds the agent, or nobody is to be told", async () => {
-    const tasks = [await givenTask(database, tenantId), await givenTask(database, tenantId)] as const;
-    const taken = [...(await take([tasks[0].id], newUuid())), ...(await take([tasks[1].id], undefined))];
-    expect(taken.map(({ nodeId: told, offer }) => ({ told, offer }))).toEqual([
-      { told: nodeId, offer: undefined },
-      { told: nodeId, offer: undefined },
+  test("comes with a small offer where another node holds the agent, and with none where no node does", async () => {
+    const half = JSON.stringify("x".repeat(2_046));
+    const small = await givenTask(database, tenantId, { input: half, outputSchema: half });
+    const large = await givenTask(database, tenantId, { input: half, outputSchema: `${half} ` });
+    const [first, second] = [
+      await take([small.id, large.id], newUuid()),
+      await take([(await givenTask(database, tenantId, { input: half })).id], undefined),
+    ];
+    expect([...first, ...second].map(({ nodeId: told, offer }) => [told, offer !== undefined])).toEqual([
+      [nodeId, true],
+      [nodeId, false],
+      [nodeId, true],
     ]);
+    const { agent } = await givenAgent(database, tenantId, { nodeId });
+    await run(sql`update agent_slot set node_id = null where agent_id = ${agent.id}`);
+    const unheld = await givenTask(database, tenantId);
+    const [slot] = await take([unheld.id], nodeId, agent.id);
+    expect(slot).toMatchObject({ taskId: unheld.id, nodeId: undefined });
+    expect(slot).not.toHaveProperty("offer");
   });
 }

@@ -4,8 +4,12 @@ import type { Queryable } from "../database/database.ts";
 import { sql, unnest } from "../database/sql.ts";
 import { inputColumns, taskColumns } from "../task-columns.ts";
 
-/** Of input and output schema together, that a slot is given with: larger ones are read by bytes that wait. Judgement. */
+/**
+ * Of input and output schema together, that a slot is given with: for the caller's own node, and for another, which is
+ * told by a hint of at most 7,000 bytes. What is larger is read. Judgement.
+ */
 const maxOfferBytes = 32_768;
+const maxHintedBytes = 4_096;
 
 /**
  * Takes slots and writes the assignments, with the next fence of each task and the next seq of each agent, in one
@@ -77,9 +81,9 @@ export async function takeSlots(
       select t.assignment_id as id, t.fence, t.assigned_by as strategy, null::timestamptz as lease_until,
         null::int as attempt_left_ms, null::json as usage
     ) x
-    left join task_body b on b.task_id = t.id and t.node_id = ${nodeId}::uuid and t.answer_count = 0
+    left join task_body b on b.task_id = t.id and t.node_id is not null and t.answer_count = 0
       and b.depends_on = '{}'
-      and coalesce(octet_length(b.input::text), 0) + coalesce(octet_length(b.output_schema::text), 0) <= ${maxOfferBytes}
+      and coalesce(octet_length(b.input::text), 0) + coalesce(octet_length(b.output_schema::text), 0) <= case when t.node_id = ${nodeId}::uuid then ${maxOfferBytes}::int else ${maxHintedBytes}::int end
     left join agent a on a.id = t.agent_id and b.task_id is not null
     left join task_result r on r.task_id = t.id and b.task_id is not null
     order by t.seq`);
