@@ -16,6 +16,7 @@ import { type Awaiting, toAssignFrame } from "./delivery/local-hints.ts";
 import type { Messenger } from "./delivery/messenger.ts";
 import { refuseUndeliverable } from "./delivery/refuse-undeliverable.ts";
 import type { Intervals } from "./limits.ts";
+import { createDatabaseClock, type DatabaseClock } from "./node/database-clock.ts";
 import { drain } from "./node/drain.ts";
 import { keepPresence } from "./node/keep-presence.ts";
 import { mendConnections } from "./node/mend-connections.ts";
@@ -76,6 +77,7 @@ export interface StopWindows {
 export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServer> {
   const { logger, nodeId } = deps;
   const connections = createConnections();
+  const databaseClock = createDatabaseClock(deps.now);
   const all = (): readonly Connection[] => connections.all();
   const touch = createTouch({ store: deps.agents, connections: all, touchMs: deps.intervals.touchMs, logger });
   const delivery: Delivery = createDelivery({
@@ -100,8 +102,10 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   const upgrader = openUpgrader({ deps, connections, events }, stopping.signal);
 
   // with the database away the node begins all the same: nobody can sign in, and its presence follows by itself
+  const askedAtMs = deps.now();
   await deps.nodes
     .renew(nodeId, deps.intervals.nodeLeaseMs)
+    .then(({ now }) => databaseClock.note(now, askedAtMs))
     .catch((err: unknown) => logger.warn({ err, nodeId }, "node lease not begun yet"));
   const heartbeat = startHeartbeat({
     heartbeatMs: deps.heartbeatMs,
@@ -113,7 +117,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   const background = runBackground({ deps, delivery, eventFeed, touch, connections }, stopping.signal);
   const leaving = new AbortController();
   const { nodeLeaseMs } = deps.intervals;
-  const present = keepPresence({ ...deps, connections, delivery, nodeLeaseMs }, leaving.signal);
+  const present = keepPresence({ ...deps, connections, delivery, nodeLeaseMs, databaseClock }, leaving.signal);
 
   async function stop(windows: StopWindows): Promise<void> {
     stopping.abort();
@@ -134,7 +138,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   return {
     connections,
     upgrader,
-    deliver: (agents) => deliver(agents, { connections, delivery }),
+    deliver: (agents) => deliver(agents, { connections, delivery, databaseClock }),
     wakeEvents: eventFeed.wake,
     close(connectionId, code, reason) {
       const connection = connections.find(connectionId);
@@ -147,12 +151,17 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
 
 function deliver(
   agents: readonly Awaiting[],
-  { connections, delivery }: { readonly connections: Connections; readonly delivery: Delivery },
+  {
+    connections,
+    delivery,
+    databaseClock,
+  }: { readonly connections: Connections; readonly delivery: Delivery; readonly databaseClock: DatabaseClock },
 ): void {
+  const latestMs = databaseClock.latestMs();
   for (const agent of agents) {
     const connection = connections.findByAgent(agent.agentId);
     if (connection === undefined) continue;
-    const frame = toAssignFrame(agent);
+    const frame = toAssignFrame(agent, latestMs);
     if (frame === undefined) delivery.wake(connection);
     else delivery.offer(connection, frame);
   }

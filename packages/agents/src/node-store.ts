@@ -28,9 +28,9 @@ export interface DroppedNodes {
 export interface NodeStore {
   /**
    * Begins or renews a node's lease; to be called once before its first connection. `lapsed`: the lease had ended, or
-   * there was none, so that others may have dropped the node's connections: `reattach` them.
+   * there was none, so that others may have dropped the node's connections: `reattach` them. `now` is the database's.
    */
-  renew(nodeId: NodeId, leaseMs: number): Promise<{ readonly lapsed: boolean }>;
+  renew(nodeId: NodeId, leaseMs: number): Promise<{ readonly lapsed: boolean; readonly now: Date }>;
   /** Ends a node's presence at once; drops what connections it still has. */
   leave(nodeId: NodeId): Promise<void>;
   survey(): Promise<NodeSurvey>;

@@ -74,6 +74,8 @@ export interface AssignmentOffer {
   readonly acceptMs: number;
   /** How long ago it was assigned, at most, when this was made; undefined where nobody knows. */
   readonly ageMs?: number | undefined;
+  /** When that was, by the database's clock: tells the age to who knows that clock. Milliseconds since the epoch. */
+  readonly assignedAtMs?: number | undefined;
   /** The whole task, with the outputs of its dependencies and without the reasons of the assignment. */
   readonly task: Task;
   readonly traceparent?: string;

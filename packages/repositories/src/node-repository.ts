@@ -1,11 +1,11 @@
 import type { AgentId, NodeId, TenantId } from "@devmesh/models";
 import type { HeldConnection } from "./agent-connections.ts";
-import type { Database, Queryable } from "./database/database.ts";
+import type { Database, Queryable, Transaction } from "./database/database.ts";
 import { type Sql, sql, unnest } from "./database/sql.ts";
 
 /** The nodes' presence in Postgres: the shape that `@devmesh/agents` asks of a store, where its contract is told. */
 export interface NodeRepository {
-  renew(nodeId: NodeId, leaseMs: number): Promise<{ readonly lapsed: boolean }>;
+  renew(nodeId: NodeId, leaseMs: number): Promise<{ readonly lapsed: boolean; readonly now: Date }>;
   leave(nodeId: NodeId): Promise<void>;
   survey(): Promise<NodeSurvey>;
   dropDead(
@@ -32,8 +32,9 @@ export function nodeRepository(database: Database): NodeRepository {
     database.transaction({ role: "devmesh_engine" }, work);
   return {
     renew: async (nodeId, leaseMs) => {
-      if (await prolong(database, nodeId, leaseMs)) return { lapsed: false };
-      return run((tx) => renew(tx, nodeId, leaseMs));
+      const prolongedAt = await prolong(database, nodeId, leaseMs);
+      if (prolongedAt !== undefined) return { lapsed: false, now: prolongedAt };
+      return database.transaction({ role: "devmesh_engine" }, (tx) => renew(tx, nodeId, leaseMs));
     },
     leave: (nodeId) =>
       run(async (tx) => {
@@ -54,15 +55,16 @@ export function nodeRepository(database: Database): NodeRepository {
 }
 
 /**
- * False where the lease is over. What every node says every few seconds: one statement and no transaction round it, so
+ * The database's time; undefined where the lease is over. What every node says every few seconds: one statement and no transaction round it, so
  * that an idle mesh is quiet. The login has the rights of the engine's role by being granted it.
  */
-async function prolong(database: Queryable, nodeId: NodeId, leaseMs: number): Promise<boolean> {
-  const { rowCount } = await database.query(sql`
+async function prolong(database: Queryable, nodeId: NodeId, leaseMs: number): Promise<Date | undefined> {
+  const { rows } = await database.query<{ now: Date }>(sql`
     update node
     set lease_until = now() + ${leaseMs} * interval '1 millisecond', lease_ms = ${leaseMs}
-    where id = ${nodeId} and lease_until >= now()`);
-  return rowCount === 1;
+    where id = ${nodeId} and lease_until >= now()
+    returning now()`);
+  return rows[0]?.now;
 }
 
 /** As quiet as `prolong`; reads all of agent_slot. */
@@ -96,14 +98,18 @@ async function deleteDead(tx: Queryable, suspects: readonly NodeId[]): Promise<r
 }
 
 /** Two statements: `dropDead` of another process comes before both or after both. */
-async function renew(tx: Queryable, nodeId: NodeId, leaseMs: number): Promise<{ readonly lapsed: boolean }> {
+async function renew(
+  tx: Transaction,
+  nodeId: NodeId,
+  leaseMs: number,
+): Promise<{ readonly lapsed: boolean; readonly now: Date }> {
   const { rows } = await tx.query<{ isValid: boolean }>(sql`
     select lease_until >= now() as "isValid" from node where id = ${nodeId} for update`);
   await tx.query(sql`
     insert into node (id, lease_until, lease_ms)
     values (${nodeId}, now() + ${leaseMs} * interval '1 millisecond', ${leaseMs})
     on conflict (id) do update set lease_until = excluded.lease_until, lease_ms = excluded.lease_ms`);
-  return { lapsed: rows[0]?.isValid !== true };
+  return { lapsed: rows[0]?.isValid !== true, now: tx.now };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { HintSender } from "@devmesh/adapters";
 import type { MailReceiver } from "@devmesh/agents";
-import type { AgentId, NodeId, TakenSlot } from "@devmesh/models";
+import type { AgentId, AssignmentOffer, NodeId, TakenSlot } from "@devmesh/models";
 import type { EngineHints } from "@devmesh/tasks";
 import type { AssignFrame } from "../stores.ts";
 
@@ -29,9 +29,17 @@ export function withLocalDelivery(hints: EngineHints, tellNodes: TellNodes): Eng
   return { ...hints, assigned: tellNodes };
 }
 
-/** The frame of an assignment that came with its offer. */
-export function toAssignFrame(awaiting: Awaiting): AssignFrame | undefined {
+/**
+ * The frame of an assignment that came with its offer. One that was on its way for an unknown time is as old as it can be
+ * by `latestMs`, the latest time that the database may have.
+ */
+export function toAssignFrame(awaiting: Awaiting, latestMs: number | undefined): AssignFrame | undefined {
   if (!("offer" in awaiting) || awaiting.offer === undefined) return undefined;
   const { tenantId, agentId, seq, assignmentId, offer } = awaiting;
-  return { tenantId, agentId, seq, kind: "assign", assignmentId, ...offer };
+  return { tenantId, agentId, seq, kind: "assign", assignmentId, ...offer, ageMs: ageOf(offer, latestMs) };
+}
+
+function ageOf({ ageMs, assignedAtMs }: AssignmentOffer, latestMs: number | undefined): number | undefined {
+  if (ageMs !== undefined || assignedAtMs === undefined || latestMs === undefined) return ageMs;
+  return Math.max(0, Math.ceil(latestMs - assignedAtMs));
 }

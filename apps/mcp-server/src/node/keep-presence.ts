@@ -2,12 +2,16 @@ import type { Presence } from "@devmesh/adapters";
 import { nodeTimes } from "@devmesh/agents";
 import type { Logger } from "@devmesh/observability";
 import { announceNode } from "./announce.ts";
+import type { DatabaseClock } from "./database-clock.ts";
 import { type MendDeps, takingBack } from "./mend-connections.ts";
 import { runNodeLease } from "./node-lease.ts";
 
 export interface KeepPresenceOptions extends MendDeps {
   readonly presence: Presence | undefined;
   readonly nodeLeaseMs: number;
+  readonly databaseClock: DatabaseClock;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
   readonly logger: Logger;
 }
 
@@ -16,13 +20,21 @@ export interface KeepPresenceOptions extends MendDeps {
  * that drains lives until its last connection is closed, or it would be taken for dead meanwhile.
  */
 export async function keepPresence(options: KeepPresenceOptions, signal: AbortSignal): Promise<void> {
-  const { presence, nodeId, nodeLeaseMs, connections, logger } = options;
+  const { presence, nodeId, nodeLeaseMs, connections, databaseClock, now, logger } = options;
   const times = nodeTimes(nodeLeaseMs);
   const { leaseMs, renewEveryMs } = times;
   const startedAt = new Date().toISOString();
   await Promise.all([
     runNodeLease(
-      { ...takingBack(options), leaseMs, renewEveryMs, connections: () => connections.all(), logger },
+      {
+        ...takingBack(options),
+        leaseMs,
+        renewEveryMs,
+        connections: () => connections.all(),
+        databaseClock,
+        now,
+        logger,
+      },
       signal,
     ),
     presence === undefined

@@ -6,6 +6,7 @@ import { runNodeLease } from "./node-lease.ts";
 test("tries a renewal that failed again long before the next would be due", async () => {
   const stop = new AbortController();
   const renewedAt: number[] = [];
+  const notes: unknown[] = [];
   await runNodeLease(
     {
       store: {
@@ -13,7 +14,7 @@ test("tries a renewal that failed again long before the next would be due", asyn
           renewedAt.push(performance.now());
           if (renewedAt.length === 1) throw new AppError("unavailable", "the database is not available");
           stop.abort();
-          return { lapsed: false };
+          return { lapsed: false, now: new Date(5_000) };
         },
         reattach: async () => [],
       },
@@ -21,6 +22,8 @@ test("tries a renewal that failed again long before the next would be due", asyn
       leaseMs: 2_000,
       renewEveryMs: 1_000,
       connections: () => [],
+      databaseClock: { note: (...noted) => notes.push(noted) },
+      now: () => 1_000,
       onKept: () => undefined,
       onLost: () => undefined,
       logger: createLogger({ level: "silent", service: "mcp-server" }),
@@ -30,4 +33,5 @@ test("tries a renewal that failed again long before the next would be due", asyn
   const [first = 0, second = 0] = renewedAt;
   expect(second - first).toBeGreaterThan(0);
   expect(second - first).toBeLessThan(1_000);
+  expect(notes).toEqual([[new Date(5_000), 1_000]]);
 });

@@ -3,6 +3,7 @@ import type { NodeId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { runLoop, sleep } from "@devmesh/runtime";
 import type { Connection } from "../connections/connection.ts";
+import type { DatabaseClock } from "./database-clock.ts";
 
 /** What becomes of connections that others may have dropped. */
 export interface TakeBackOptions {
@@ -19,6 +20,9 @@ export interface NodeLeaseOptions extends TakeBackOptions {
   readonly leaseMs: number;
   readonly renewEveryMs: number;
   readonly connections: () => Iterable<Connection>;
+  readonly databaseClock: Pick<DatabaseClock, "note">;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
   readonly logger: Logger;
 }
 
@@ -38,7 +42,9 @@ export async function runNodeLease(options: NodeLeaseOptions, signal: AbortSigna
       if (isRenewed) await sleep(renewEveryMs, signal);
       if (signal.aborted) return;
       isRenewed = false;
-      const { lapsed } = await store.renew(nodeId, leaseMs);
+      const askedAtMs = options.now();
+      const { lapsed, now } = await store.renew(nodeId, leaseMs);
+      options.databaseClock.note(now, askedAtMs);
       isRenewed = true;
       if (!lapsed) return;
       logger.warn({ nodeId }, "node lease had lapsed");

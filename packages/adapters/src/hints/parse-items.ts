@@ -39,10 +39,11 @@ interface Offered {
 
 function parseOffered(item: unknown): Offered | undefined {
   const { assignmentId, seq, offer } = toFields(item);
-  const { fence, leaseMs, acceptMs, task, traceparent } = toFields(offer);
+  const { fence, leaseMs, acceptMs, task, traceparent, assignedAtMs = 0 } = toFields(offer);
   const { id } = toFields(task);
   if (![assignmentId, id].every((one) => typeof one === "string" && isUuid(one))) return undefined;
-  if (![seq, fence, leaseMs, acceptMs].every((one) => Number.isSafeInteger(one) && Number(one) >= 0)) return undefined;
+  if (![seq, fence, leaseMs, acceptMs, assignedAtMs].every((one) => Number.isSafeInteger(one) && Number(one) >= 0))
+    return undefined;
   if (traceparent !== undefined && typeof traceparent !== "string") return undefined;
   return { assignmentId, seq, offer } as Offered;
 }

@@ -35,7 +35,9 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
   if (candidates.length === 0) return nothing;
   const tenants = [...new Set(candidates.map(({ tenantId }) => tenantId))];
   const begunAtMs = options.now();
+  let assignedAtMs = 0;
   const assigned = await store.transaction(tenants, async (tx): Promise<Assigned> => {
+    assignedAtMs = tx.now.getTime();
     const lanes = lanesOf(candidates);
     const limit = Math.min(countFree(candidates), maxTasks);
     const [tasks, passedOver, standing] = await Promise.all([
@@ -62,12 +64,15 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
     return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === maxTasks, caps }), held };
   });
   const ageMs = Math.max(0, Math.ceil(options.now() - begunAtMs));
-  return { ...assigned, taken: assigned.taken.map((slot) => withAge(slot, ageMs)) };
+  return { ...assigned, taken: assigned.taken.map((slot) => withAge(slot, { ageMs, assignedAtMs })) };
 }
 
 /** The accept window runs from the beginning of the transaction. */
-function withAge({ offer, ...slot }: TakenSlot, ageMs: number): TakenSlot {
-  return offer === undefined ? slot : { ...slot, offer: { ...offer, ageMs } };
+function withAge(
+  { offer, ...slot }: TakenSlot,
+  age: { readonly ageMs: number; readonly assignedAtMs: number },
+): TakenSlot {
+  return offer === undefined ? slot : { ...slot, offer: { ...offer, ...age } };
 }
 
 function withoutTask(lanes: AssignmentScope["lanes"], tasks: readonly QueuedTask[]): AssignmentScope["lanes"] {
