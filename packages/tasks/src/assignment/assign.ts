@@ -37,7 +37,6 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
   const begunAtMs = options.now();
   let assignedAtMs = 0;
   const assigned = await store.transaction(tenants, async (tx): Promise<Assigned> => {
-    assignedAtMs = tx.now.getTime();
     const lanes = lanesOf(candidates);
     const limit = Math.min(countFree(candidates), maxTasks);
     const [tasks, passedOver, standing] = await Promise.all([
@@ -60,6 +59,7 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
     const taking = plan.picks.length === 0 ? [] : tx.take(plan.picks, options);
     if (caps === undefined) tx.finish();
     const taken = await taking;
+    assignedAtMs = tx.now.getTime();
     if (caps !== undefined) await writeCaps(tx, plan, taken);
     return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === maxTasks, caps }), held };
   });
