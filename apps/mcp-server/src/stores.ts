@@ -1,5 +1,14 @@
 import type { AgentStore, NodeStore, SubscriptionStore } from "@devmesh/agents";
-import type { AgentId, AssignmentId, Requirements, Task, TaskId, TenantId, UnassignedReason } from "@devmesh/models";
+import type {
+  AgentId,
+  AssignmentId,
+  EventCursor,
+  Requirements,
+  Task,
+  TaskId,
+  TenantId,
+  UnassignedReason,
+} from "@devmesh/models";
 
 /** What has to be sent to an agent: a task that it was given, or a frame of its mailbox. */
 export type DeliveryFrame = {
@@ -51,7 +60,7 @@ export interface TaskReads {
 
 /** An event of a tenant, at its place among all of them. */
 export interface PlacedEvent {
-  readonly position: number;
+  readonly cursor: EventCursor;
   readonly event: {
     readonly id: string;
     readonly type: string;
@@ -63,8 +72,8 @@ export interface PlacedEvent {
 }
 
 export interface EventStore {
-  /** Those with a position above `after`, in order and without gaps. */
-  read(tenantId: TenantId, after: number, limit: number): Promise<readonly PlacedEvent[]>;
+  /** The next behind `after`, in order; none ever appears before one that was read. */
+  read(tenantId: TenantId, after: EventCursor, limit: number): Promise<readonly PlacedEvent[]>;
 }
 
 /** What the server keeps in the database. */
