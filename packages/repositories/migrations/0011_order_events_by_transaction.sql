@@ -20,11 +20,12 @@ alter table agent_event alter column recorded drop identity;
 alter table agent_event alter column recorded set default nextval('task_event_recorded_seq');
 grant usage on sequence task_event_recorded_seq to devmesh_app, devmesh_engine;
 
--- A tenant's events in order, and those of all tenants.
-create index task_event_order on task_event (tenant_id, xid, recorded) where xid > '0';
+-- The events of all tenants in order, and those of one. In this order: of what looks equal while the tables are empty the
+-- planner takes the youngest, and a plan that is kept must be right later.
 create index task_event_relay on task_event (xid, recorded) where xid > '0';
-create index agent_event_order on agent_event (tenant_id, xid, recorded) where xid > '0';
+create index task_event_order on task_event (tenant_id, xid, recorded) where xid > '0';
 create index agent_event_relay on agent_event (xid, recorded) where xid > '0';
+create index agent_event_order on agent_event (tenant_id, xid, recorded) where xid > '0';
 
 -- How far the relay has read. One row.
 create table relay_cursor (
@@ -39,13 +40,14 @@ alter table event_fan_out add column xid xid8 not null default '0';
 alter table event_fan_out add column recorded bigint not null default 0;
 alter table event_fan_out alter column xid set default pg_snapshot_xmin(pg_current_snapshot());
 
--- What the relay or durable subscribers still have to get.
+-- What the relay or durable subscribers still have to get. Numbers of the two tables may be equal up to here, and would be
+-- in one transaction now: those of agents' events are drawn anew.
 update task_event set xid = pg_current_xact_id() where position is null;
-update agent_event set xid = pg_current_xact_id() where position is null;
 update task_event e set xid = pg_current_xact_id()
 from event_fan_out f where e.tenant_id = f.tenant_id and e.position > f.position;
-update agent_event e set xid = pg_current_xact_id()
-from event_fan_out f where e.tenant_id = f.tenant_id and e.position > f.position;
+update agent_event e set xid = pg_current_xact_id(), recorded = nextval('task_event_recorded_seq')
+where position is null
+  or exists (select from event_fan_out f where f.tenant_id = e.tenant_id and e.position > f.position);
 
 drop index task_event_turn;
 drop index agent_event_unnumbered;

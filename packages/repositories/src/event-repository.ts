@@ -117,16 +117,29 @@ async function isBehind(database: Queryable): Promise<boolean> {
   return rows[0]?.isBehind === true;
 }
 
-/** Whether the tenant of `f` has events that durable subscribers have not got: an index look-up in each of the two. */
+/**
+ * Whether the tenant of `f` has events that durable subscribers have not got: an index look-up in each of the two tables, to
+ * which the order keeps the planner.
+ */
 const hasNext = sql`(
       exists (
-        select from task_event e
-        where e.tenant_id = f.tenant_id and e.xid > '0' and (e.xid, e.recorded) > (f.xid, f.recorded)
-          and e.xid < ${eventHorizon} and (e.position is null or e.position > f.position)
+        select from (
+          select e.xid
+          from task_event e
+          where e.tenant_id = f.tenant_id and e.xid > '0' and (e.xid, e.recorded) > (f.xid, f.recorded)
+            and e.xid < ${eventHorizon} and (e.position is null or e.position > f.position)
+          order by e.xid, e.recorded
+          limit 1
+        ) next
       ) or exists (
-        select from agent_event e
-        where e.tenant_id = f.tenant_id and e.xid > '0' and (e.xid, e.recorded) > (f.xid, f.recorded)
-          and e.xid < ${eventHorizon} and (e.position is null or e.position > f.position)
+        select from (
+          select e.xid
+          from agent_event e
+          where e.tenant_id = f.tenant_id and e.xid > '0' and (e.xid, e.recorded) > (f.xid, f.recorded)
+            and e.xid < ${eventHorizon} and (e.position is null or e.position > f.position)
+          order by e.xid, e.recorded
+          limit 1
+        ) next
       )
     )`;
 

@@ -43,13 +43,29 @@ export function outboxRepository(database: Database): OutboxRepository {
   };
 }
 
-/** By `task_event_relay` and `agent_event_relay`. */
+/** The first entry behind the cursor in `task_event_relay` and `agent_event_relay`; the order keeps the planner to them. */
 async function hasEvents(database: Queryable): Promise<boolean> {
   const { rows } = await database.query<{ has: boolean }>(sql`
     select exists (
-      select from relay_cursor c join task_event e on e.xid > '0' and (e.xid, e.recorded) > (c.xid, c.recorded)
+      select from relay_cursor c
+      cross join lateral (
+        select e.xid
+        from task_event e
+        where e.xid > '0' and (e.xid, e.recorded) > (c.xid, c.recorded)
+        order by e.xid, e.recorded
+        limit 1
+      ) next
+      where c.is_only
     ) or exists (
-      select from relay_cursor c join agent_event e on e.xid > '0' and (e.xid, e.recorded) > (c.xid, c.recorded)
+      select from relay_cursor c
+      cross join lateral (
+        select e.xid
+        from agent_event e
+        where e.xid > '0' and (e.xid, e.recorded) > (c.xid, c.recorded)
+        order by e.xid, e.recorded
+        limit 1
+      ) next
+      where c.is_only
     ) as has`);
   return rows[0]?.has === true;
 }
@@ -77,12 +93,13 @@ async function relay(database: Database, limit: number): Promise<Relayed> {
 /**
  * One statement. The cursor is locked before anything is read: of two relays at once the second goes on where the first
  * has ended. A merge of two index scans, `task_event_relay` and `agent_event_relay`, each stopped at `limit`; of
- * `task_queue` the heads of those lanes are read that the events name.
+ * `task_queue` the heads of those lanes are read that the events name. Tasks are looked up without asking whether they
+ * wait: a plan that was made while `task_queue` was empty, and is kept, would read all of it for each.
  */
 function readNext(limit: number): Sql {
   return sql`
     with place as materialized (
-      select xid, recorded from relay_cursor for update
+      select xid, recorded from relay_cursor where is_only for update
     ), news as materialized (
       select own.tenant_id, own.task_id, own.type, own.xid, own.recorded
       from place
@@ -105,25 +122,28 @@ function readNext(limit: number): Sql {
       update relay_cursor c
       set xid = last.xid, recorded = last.recorded
       from (select xid, recorded from news order by xid desc, recorded desc limit 1) last
-    ), queued as materialized (
-      select distinct t.tenant_id, t.lane_id, t.id
+      where c.is_only
+    ), named as materialized (
+      select distinct t.tenant_id, t.lane_id, t.id, t.queue_rank is not null as waits
       from news
       join task t on t.tenant_id = news.tenant_id and t.id = news.task_id
-      where news.type = 'task.queued' and t.queue_rank is not null
-    ), first as (
-      select lane.tenant_id, own.id
-      from (select distinct tenant_id, lane_id from queued) lane
+      where news.type = 'task.queued'
+    ), lane as materialized (
+      select tenant_id, lane_id, array_agg(id) as task_ids
+      from named
+      where waits
+      group by tenant_id, lane_id
+    ), dispatched as (
+      select lane.tenant_id, first.id
+      from lane
       cross join lateral (
         select q.id
         from task q
         where q.tenant_id = lane.tenant_id and q.lane_id = lane.lane_id and q.queue_rank is not null
         order by q.queue_rank, q.id
         limit ${dispatchedPerLane}
-      ) own
-    ), dispatched as (
-      select queued.tenant_id, queued.id
-      from queued
-      join first on first.tenant_id = queued.tenant_id and first.id = queued.id
+      ) first
+      where first.id = any (lane.task_ids)
     )
     select (select count(*)::int from news) as events,
       exists (select from task_event where xid > '0' and xid >= ${eventHorizon})
