@@ -54,7 +54,7 @@ function createRealMesh({ database, mesh, tasks, agents }: Parts): RealMesh {
   const newId = createUuidV7();
   const ledger = ledgerStore(database, newId);
   const registry = agentRepository(database);
-  const windows = { acceptMs: times.acceptMs, leaseMs: times.leaseMs, newId };
+  const windows = { acceptMs: times.acceptMs, leaseMs: times.leaseMs, newId, now: Date.now };
   const readTries = () => readTriesOf({ database, tasks, agents });
   return {
     observe: async () => ({ ...(await observeTasks(database, agents, tasks)), tries: (await readTries()).map(shown) }),

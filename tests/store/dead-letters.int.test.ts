@@ -118,6 +118,24 @@ describeEachDriver("dead letters", (database) => {
     expect(await reads.audit([tenantId], id, all)).toMatchObject([{ outcome: "redriven" }]);
   });
 
+  test("what was purged stays purged when its death is told once more; a later death is another", async () => {
+    await using mesh = await openMesh(database());
+    const { tenantId } = mesh;
+    const reads = deadLetterReads(database());
+    const messages = deadMessages(database());
+    const id = newId();
+    const died = { id, queue: "q", tenantId, reason: "r", message: "m", body: "b", attributes: {}, receiveCount: 1 };
+    await messages.record([{ ...died, messageId: "1", redrives: 0 }]);
+    expect(await deadLetterWrites(database()).purge([tenantId], id, by)).toBe(true);
+    await messages.record([{ ...died, messageId: "1", redrives: 0 }]);
+    expect(await reads.find([tenantId], id)).toBeUndefined();
+    await messages.markPurged([id]);
+    await messages.record([{ ...died, messageId: "1", redrives: 0 }]);
+    expect(await reads.find([tenantId], id)).toBeUndefined();
+    await messages.record([{ ...died, messageId: "2", redrives: 0 }]);
+    expect(await reads.find([tenantId], id)).toMatchObject({ letter: { state: "dead" }, payload: { body: "b" } });
+  });
+
   test("a message can't take a task's place in the view", async () => {
     await using mesh = await openMesh(database());
     await mesh.addAgent("a");

@@ -1,32 +1,31 @@
 import type { Presence } from "@devmesh/adapters";
-import { nodeTimes } from "@devmesh/agents";
 import type { Authenticator } from "@devmesh/auth";
 import type { ConnectionId, NewId, NodeId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
 import type { LedgerStore, TaskEngine } from "@devmesh/tasks";
-import { announceNode } from "./announce.ts";
-import { closeByMesh } from "./close-by-mesh.ts";
 import type { ConnectionLimits } from "./config.ts";
-import { Connection, type ConnectionEvents } from "./connection.ts";
-import { createConnectionEvents } from "./connection-events.ts";
-import { type Connections, createConnections } from "./connections.ts";
-import { runCredentialCheck } from "./credential-check.ts";
-import { createDelivery, type Delivery } from "./delivery.ts";
-import { drain } from "./drain.ts";
-import { createEventFeed, type EventFeed } from "./event-feed.ts";
-import { startHeartbeat } from "./heartbeat.ts";
+import { closeByMesh } from "./connections/close-by-mesh.ts";
+import { Connection, type ConnectionEvents } from "./connections/connection.ts";
+import { createConnectionEvents } from "./connections/connection-events.ts";
+import { type Connections, createConnections } from "./connections/connections.ts";
+import { startHeartbeat } from "./connections/heartbeat.ts";
+import { createTraffic } from "./connections/traffic.ts";
+import { createDelivery, type Delivery } from "./delivery/delivery.ts";
+import { createEventFeed, type EventFeed } from "./delivery/event-feed.ts";
+import { type Awaiting, toAssignFrame } from "./delivery/local-hints.ts";
+import type { Messenger } from "./delivery/messenger.ts";
+import { refuseUndeliverable } from "./delivery/refuse-undeliverable.ts";
 import type { Intervals } from "./limits.ts";
-import { mendConnections, takingBack } from "./mend-connections.ts";
-import type { Messenger } from "./messenger.ts";
-import { runNodeLease } from "./node-lease.ts";
-import { refuseUndeliverable } from "./refuse-undeliverable.ts";
+import { drain } from "./node/drain.ts";
+import { keepPresence } from "./node/keep-presence.ts";
+import { mendConnections } from "./node/mend-connections.ts";
+import { createTouch, type Touch } from "./node/touch.ts";
 import type { ServerContext } from "./server-context.ts";
 import type { ServerStores } from "./stores.ts";
-import { createTouch, type Touch } from "./touch.ts";
-import { createTraffic } from "./traffic.ts";
 import { createTurnCounter } from "./turn.ts";
-import { createUpgrader, type OpenedSocket, type Upgrader } from "./upgrade.ts";
-import { createUpgradeRate } from "./upgrade-rate.ts";
+import { runCredentialCheck } from "./upgrade/credential-check.ts";
+import { createUpgrader, type OpenedSocket, type Upgrader } from "./upgrade/upgrade.ts";
+import { createUpgradeRate } from "./upgrade/upgrade-rate.ts";
 
 export interface AgentServerDeps extends ServerStores {
   readonly nodeId: NodeId;
@@ -54,8 +53,8 @@ export interface AgentServerDeps extends ServerStores {
 export interface AgentServer extends AsyncDisposable {
   readonly connections: Connections;
   readonly upgrader: Upgrader;
-  /** Something waits for these agents, if they are connected here. */
-  deliver(agents: readonly { readonly agentId: Parameters<Connections["findByAgent"]>[0] }[]): void;
+  /** Something waits for these agents, if they are connected here: what comes with an offer is that. */
+  deliver(agents: readonly Awaiting[]): void;
   /** There are new events of these tenants. */
   wakeEvents: EventFeed["wake"];
   /** Closes a connection of this node. */
@@ -85,6 +84,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
     mailboxSweepMs: deps.intervals.mailboxSweepMs,
     look: () => mendConnections({ ...deps, connections, delivery }),
     onUndeliverable: (connection, frame) => void refuseUndeliverable(deps, connection, frame),
+    now: deps.now,
     logger,
   });
   const eventFeed = createEventFeed({ store: deps.events, lookMs: deps.intervals.mailboxSweepMs, logger });
@@ -111,13 +111,17 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
     now: deps.now,
   });
   const background = runBackground({ deps, delivery, eventFeed, touch, connections }, stopping.signal);
+  const leaving = new AbortController();
+  const { nodeLeaseMs } = deps.intervals;
+  const present = keepPresence({ ...deps, connections, delivery, nodeLeaseMs }, leaving.signal);
 
   async function stop(windows: StopWindows): Promise<void> {
     stopping.abort();
     await drainSockets(deps, { connections: all, upgrader, windows });
     heartbeat[Symbol.dispose]();
     upgrader[Symbol.dispose]();
-    await background;
+    leaving.abort();
+    await Promise.all([background, present]);
     await leaveMesh(deps, touch);
   }
 
@@ -130,12 +134,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   return {
     connections,
     upgrader,
-    deliver(agents) {
-      for (const { agentId } of agents) {
-        const connection = connections.findByAgent(agentId);
-        if (connection !== undefined) delivery.wake(connection);
-      }
-    },
+    deliver: (agents) => deliver(agents, { connections, delivery }),
     wakeEvents: eventFeed.wake,
     close(connectionId, code, reason) {
       const connection = connections.find(connectionId);
@@ -144,6 +143,19 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
     stop: stopOnce,
     [Symbol.asyncDispose]: () => stopOnce({ workMs: 0, closeMs: 0 }),
   };
+}
+
+function deliver(
+  agents: readonly Awaiting[],
+  { connections, delivery }: { readonly connections: Connections; readonly delivery: Delivery },
+): void {
+  for (const agent of agents) {
+    const connection = connections.findByAgent(agent.agentId);
+    if (connection === undefined) continue;
+    const frame = toAssignFrame(agent);
+    if (frame === undefined) delivery.wake(connection);
+    else delivery.offer(connection, frame);
+  }
 }
 
 function createContext(
@@ -221,13 +233,11 @@ async function runBackground(
   signal: AbortSignal,
 ): Promise<void> {
   const { intervals, logger } = deps;
-  const times = nodeTimes(intervals.nodeLeaseMs);
   const all = (): readonly Connection[] => connections.all();
   await Promise.all([
     delivery.run(signal),
     eventFeed.run(signal),
     touch.run(signal),
-    announce(deps, connections, signal),
     runCredentialCheck(
       {
         authenticator: deps.freshAuthenticator,
@@ -237,28 +247,7 @@ async function runBackground(
       },
       signal,
     ),
-    runNodeLease(
-      {
-        ...takingBack({ ...deps, connections, delivery }),
-        leaseMs: times.leaseMs,
-        renewEveryMs: times.renewEveryMs,
-        connections: all,
-        logger,
-      },
-      signal,
-    ),
   ]);
-}
-
-async function announce(
-  { presence, nodeId, intervals }: AgentServerDeps,
-  connections: Connections,
-  signal: AbortSignal,
-): Promise<void> {
-  if (presence === undefined) return;
-  const times = nodeTimes(intervals.nodeLeaseMs);
-  const startedAt = new Date().toISOString();
-  await announceNode({ presence, nodeId, times, startedAt, countConnections: () => connections.size }, signal);
 }
 
 interface Draining {

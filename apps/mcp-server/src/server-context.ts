@@ -2,11 +2,11 @@ import type { AgentStore, SubscriptionStore } from "@devmesh/agents";
 import type { NewId, NodeId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { LedgerStore, TaskEngine } from "@devmesh/tasks";
-import type { Connection } from "./connection.ts";
-import type { Connections } from "./connections.ts";
-import type { Delivery } from "./delivery.ts";
-import type { EventFeed } from "./event-feed.ts";
-import type { Messenger } from "./messenger.ts";
+import type { Connection } from "./connections/connection.ts";
+import type { Connections } from "./connections/connections.ts";
+import type { Delivery } from "./delivery/delivery.ts";
+import type { EventFeed } from "./delivery/event-feed.ts";
+import type { Messenger } from "./delivery/messenger.ts";
 import type { TaskReads } from "./stores.ts";
 
 /** What handlers work with. */

@@ -29,10 +29,10 @@ import {
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { type AgentServer, startAgentServer } from "./agent-server.ts";
 import type { McpConfig } from "./config.ts";
-import { gatherKeys } from "./gather-keys.ts";
-import { createTellNodes, withLocalDelivery } from "./local-hints.ts";
-import { createMessenger } from "./messenger.ts";
+import { createTellNodes, withLocalDelivery } from "./delivery/local-hints.ts";
+import { createMessenger } from "./delivery/messenger.ts";
 import type { ServerStores } from "./stores.ts";
+import { gatherKeys } from "./upgrade/gather-keys.ts";
 
 /** What the MCP server works on. Its caller opened it, may share it, and closes it. */
 export interface McpResources {
@@ -77,6 +77,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     newId,
     random: Math.random,
     now: monotonicClock,
+    nodeId,
     ...config.tasks,
     maxDepth: config.maxTaskDepth,
     onError: (err) => logger.warn({ err }, "assignment round failed"),

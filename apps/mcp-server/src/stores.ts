@@ -2,6 +2,7 @@ import type { AgentStore, NodeStore, SubscriptionStore } from "@devmesh/agents";
 import type {
   AgentId,
   AssignmentId,
+  AssignmentOffer,
   EventCursor,
   Requirements,
   Task,
@@ -16,16 +17,7 @@ export type DeliveryFrame = {
   readonly agentId: AgentId;
   readonly seq: number;
 } & (
-  | {
-      readonly kind: "assign";
-      readonly assignmentId: AssignmentId;
-      readonly fence: number;
-      readonly leaseMs: number;
-      readonly acceptMs: number;
-      /** The whole task, with the outputs of its dependencies. */
-      readonly task: Task;
-      readonly traceparent?: string | undefined;
-    }
+  | ({ readonly kind: "assign"; readonly assignmentId: AssignmentId } & AssignmentOffer)
   | { readonly kind: "mail"; readonly type: number; readonly payload: Readonly<Record<string, unknown>> }
 );
 

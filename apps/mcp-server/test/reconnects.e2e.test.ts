@@ -2,8 +2,10 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { createConnection } from "node:net";
 import type { Duplex } from "node:stream";
+import { sql } from "@devmesh/repositories";
 import { checkLeaks, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { intervals } from "../src/limits.ts";
 import { type Mesh, openMesh } from "./_mesh.ts";
 import { connect } from "./_socket.ts";
 
@@ -79,6 +81,29 @@ test("answers 503 with a time while it drains, and lets go of who does not answe
     expect(late.retryAfter).toMatch(/^[12]$/);
   }
   await stopped;
+  if (!("status" in deaf)) deaf.destroy();
+});
+
+test("counts as alive until its last connection is closed", async () => {
+  const node = await mesh.startNode({ intervals: { ...intervals, nodeLeaseMs: 600 } });
+  const deaf = await upgrade(node.port, mesh.key);
+  const begunAt = performance.now();
+  const lives: boolean[] = [];
+  let drainedMs: number | undefined;
+  const stopped = node.stop().then(() => {
+    drainedMs = performance.now() - begunAt;
+  });
+  await waitFor(async () => {
+    const { rows } = await mesh.database.query<{ isAlive: boolean }>(
+      sql`select coalesce(bool_and(lease_until >= now()), false) as "isAlive" from node`,
+    );
+    if (drainedMs === undefined) lives.push(rows[0]?.isAlive === true);
+    return drainedMs !== undefined;
+  });
+  await stopped;
+  expect(drainedMs).toBeGreaterThan(1_000);
+  // the last look may come after the node has left
+  expect(lives.slice(0, -1)).not.toContain(false);
   if (!("status" in deaf)) deaf.destroy();
 });
 

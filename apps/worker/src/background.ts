@@ -13,12 +13,12 @@ import { createNudge, runLoop } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
 import { keepDeadLetters } from "./dead-letters/keep-dead-letters.ts";
 import { openDeadLetters } from "./dead-letters/open-dead-letters.ts";
-import { createNodeMetrics, dropDeadNodes } from "./drop-dead-nodes.ts";
-import { fanOutEvents } from "./fan-out-events.ts";
-import { keepHouse } from "./housekeeping.ts";
-import type { TasksQueue } from "./open-tasks-queue.ts";
-import { relayEvents } from "./relay.ts";
-import { createSweepAlarm, sweepTasks } from "./sweep.ts";
+import { fanOutEvents } from "./outbox/fan-out-events.ts";
+import { relayEvents } from "./outbox/relay.ts";
+import type { TasksQueue } from "./queue/open-tasks-queue.ts";
+import { createNodeMetrics, dropDeadNodes } from "./sweep/drop-dead-nodes.ts";
+import { keepHouse } from "./sweep/housekeeping.ts";
+import { createSweepAlarm, sweepTasks } from "./sweep/sweep.ts";
 
 export interface BackgroundDeps {
   readonly database: Database;

@@ -3,7 +3,7 @@ import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
 import { shutdownSignal, storesOf } from "@devmesh/runtime";
 import { readEnv, toConfig, type WorkerConfig } from "./config.ts";
-import { openTasksQueue } from "./open-tasks-queue.ts";
+import { openTasksQueue } from "./queue/open-tasks-queue.ts";
 import { runService } from "./service.ts";
 
 /** Opens the distributed drivers and runs the worker on them. */

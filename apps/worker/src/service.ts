@@ -7,11 +7,11 @@ import { createUuidV7, monotonicClock, serveHttp } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { runBackground } from "./background.ts";
 import type { WorkerConfig } from "./config.ts";
-import { createTaskMessageHandler } from "./consume-tasks.ts";
 import { watchDatabase } from "./database-watch.ts";
 import { recordDeadLetters } from "./dead-letters/record-dead-letters.ts";
-import { observeQueue } from "./observe-queue.ts";
-import { type TasksQueue, tasksQueueName } from "./open-tasks-queue.ts";
+import { createTaskMessageHandler } from "./queue/consume-tasks.ts";
+import { observeQueue } from "./queue/observe-queue.ts";
+import { type TasksQueue, tasksQueueName } from "./queue/open-tasks-queue.ts";
 import { createWorkerHealth } from "./worker-health.ts";
 
 /** What the worker works on. Its caller opened it, may share it, and closes it. */

@@ -17,11 +17,11 @@ import {
 import type { Outcome, TaskEngine } from "@devmesh/tasks";
 import { createTestDatabase, givenServices } from "@devmesh/testing";
 import { type FauxqsServer, startFauxqs } from "fauxqs";
-import { parseTaskMessage } from "../src/consume-tasks.ts";
 import { type KeepDeadLettersDeps, keepDeadLetters } from "../src/dead-letters/keep-dead-letters.ts";
 import { openDeadLetters } from "../src/dead-letters/open-dead-letters.ts";
 import { recordDeadLetters } from "../src/dead-letters/record-dead-letters.ts";
-import { openTasksQueue, type TasksQueue, tasksQueueName } from "../src/open-tasks-queue.ts";
+import { parseTaskMessage } from "../src/queue/consume-tasks.ts";
+import { openTasksQueue, type TasksQueue, tasksQueueName } from "../src/queue/open-tasks-queue.ts";
 
 /** What keeps dead letters, on a real database and a stand-in for SQS, without the rest of the worker. */
 export interface DeadLetterHarness extends AsyncDisposable {

@@ -1,8 +1,9 @@
 import { type Agent, type AgentUpdate, AppError, type Task } from "@devmesh/models";
-import { Assignments } from "./assignments.ts";
+import { Assignments } from "./assignments/assignments.ts";
+import type { TaskHandlers } from "./assignments/handler.ts";
+import { ProgressSender } from "./assignments/progress-sender.ts";
 import { wait } from "./clock.ts";
-import type { TaskHandlers } from "./handler.ts";
-import { Link } from "./link.ts";
+import { Link } from "./link/link.ts";
 import type { AgentPage, DiscoverOptions, MeshAgent, NewTask, SubmitOptions } from "./mesh-agent.ts";
 import {
   type AgentMessage,
@@ -11,11 +12,10 @@ import {
   type NewMessage,
   type Sent,
   type SubscribeOptions,
-} from "./messages.ts";
+} from "./messages/messages.ts";
+import { ReceivedSeqs } from "./messages/received-seqs.ts";
 import { type AgentSettings, type ConnectOptions, toSettings } from "./options.ts";
-import { ProgressSender } from "./progress-sender.ts";
-import { ReceivedSeqs } from "./received-seqs.ts";
-import { Requests } from "./requests.ts";
+import { Requests } from "./requests/requests.ts";
 import { createTicker, type Ticker } from "./ticker.ts";
 
 /** How often leases, deadlines and acknowledgements are looked at while there are any. Judgement. */

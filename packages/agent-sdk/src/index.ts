@@ -1,8 +1,7 @@
 export { connectAgent } from "./agent.ts";
 export type { AgentEvent } from "./agent-event.ts";
-export type { AskOptions } from "./ask.ts";
-export { type Clock, systemClock } from "./clock.ts";
-export type { ChildOptions, ChildResult, DelegateOptions } from "./delegate.ts";
+export type { AskOptions } from "./assignments/ask.ts";
+export type { ChildOptions, ChildResult, DelegateOptions } from "./assignments/delegate.ts";
 export {
   type Completion,
   completed,
@@ -13,7 +12,15 @@ export {
   type TaskFailureOptions,
   type TaskHandler,
   type TaskHandlers,
-} from "./handler.ts";
+} from "./assignments/handler.ts";
+export { type Clock, systemClock } from "./clock.ts";
 export type { AgentPage, DiscoverOptions, MeshAgent, NewTask, SubmitOptions } from "./mesh-agent.ts";
-export type { AgentMessage, MeshEvent, MessageTarget, NewMessage, Sent, SubscribeOptions } from "./messages.ts";
+export type {
+  AgentMessage,
+  MeshEvent,
+  MessageTarget,
+  NewMessage,
+  Sent,
+  SubscribeOptions,
+} from "./messages/messages.ts";
 export type { ConnectOptions } from "./options.ts";

@@ -1,6 +1,6 @@
 import type { Agent, AgentUpdate, Task, TaskSubmission } from "@devmesh/models";
-import type { TaskHandlers } from "./handler.ts";
-import type { AgentMessage, MeshEvent, NewMessage, Sent, SubscribeOptions } from "./messages.ts";
+import type { TaskHandlers } from "./assignments/handler.ts";
+import type { AgentMessage, MeshEvent, NewMessage, Sent, SubscribeOptions } from "./messages/messages.ts";
 
 /** A task to submit: what has a default may be left out. */
 export type NewTask = Pick<TaskSubmission, "type"> & { readonly [K in keyof TaskSubmission]?: TaskSubmission[K] };

@@ -1,7 +1,7 @@
 import type { AgentKind, AgentRegistration, Capability } from "@devmesh/models";
-import { type Addresses, createAddresses } from "./addresses.ts";
 import type { AgentEvent } from "./agent-event.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { type Addresses, createAddresses } from "./link/addresses.ts";
 
 /** Where the mesh is, and who connects to it. */
 export interface ConnectOptions {

@@ -1,6 +1,6 @@
 import type { AgentId, AssignmentId, BudgetId, LaneId, LimitId, NodeId, TaskId, TenantId } from "./ids.ts";
 import type { AssignmentStrategy } from "./requirements.ts";
-import type { AssignmentWhy } from "./task.ts";
+import type { AssignmentWhy, Task } from "./task.ts";
 
 /** Where assigning looks: lanes that got a task, agents that got a slot, limits and budgets that have room again. */
 export interface AssignmentScope {
@@ -67,6 +67,26 @@ export interface SlotPick {
   readonly why: AssignmentWhy;
 }
 
+/** What an agent is told of an assignment, beside its ids and its `seq`. */
+export interface AssignmentOffer {
+  readonly fence: number;
+  readonly leaseMs: number;
+  readonly acceptMs: number;
+  /** How long ago it was assigned, at most, when this was made; undefined where nobody knows. */
+  readonly ageMs?: number | undefined;
+  /** The whole task, with the outputs of its dependencies and without the reasons of the assignment. */
+  readonly task: Task;
+  readonly traceparent?: string;
+}
+
+/** How long an agent has to accept and then to say something, and whose agents are to hear of it at once. */
+export interface TakeTerms {
+  readonly acceptMs: number;
+  readonly leaseMs: number;
+  /** Slots of agents that this node holds come with their offers where they are larger than a hint, too. */
+  readonly nodeId?: NodeId | undefined;
+}
+
 /** An assignment that was written. `nodeId` is the node that holds the agent's connection. */
 export interface TakenSlot {
   readonly tenantId: TenantId;
@@ -77,4 +97,6 @@ export interface TakenSlot {
   /** When the sweep has to look at it first. */
   readonly checkAt: Date;
   readonly nodeId: NodeId | undefined;
+  /** Absent where it has to be read: where the task is large, or has dependencies or answers. */
+  readonly offer?: AssignmentOffer;
 }

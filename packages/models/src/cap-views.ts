@@ -10,11 +10,11 @@ export const maxCapsPerTenant = 1_000;
 const maxInFlightSchema = z.int().min(0).max(1_000_000);
 const capSchema = z.int().min(0).max(1_000_000_000_000_000);
 
-/** The body of `POST /limits`. */
+/** The body of `POST /limits`. A member that is dropped could turn a limit on one type into one on all: none is. */
 export const newLimitSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("tenant"), maxInFlight: maxInFlightSchema }),
-  z.object({ kind: z.literal("type"), value: nameSchema, maxInFlight: maxInFlightSchema }),
-  z.object({ kind: z.literal("label"), value: textSchema(64), maxInFlight: maxInFlightSchema }),
+  z.strictObject({ kind: z.literal("tenant"), maxInFlight: maxInFlightSchema }),
+  z.strictObject({ kind: z.literal("type"), value: nameSchema, maxInFlight: maxInFlightSchema }),
+  z.strictObject({ kind: z.literal("label"), value: textSchema(64), maxInFlight: maxInFlightSchema }),
 ]);
 /** A limit as it is asked for. */
 export type NewLimit = z.infer<typeof newLimitSchema>;
@@ -37,8 +37,8 @@ const budgetFields = { unit: z.enum(budgetUnits), period: z.enum(budgetPeriods).
 
 /** The body of `POST /budgets`; those of tasks and trees come with the submission. */
 export const newStandingBudgetSchema = z.discriminatedUnion("scope", [
-  z.object({ scope: z.literal("tenant"), ...budgetFields }),
-  z.object({ scope: z.literal("agent"), agent: nameSchema, ...budgetFields }),
+  z.strictObject({ scope: z.literal("tenant"), ...budgetFields }),
+  z.strictObject({ scope: z.literal("agent"), agent: nameSchema, ...budgetFields }),
 ]);
 
 /** The body of `PATCH /budgets/{id}`. */

@@ -17,6 +17,7 @@ export {
   healthStates,
 } from "./agent.ts";
 export type {
+  AssignmentOffer,
   AssignmentScope,
   BudgetRef,
   Candidate,
@@ -25,6 +26,7 @@ export type {
   QueuedTask,
   SlotPick,
   TakenSlot,
+  TakeTerms,
 } from "./assigning.ts";
 export {
   type Budget,

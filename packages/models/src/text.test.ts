@@ -11,6 +11,8 @@ describe("textSchema", () => {
     ["a".repeat(200), true],
     ["", false],
     ["a".repeat(201), false],
+    ["\u{1f600}".repeat(200), true],
+    ["\u{1f600}".repeat(201), false],
     ["line\nbreak and \u{1f600}", true],
     ["\u0000", false],
     ["lone \ud83d", false],

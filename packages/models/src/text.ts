@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /**
- * A string that Postgres can keep as text: 1 to `maxLength` UTF-16 units, no U+0000 and no lone surrogate. What is
+ * A string that Postgres can keep as text: 1 to `maxLength` code points, no U+0000 and no lone surrogate. What is
  * filtered, shown or logged is of this kind; users' JSON is not.
  */
 export function textSchema(maxLength: number): z.ZodString {

@@ -1,5 +1,5 @@
 -- Events have their order from the transaction that wrote them, (xid, recorded), and are numbered no more: whoever reads
--- takes those whose xid is below every open transaction's. docs/decisions/019-events-by-transaction.md.
+-- takes those whose xid is below every open transaction's. docs/decisions/020-events-by-transaction.md.
 --
 -- The new columns have constant defaults and rewrite nothing; the defaults of rows to come are set after that. The indexes
 -- hold no row from before but those below; building them reads both tables once, while writes to them wait. They are

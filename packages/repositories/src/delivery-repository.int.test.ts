@@ -85,6 +85,7 @@ function describeDelivery(open: OpenDatabase): void {
       fence: 1,
       leaseMs: 30_000,
       acceptMs: 10_000,
+      ageMs: expect.any(Number),
       traceparent: task.traceparent,
       task: {
         id: task.id,
@@ -111,6 +112,24 @@ function describeDelivery(open: OpenDatabase): void {
         updatedAt: expect.any(String),
       },
     });
+  });
+
+  test("a task goes out with the time since its assignment was made, of which none is negative", async () => {
+    const agentId = await connected();
+    await givenAssignment(database, await givenTask(database, tenantId), agentId);
+    const ageAfter = async (ms: number): Promise<unknown> => {
+      await run(sql`
+        update assignment set created_at = created_at - ${ms} * interval '1 millisecond',
+          accept_until = accept_until - ${ms} * interval '1 millisecond'
+        where agent_id = ${agentId}`);
+      const asked = [{ tenantId, agentId, afterSeq: 0, resume: true }];
+      const [frame] = await deliveryRepository(database).findFrames(asked, 10);
+      return frame?.kind === "assign" ? frame.ageMs : undefined;
+    };
+    const made = await ageAfter(3_600_000);
+    expect(made).toBeGreaterThanOrEqual(3_600_000);
+    expect(made).toBeLessThan(7_200_000);
+    expect(await ageAfter(-7_200_000)).toBe(0);
   });
 
   test("frames come in order of seq, from the asked one on, at most so many an agent", async () => {

@@ -1,9 +1,10 @@
-import type { AgentId, AssignmentId, Task, TaskId, TenantId } from "@devmesh/models";
+import type { AgentId, AssignmentId, AssignmentOffer, Task, TaskId, TenantId } from "@devmesh/models";
+import { type OfferRow, toOffer } from "./assignment-offer.ts";
 import type { Database, QueryResult } from "./database/database.ts";
 import { type Sql, sql, unnest } from "./database/sql.ts";
 import { type TaskRef, taskRows } from "./ledger/refs.ts";
 import { type AnswersByTask, findAnswers, toAnswers } from "./task-answers.ts";
-import { heavyTaskColumns, taskColumns, taskJoins, toAssignedTask, type WholeTaskRow } from "./task-columns.ts";
+import { inputColumns, taskColumns, taskJoins } from "./task-columns.ts";
 
 /** Where an agent's frames are to begin, exclusive. */
 export interface DeliveryAsked {
@@ -20,15 +21,7 @@ export type DeliveryFrame = {
   readonly agentId: AgentId;
   readonly seq: number;
 } & (
-  | {
-      readonly kind: "assign";
-      readonly assignmentId: AssignmentId;
-      readonly fence: number;
-      readonly leaseMs: number;
-      readonly acceptMs: number;
-      readonly task: Task;
-      readonly traceparent?: string;
-    }
+  | ({ readonly kind: "assign"; readonly assignmentId: AssignmentId } & AssignmentOffer)
   | { readonly kind: "mail"; readonly type: number; readonly payload: Readonly<Record<string, unknown>> }
 );
 
@@ -62,14 +55,9 @@ interface FrameBase {
   readonly seq: number;
 }
 
-interface AssignRow extends FrameBase, WholeTaskRow {
+interface AssignRow extends FrameBase, OfferRow {
   readonly mailType: null;
-  readonly id: TaskId;
   readonly assignmentId: AssignmentId;
-  readonly fence: number;
-  readonly leaseMs: number;
-  readonly acceptMs: number;
-  readonly traceparent: string | null;
 }
 
 interface MailRow extends FrameBase {
@@ -94,8 +82,9 @@ function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
   return sql`
     select frame.tenant_id as "forTenantId", frame.agent_id as "forAgentId", frame.seq, frame.type as "mailType",
       frame.payload, x.lease_ms as "leaseMs",
-      (extract(epoch from x.accept_until - x.created_at) * 1000)::int as "acceptMs", b.traceparent,
-      ${taskColumns}, ${heavyTaskColumns}
+      (extract(epoch from x.accept_until - x.created_at) * 1000)::int as "acceptMs",
+      ceil(greatest(0, extract(epoch from clock_timestamp() - x.created_at) * 1000))::int8 as "ageMs", b.traceparent,
+      ${taskColumns}, ${inputColumns}
     from (
       select asked.tenant_id, asked.agent_id, one.seq, one.task_id, one.assignment_id, one.type, one.payload,
         sum(coalesce(one.bytes, 0)) over (partition by asked.agent_id order by one.seq) - coalesce(one.bytes, 0) as before
@@ -167,11 +156,7 @@ function toFrame(row: FrameRow, dependencies: Dependencies, answers: AnswersByTa
     ...base,
     kind: "assign",
     assignmentId: row.assignmentId,
-    fence: row.fence,
-    leaseMs: row.leaseMs,
-    acceptMs: row.acceptMs,
-    task: { ...toAssignedTask(row, toAnswers(answers, row.id)), ...toDependencies(row, dependencies) },
-    ...(row.traceparent !== null && { traceparent: row.traceparent }),
+    ...toOffer(row, { ...toAnswers(answers, row.id), ...toDependencies(row, dependencies) }),
   };
 }
 

@@ -50,6 +50,11 @@ function describeEvents(open: OpenDatabase): void {
       events += done.events;
     }
   };
+  const cursorsOf = async (tenants: readonly TenantId[]): Promise<readonly number[]> => {
+    const { rows } = await database.query<{ recorded: number }>(sql`
+      select recorded from event_fan_out where tenant_id = any (${tenants}::uuid[]) order by tenant_id`);
+    return rows.map(({ recorded }) => recorded);
+  };
   const mailOf = async (agentId: AgentId): Promise<readonly { readonly seq: number; readonly topic: unknown }[]> => {
     const frames = await deliveryRepository(database).findFrames(
       [{ tenantId, agentId, afterSeq: 0, resume: true }],
@@ -175,5 +180,56 @@ function describeEvents(open: OpenDatabase): void {
     const { rows } = await database.query<{ subject: string }>(sql`
       select payload->'event'->>'subject' as subject from mailbox where agent_id = ${agent.id} order by seq`);
     expect(rows.map(({ subject }) => subject)).toEqual([numbered.id, fresh.id]);
+  });
+
+  test("tenants take turns: one with many events does not keep another's waiting", async () => {
+    await relayAll(database);
+    await fanOutAll();
+    const tenants = [await givenTenant(database), await givenTenant(database), await givenTenant(database)];
+    for (const one of tenants) {
+      const { agent, connectionId } = await givenAgent(database, one, { nodeId });
+      const held = { tenantId: one, agentId: agent.id, connectionId };
+      await subscriptionRepository(database).subscribe(held, ["task.>"], { isDurable: true });
+      for (let task = 0; task < 5; task++) await givenTask(database, one);
+    }
+    await relayAll(database);
+    const { fanOut } = eventRepository(database);
+    expect(await cursorsOf(tenants)).toEqual([0, 0, 0]);
+    for (const _ of tenants) expect(await fanOut(1)).toMatchObject({ events: 1 });
+    expect(await cursorsOf(tenants)).not.toContain(0);
+    await fanOutAll();
+  });
+
+  test("a cursor before events that were pruned keeps nobody busy", async () => {
+    const { agent, connectionId } = await givenAgent(database, tenantId, { nodeId });
+    const held = { tenantId, agentId: agent.id, connectionId };
+    await subscriptionRepository(database).subscribe(held, ["agent.>"], { isDurable: true });
+    await relayAll(database);
+    await database.query(sql`delete from agent_event where tenant_id = ${tenantId}`);
+    const { fanOut } = eventRepository(database);
+    expect(await fanOut(10)).toBeUndefined();
+  });
+
+  test("many events for many subscribers are written bit by bit", async () => {
+    const subscribers = 101;
+    for (let n = 0; n < subscribers; n++) {
+      const { agent, connectionId } = await givenAgent(database, tenantId, { nodeId });
+      const held = { tenantId, agentId: agent.id, connectionId };
+      await subscriptionRepository(database).subscribe(held, ["task.>"], { isDurable: true });
+    }
+    await relayAll(database);
+    await fanOutAll();
+    const { id } = await givenTask(database, tenantId);
+    await relayAll(database);
+    await fanOutAll();
+    await database.query(sql`
+      insert into task_event (tenant_id, task_id, seq, type, data)
+      select ${tenantId}, ${id}, 100 + n, 'task.progress', '{}' from generate_series(1, 200) as n`);
+    await relayAll(database);
+    const { fanOut } = eventRepository(database);
+    // 20,000 frames at most
+    expect(await fanOut(200)).toMatchObject({ events: 198 });
+    expect(await fanOut(200)).toMatchObject({ events: 2 });
+    expect(await fanOut(200)).toBeUndefined();
   });
 }

@@ -36,9 +36,9 @@ export interface EventRepository {
    */
   read(tenantId: TenantId, after: EventCursor, limit: number): Promise<readonly PlacedEvent[]>;
   /**
-   * Puts the next events, at most `limit` of one tenant, into the mailboxes of its durable subscribers, and moves the
-   * tenant's cursor in the same transaction: each comes once. A mailbox that is full is passed over. Undefined when no
-   * tenant has any. Works as the engine; two at once wait for each other.
+   * Puts the next events, at most `limit` of one tenant and 20,000 frames, into the mailboxes of its durable subscribers,
+   * and moves the tenant's cursor in the same transaction: each comes once. Tenants take turns. A mailbox that is full is
+   * passed over. Undefined when no tenant has any. Works as the engine; two at once wait for each other.
    */
   fanOut(limit: number): Promise<FannedOut | undefined>;
 }
@@ -46,7 +46,12 @@ export interface EventRepository {
 /** EVENT in the wire protocol. */
 const eventType = 0x0307;
 
+/** Frames of one transaction: events, each for all of its subscribers. Judgement: half a second of writing. */
+const maxFrames = 20_000;
+
 export function eventRepository(database: Database): EventRepository {
+  // the tenant whose turn it was
+  let latest: TenantId | undefined;
   return {
     read: async (tenantId, after, limit) => {
       const scope = { role: "devmesh_app", tenants: [tenantId], plans: "by_index" } as const;
@@ -54,7 +59,11 @@ export function eventRepository(database: Database): EventRepository {
     },
     fanOut: async (limit) => {
       if (!(await isBehind(database))) return undefined;
-      return database.transaction({ role: "devmesh_engine", plans: "by_index" }, (tx) => fanOut(tx, limit));
+      return database.transaction({ role: "devmesh_engine", plans: "by_index" }, async (tx) => {
+        const next = await findBehind(tx, latest);
+        latest = next?.tenantId ?? latest;
+        return next && fanOut(tx, next, limit);
+      });
     },
   };
 }
@@ -143,31 +152,37 @@ const hasNext = sql`(
       )
     )`;
 
-interface FanOutRow extends EventCursor {
+/** A tenant whose events are not all in the mailboxes of its durable subscribers. */
+interface Behind extends EventCursor {
   readonly tenantId: TenantId;
   readonly position: number;
 }
 
-async function fanOut(tx: Queryable, limit: number): Promise<FannedOut | undefined> {
-  const { rows: behind } = await tx.query<FanOutRow>(sql`
+/** Tenants take turns: the next after `latest` in the order of ids. */
+async function findBehind(tx: Queryable, latest: TenantId | undefined): Promise<Behind | undefined> {
+  const { rows } = await tx.query<Behind>(sql`
     select f.tenant_id as "tenantId", f.xid::text::bigint as xid, f.recorded, f.position
     from event_fan_out f
     where ${hasNext}
-    order by f.tenant_id
+    order by coalesce(f.tenant_id <= ${latest}::uuid, false), f.tenant_id
     limit 1
     for update of f`);
-  const next = behind[0];
-  if (next === undefined) return undefined;
-  const { tenantId, position } = next;
+  return rows[0];
+}
+
+async function fanOut(tx: Queryable, behind: Behind, limit: number): Promise<FannedOut> {
+  const { tenantId, position } = behind;
   const topics = await findDurableTopics(tx, tenantId);
   if (topics.length === 0) {
     await tx.query(sql`delete from event_fan_out where tenant_id = ${tenantId}`);
     return { events: 0, receivers: [] };
   }
-  const { rows } = await tx.query<EventRow>(readEvents(tenantId, next, limit, position));
-  const events = rows.map(toPlaced);
-  const receivers = await deposit(tx, tenantId, events);
-  const last = events.at(-1)?.cursor ?? next;
+  const { rows } = await tx.query<EventRow>(readEvents(tenantId, behind, limit, position));
+  const read = rows.map(toPlaced);
+  const subscribers = await findSubscribers(tx, tenantId, [...new Set(read.map(({ event }) => event.type))]);
+  const events = takeFitting(read, subscribers);
+  const receivers = await deposit(tx, { tenantId, events, subscribers });
+  const last = events.at(-1)?.cursor ?? behind;
   await tx.query(sql`
     update event_fan_out
     set xid = ${last.xid}::xid8, recorded = ${last.recorded}
@@ -184,14 +199,28 @@ async function findDurableTopics(tx: Queryable, tenantId: TenantId): Promise<rea
   return rows;
 }
 
-async function deposit(
-  tx: Queryable,
-  tenantId: TenantId,
-  events: readonly PlacedEvent[],
-): Promise<readonly Receiver[]> {
-  const subscribersByType = await findSubscribers(tx, tenantId, [...new Set(events.map(({ event }) => event.type))]);
+/** Durable ones, by the type of the event. */
+type Subscribers = ReadonlyMap<string, readonly AgentId[]>;
+
+/** The first events, as many as make no more than {@link maxFrames}, but one in any case. */
+function takeFitting(events: readonly PlacedEvent[], subscribers: Subscribers): readonly PlacedEvent[] {
+  let frames = 0;
+  const end = events.findIndex(({ event }, index) => {
+    frames += subscribers.get(event.type)?.length ?? 0;
+    return index > 0 && frames > maxFrames;
+  });
+  return end < 0 ? events : events.slice(0, end);
+}
+
+interface Depositing {
+  readonly tenantId: TenantId;
+  readonly events: readonly PlacedEvent[];
+  readonly subscribers: Subscribers;
+}
+
+async function deposit(tx: Queryable, { tenantId, events, subscribers }: Depositing): Promise<readonly Receiver[]> {
   const letters = events.flatMap(({ event }) => {
-    const agentIds = subscribersByType.get(event.type) ?? [];
+    const agentIds = subscribers.get(event.type) ?? [];
     if (agentIds.length === 0) return [];
     return [{ tenantId, type: eventType, payload: JSON.stringify({ topic: event.type, event }), agentIds }];
   });
@@ -200,11 +229,7 @@ async function deposit(
 }
 
 /** By the heads that a pattern which takes the type can have. */
-async function findSubscribers(
-  tx: Queryable,
-  tenantId: TenantId,
-  types: readonly string[],
-): Promise<ReadonlyMap<string, readonly AgentId[]>> {
+async function findSubscribers(tx: Queryable, tenantId: TenantId, types: readonly string[]): Promise<Subscribers> {
   const asked = types.flatMap((type) => headsOfTopic(type).map((head) => ({ type, head })));
   const { rows } = await tx.query<{ type: string; agentId: AgentId }>(sql`
     select distinct asked.type, b.agent_id as "agentId"

@@ -23,10 +23,10 @@ const maxPollFactor = 5;
 const answerMs = 5_000;
 
 /**
- * Waits until nobody else holds `name`, then runs `work` and lets go when it returns. On Postgres a session's advisory
- * lock on a connection of its own: when that is lost, so is the lock, the signal of `work` aborts, and once `work` has
- * returned this throws. The signal aborts as well when `work` is over: what it left running ends. For a moment two may hold it then: the work must bear that. On PGlite, which one process has
- * for itself, the others wait in this process.
+ * Waits until nobody else holds `name`, then runs `work` and lets go when it returns; its signal aborts then too, so that
+ * what it left running ends. On Postgres a session's advisory lock on a connection of its own: when that is lost, so is the
+ * lock, the signal of `work` aborts, and once `work` has returned this throws. For a moment two may hold it then: the work
+ * must bear that. On PGlite, which one process has for itself, the others wait in this process.
  *
  * Returns without having run `work` when `signal` aborts first.
  *

@@ -32,9 +32,12 @@ export const taskColumns: Sql = sql`
   case when x.attempt_left_ms is null then x.lease_until end as "leaseUntil", a.id as "agentId",
   a.name as "agentName", r.artifacts, coalesce(r.usage, x.usage) as usage, t.answer_count as "answerCount"`;
 
-/** What lists leave out. JSON's null is a value here, SQL's is none. */
+/** JSON's null is a value here, SQL's is none. */
+export const inputColumns: Sql = sql`b.input is not null as "hasInput", b.input`;
+
+/** What lists leave out; null as above. */
 export const heavyTaskColumns: Sql = sql`
-  b.input is not null as "hasInput", b.input, r.output is not null as "hasOutput", r.output, x.why,
+  ${inputColumns}, r.output is not null as "hasOutput", r.output, x.why,
   x.asked_at as "askedAt", x.question::text as question`;
 
 /** The rows that {@link taskColumns} names, beside `t`. */
@@ -82,10 +85,14 @@ export interface TaskRow {
   readonly answerCount: number;
 }
 
-/** A row that was read with {@link heavyTaskColumns}. */
-export interface WholeTaskRow extends TaskRow {
+/** A row that was read with {@link inputColumns}. */
+export interface AssignedTaskRow extends TaskRow {
   readonly hasInput: boolean;
   readonly input: unknown;
+}
+
+/** A row that was read with {@link heavyTaskColumns}. */
+export interface WholeTaskRow extends AssignedTaskRow {
   readonly hasOutput: boolean;
   readonly output: unknown;
   readonly why: AssignmentWhy | null;
@@ -116,10 +123,7 @@ export function toWholeTask(row: WholeTaskRow, beside: Beside = {}): Task {
 }
 
 /** The task as TASK_ASSIGN carries it: with its input, without the reasons of the assignment. */
-export function toAssignedTask(
-  row: Omit<WholeTaskRow, "hasOutput" | "output" | "why" | "askedAt" | "question">,
-  beside: Beside = {},
-): Task {
+export function toAssignedTask(row: AssignedTaskRow, beside: Beside = {}): Task {
   return toTask(row, { ...beside, ...(row.hasInput && { input: row.input }) });
 }
 

@@ -7,6 +7,7 @@ import {
   defaultMaxDepth,
   maxBatchTasks,
   type NewId,
+  type NodeId,
   type RedriveOrder,
   type Task,
   type TaskId,
@@ -96,10 +97,12 @@ export interface TaskEngineDeps {
   readonly newId: NewId;
   /** A number in [0, 1). */
   readonly random: () => number;
-  /** Milliseconds of a clock, for caches only; what is written uses the database's time. */
+  /** Milliseconds of a clock, for caches and ages only; what is written uses the database's time. */
   readonly now: () => number;
   readonly leaseMs: number;
   readonly acceptMs: number;
+  /** Whose agents' assignments are hinted with offers that would be too large for others. */
+  readonly nodeId?: NodeId;
   /** How deep tasks may be delegated: 8 unless it is said otherwise. */
   readonly maxDepth?: number;
   /** Told of what failed in the background. */

@@ -27,6 +27,7 @@ import type {
   Requirements,
   SlotPick,
   TakenSlot,
+  TakeTerms,
   TaskId,
   TaskState,
   TaskSubject,
@@ -191,7 +192,6 @@ export interface LedgerTx {
   lockHeads(lanes: AssignmentScope["lanes"], perLane: number, limit: number): Promise<readonly QueuedTask[]>;
   /** How many agents each lane passes over, by reason: those that do not fit, and those that fit but have no free slot. */
   countPassedOver(lanes: AssignmentScope["lanes"]): Promise<readonly PassedOver[]>;
-  /** Takes slots and writes assignments with the next fence and seq; a pick whose slot is gone is left out. */
   /** Tells what caps the work of tenants; locks nothing. */
   readCaps(tenants: readonly TenantId[]): Promise<StandingCaps>;
   /** What decides on the caps of queued tasks. */
@@ -218,7 +218,11 @@ export interface LedgerTx {
    * now: their lanes, all lanes of a tenant whose budget has room, agents whose budget has. Several statements.
    */
   unparkTasks(budgets: readonly BudgetRef[], perBudget: number): Promise<Unparked>;
-  take(picks: readonly SlotPick[], windows: { acceptMs: number; leaseMs: number }): Promise<readonly TakenSlot[]>;
+  /**
+   * Takes slots and writes assignments with the next fence and seq; a pick whose slot is gone is left out. Gives them in
+   * order of seq; an offer is of no age.
+   */
+  take(picks: readonly SlotPick[], terms: TakeTerms): Promise<readonly TakenSlot[]>;
 }
 
 /** What the sweep found to be due, and when the next thing will be. */
@@ -257,7 +261,7 @@ export interface LedgerStore {
  * costs a moment. Must neither throw nor wait.
  */
 export interface EngineHints {
-  /** Assignments were written for agents of these nodes. */
+  /** Assignments were written for agents of these nodes: those of an agent in order of `seq`. */
   assigned(slots: readonly TakenSlot[]): void;
   /** Something else was put into the mailbox of these agents. */
   mailed(agents: readonly AgentSlotRef[]): void;

@@ -1,10 +1,10 @@
 import { AppError, type AssignmentId, defaultQuestionMs, parseId } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
 import type { AgentWord, Outcome } from "@devmesh/tasks";
-import { performInOrder } from "../assignment-order.ts";
-import type { Connection } from "../connection.ts";
-import { assertRegistered } from "../connection-state.ts";
+import type { Connection } from "../connections/connection.ts";
+import { assertRegistered } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
+import { performInOrder } from "./assignment-order.ts";
 
 /** TASK_ACCEPT */
 export function accept(

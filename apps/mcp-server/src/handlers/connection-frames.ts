@@ -1,6 +1,6 @@
 import { AppError } from "@devmesh/models";
 import { closeCodes, type PayloadOf } from "@devmesh/protocol";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connections/connection.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** PING: answered with this side's time. */

@@ -1,7 +1,7 @@
 import { AppError } from "@devmesh/models";
 import { closeCodes, type PayloadOf } from "@devmesh/protocol";
-import type { Connection } from "../connection.ts";
-import { assertRegistered } from "../connection-state.ts";
+import type { Connection } from "../connections/connection.ts";
+import { assertRegistered } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** AGENT_DEREGISTER: the agent ends, what it holds goes back to the queue, and the connection closes. */

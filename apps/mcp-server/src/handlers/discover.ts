@@ -1,8 +1,8 @@
 import { discoverAgents, type Page } from "@devmesh/agents";
 import { type Agent, AppError, isUuid, utf8Bytes } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
-import type { Connection } from "../connection.ts";
-import { assertWelcomed } from "../connection-state.ts";
+import type { Connection } from "../connections/connection.ts";
+import { assertWelcomed } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
 
 const defaultLimit = 50;

@@ -2,8 +2,8 @@ import { assertScope } from "@devmesh/auth";
 import { AppError, parseId, type Task, type TaskId } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
 import { explainUnassigned } from "@devmesh/tasks";
-import type { Connection } from "../connection.ts";
-import { assertWelcomed } from "../connection-state.ts";
+import type { Connection } from "../connections/connection.ts";
+import { assertWelcomed } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** TASK_GET: the whole task; while it is queued, with the reason why no agent has it. */

@@ -1,5 +1,5 @@
 import type { MessageName, PayloadOf } from "@devmesh/protocol";
-import type { Connection } from "../connection.ts";
+import type { Connection } from "../connections/connection.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /**

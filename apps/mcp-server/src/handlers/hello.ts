@@ -1,9 +1,9 @@
 import type { AttachResult, SortedHolding } from "@devmesh/agents";
 import { AppError, toAppError } from "@devmesh/models";
 import { closeCodes, MAX_MESSAGE_BYTES, type PayloadOf } from "@devmesh/protocol";
-import { closeByMesh } from "../close-by-mesh.ts";
-import type { Connection } from "../connection.ts";
-import { assertMayGreet } from "../connection-state.ts";
+import { closeByMesh } from "../connections/close-by-mesh.ts";
+import type { Connection } from "../connections/connection.ts";
+import { assertMayGreet } from "../connections/connection-state.ts";
 import { maxInFlight } from "../limits.ts";
 import type { ServerContext } from "../server-context.ts";
 
@@ -129,4 +129,5 @@ function welcome(
     recorded: holding.recorded,
     drop: holding.drop,
   });
+  connection.wasWelcomed = true;
 }

@@ -1,9 +1,9 @@
 import { registerAgent } from "@devmesh/agents";
 import { AppError, toAppError } from "@devmesh/models";
 import { closeCodes, type PayloadOf } from "@devmesh/protocol";
-import { closeByMesh } from "../close-by-mesh.ts";
-import type { Connection } from "../connection.ts";
-import { assertWelcomed } from "../connection-state.ts";
+import { closeByMesh } from "../connections/close-by-mesh.ts";
+import type { Connection } from "../connections/connection.ts";
+import { assertWelcomed } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** AGENT_REGISTER: makes the agent that HELLO named, or updates it. */

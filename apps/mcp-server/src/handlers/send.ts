@@ -1,8 +1,8 @@
 import type { MessageTarget } from "@devmesh/agents";
 import { assertScope } from "@devmesh/auth";
 import type { PayloadOf } from "@devmesh/protocol";
-import type { Connection } from "../connection.ts";
-import { assertRegistered } from "../connection-state.ts";
+import type { Connection } from "../connections/connection.ts";
+import { assertRegistered } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** SEND: answered once the message is in the mailboxes of all it reaches. */

@@ -1,8 +1,8 @@
 import { assertScope } from "@devmesh/auth";
 import { AppError, type AssignmentId, type Delegation, parseId, parseTraceparent } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
-import type { Connection } from "../connection.ts";
-import { assertRegistered, assertWelcomed } from "../connection-state.ts";
+import type { Connection } from "../connections/connection.ts";
+import { assertRegistered, assertWelcomed } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** TASK_SUBMIT: a new task, perhaps delegated from one that this agent works on. */

@@ -2,8 +2,8 @@ import type { HeldConnection, Subscriptions } from "@devmesh/agents";
 import { assertScope } from "@devmesh/auth";
 import { mayTakeEvents } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
-import type { Connection } from "../connection.ts";
-import { assertRegistered } from "../connection-state.ts";
+import type { Connection } from "../connections/connection.ts";
+import { assertRegistered } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** SUBSCRIBE: topics that may be those of events need the scope for reading them. */

@@ -1,7 +1,7 @@
 import { updateAgent } from "@devmesh/agents";
 import type { PayloadOf } from "@devmesh/protocol";
-import type { Connection } from "../connection.ts";
-import { assertRegistered } from "../connection-state.ts";
+import type { Connection } from "../connections/connection.ts";
+import { assertRegistered } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
 
 /** AGENT_UPDATE. An agent that drains gives back what it has not accepted; any other may get tasks that fit it now. */

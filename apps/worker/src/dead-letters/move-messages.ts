@@ -1,7 +1,7 @@
 import type { MessageMove } from "@devmesh/adapters";
 import type { OpenRedrive, OpenRedrives } from "@devmesh/repositories";
 import { sleep } from "@devmesh/runtime";
-import type { TasksQueue } from "../open-tasks-queue.ts";
+import type { TasksQueue } from "../queue/open-tasks-queue.ts";
 import { type ScanDeps, scanDeadLetters } from "./scan-dead-letters.ts";
 
 export interface MoveDeps extends ScanDeps {

@@ -3,7 +3,7 @@ import type { Logger, Metrics } from "@devmesh/observability";
 import { type Database, deadLetterWrites, deadMessages, openRedrives } from "@devmesh/repositories";
 import { createNudge } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
-import { type TasksQueue, tasksQueueName } from "../open-tasks-queue.ts";
+import { type TasksQueue, tasksQueueName } from "../queue/open-tasks-queue.ts";
 import type { KeepDeadLettersDeps } from "./keep-dead-letters.ts";
 
 export interface OpenDeadLettersOptions {

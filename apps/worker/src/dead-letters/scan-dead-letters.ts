@@ -1,6 +1,6 @@
 import type { ReceivedMessage } from "@devmesh/adapters";
 import type { DeadMessages, MessageStanding } from "@devmesh/repositories";
-import type { DeadLetterQueue } from "../open-tasks-queue.ts";
+import type { DeadLetterQueue } from "../queue/open-tasks-queue.ts";
 import { deadLetterIdOf, redrivesOf, toDied } from "./dead-message.ts";
 
 export interface ScanDeps {

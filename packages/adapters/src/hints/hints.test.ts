@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { AgentId, ConnectionId, NodeId, TaskId, TenantId } from "@devmesh/models";
+import type { AgentId, AssignmentId, ConnectionId, NodeId, Task, TaskId, TenantId } from "@devmesh/models";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { FanOut } from "../redis/fan-out.ts";
 import { memoryFanOut } from "../redis/memory-fan-out.ts";
@@ -48,6 +48,43 @@ test("hints of one turn go to each node as one message, equal ones once", async 
     { close: { connectionId, code: 4403, reason: "revoked" } },
   ]);
   expect(fanOut.sent.map(([channel]) => channel).filter((channel) => channel.endsWith(nodeId))).toHaveLength(1);
+});
+
+const offered = {
+  assignmentId: uuid<AssignmentId>(),
+  seq: 7,
+  offer: { fence: 2, leaseMs: 30, acceptMs: 10, task: { id: uuid<TaskId>() } as Task, traceparent: "00-a" },
+};
+
+test("an offer goes along as it is, but for its age, unless it is larger than a message", async () => {
+  const heard: NodeHint[] = [];
+  await hints.onNode(nodeId, (hint) => heard.push(hint));
+  const agent = { tenantId, agentId: uuid<AgentId>() };
+  const input: unknown = JSON.parse('{"__proto__": {"a": 1}, "text": "\\u0000\\ud800", "n": 9007199254740991}');
+  const offer = { ...offered.offer, task: { ...offered.offer.task, input } };
+  hints.engineHints.assigned([{ ...agent, nodeId, ...offered, offer: { ...offer, ageMs: 3 } }]);
+  const large = { ...offer, task: { ...offer.task, input: "x".repeat(6_000) } };
+  hints.engineHints.assigned([{ ...agent, nodeId, ...offered, offer: large }]);
+  await turns();
+  expect(heard).toEqual([{ deliver: [{ ...agent, ...offered, offer }, agent] }]);
+  expect(JSON.stringify(heard)).toContain('"input":{"__proto__":{"a":1},"text":"\\u0000\\ud800","n":9007199254740991}');
+});
+
+test.each([
+  ["no object", 5],
+  ["without a seq", { ...offered, seq: undefined }],
+  ["a seq that is no number", { ...offered, seq: "7" }],
+  ["an assignment without an id", { ...offered, assignmentId: "a" }],
+  ["no offer", { ...offered, offer: null }],
+  ["no task", { ...offered, offer: { ...offered.offer, task: {} } }],
+  ["a fence below 0", { ...offered, offer: { ...offered.offer, fence: -1 } }],
+])("of an offer that is garbled, %s, only the agent is heard", async (_, garbled) => {
+  const heard: NodeHint[] = [];
+  await hints.onNode(nodeId, (hint) => heard.push(hint));
+  const agentId = uuid<AgentId>();
+  await fanOut.publish(`devmesh:node:${nodeId}`, JSON.stringify([[tenantId, agentId, garbled]]));
+  await turns();
+  expect(heard).toEqual([{ deliver: [{ tenantId, agentId }] }]);
 });
 
 test("mail is told to every node", async () => {

@@ -1,4 +1,13 @@
-import type { AgentId, ConnectionId, NodeId, TakenSlot, TaskId, TenantId } from "@devmesh/models";
+import type {
+  AgentId,
+  AssignmentId,
+  AssignmentOffer,
+  ConnectionId,
+  NodeId,
+  TakenSlot,
+  TaskId,
+  TenantId,
+} from "@devmesh/models";
 import type { FanOut } from "../redis/fan-out.ts";
 import { gatherMessages } from "./gather-messages.ts";
 import { parseAgent, parseClose, parseItems, parseTask, parseTenant, parseTime } from "./parse-items.ts";
@@ -9,6 +18,14 @@ export interface AgentHint {
   readonly agentId: AgentId;
 }
 
+/** An assignment with all that its agent is told. */
+export interface OfferHint extends AgentHint {
+  readonly assignmentId: AssignmentId;
+  readonly seq: number;
+  /** Of unknown age. */
+  readonly offer: AssignmentOffer;
+}
+
 /** Names a task of which something changed. */
 export interface TaskHint {
   readonly tenantId: TenantId;
@@ -17,13 +34,17 @@ export interface TaskHint {
 
 /** What a node hears: something waits for agents that it may hold, or it is to close a connection. */
 export type NodeHint =
-  | { readonly deliver: readonly AgentHint[] }
+  | { readonly deliver: readonly (AgentHint | OfferHint)[] }
   | { readonly close: { readonly connectionId: ConnectionId; readonly code: number; readonly reason: string } };
+
+/** An assignment, or another frame, that waits for an agent of a node. */
+export type HintedSlot = Pick<TakenSlot, "tenantId" | "agentId" | "nodeId"> &
+  Partial<Pick<TakenSlot, "assignmentId" | "seq" | "offer">>;
 
 /** What the task engine tells after its commits. */
 export interface HintSender {
-  /** A slot whose node is unknown is told nobody: the agent finds its task when it connects. */
-  assigned(slots: readonly Pick<TakenSlot, "tenantId" | "agentId" | "nodeId">[]): void;
+  /** A slot whose node is unknown is told nobody: the agent finds its task when it connects. Small offers go along. */
+  assigned(slots: readonly HintedSlot[]): void;
   mailed(agents: readonly AgentHint[]): void;
   changed(tasks: readonly TaskHint[]): void;
   due(at: Date): void;
@@ -58,7 +79,7 @@ export interface Hints extends AsyncDisposable {
 /**
  * | channel | items |
  * |---|---|
- * | devmesh:node:<id> | `[tenantId, agentId]` to deliver to, `{connectionId, code, reason}` to close |
+ * | devmesh:node:<id> | `[tenantId, agentId, offer?]` to deliver to, `{connectionId, code, reason}` to close |
  * | devmesh:mail | `[tenantId, agentId]`, heard by every node |
  * | devmesh:tasks | `[tenantId, taskId]` |
  * | devmesh:due | a time |
@@ -95,8 +116,8 @@ export function createHints(fanOut: FanOut): Hints {
   return {
     engineHints: {
       assigned(slots) {
-        for (const { tenantId, agentId, nodeId } of slots) {
-          if (nodeId !== undefined) gatherer.add(channels.node(nodeId), [tenantId, agentId]);
+        for (const slot of slots) {
+          if (slot.nodeId !== undefined) gatherer.add(channels.node(slot.nodeId), toAgentItem(slot));
         }
       },
       mailed(agents) {
@@ -145,6 +166,16 @@ export function createHints(fanOut: FanOut): Hints {
       await Promise.allSettled(running.map((end) => end()));
     },
   };
+}
+
+/** Of one item: leaves room in a message, and an item that fits none would be left out as a whole. */
+const maxItemBytes = 6_000;
+
+function toAgentItem({ tenantId, agentId, assignmentId, seq, offer }: HintedSlot): readonly unknown[] {
+  if (offer === undefined) return [tenantId, agentId];
+  // how long the hint takes is not known, so neither is the age
+  const item = [tenantId, agentId, { assignmentId, seq, offer: { ...offer, ageMs: undefined } }];
+  return Buffer.byteLength(JSON.stringify(item)) > maxItemBytes ? [tenantId, agentId] : item;
 }
 
 function tellNode(items: readonly unknown[], handler: (hint: NodeHint) => void): void {

@@ -1,4 +1,12 @@
-import { type AgentId, type ConnectionId, isUuid, type TaskId, type TenantId } from "@devmesh/models";
+import {
+  type AgentId,
+  type AssignmentId,
+  type AssignmentOffer,
+  type ConnectionId,
+  isUuid,
+  type TaskId,
+  type TenantId,
+} from "@devmesh/models";
 
 /** What items a message carries: none where it is no JSON array. */
 export function parseItems(message: string): readonly unknown[] {
@@ -10,11 +18,37 @@ export function parseItems(message: string): readonly unknown[] {
   }
 }
 
-/** `[tenantId, agentId]`; undefined where it is none, as below. */
-export function parseAgent(item: unknown): { readonly tenantId: TenantId; readonly agentId: AgentId } | undefined {
-  const [tenantId, agentId] = parseIds(item) ?? [];
+/** `[tenantId, agentId, offer?]`; undefined where it is none, as below. An offer that is none is left out. */
+export function parseAgent(item: unknown): AgentItem | undefined {
+  if (!Array.isArray(item)) return undefined;
+  const [tenantId, agentId] = parseIds(item.slice(0, 2)) ?? [];
   if (tenantId === undefined || agentId === undefined) return undefined;
-  return { tenantId: tenantId as TenantId, agentId: agentId as AgentId };
+  return { tenantId: tenantId as TenantId, agentId: agentId as AgentId, ...parseOffered(item[2]) };
+}
+
+interface AgentItem extends Partial<Offered> {
+  readonly tenantId: TenantId;
+  readonly agentId: AgentId;
+}
+
+interface Offered {
+  readonly assignmentId: AssignmentId;
+  readonly seq: number;
+  readonly offer: AssignmentOffer;
+}
+
+function parseOffered(item: unknown): Offered | undefined {
+  const { assignmentId, seq, offer } = toFields(item);
+  const { fence, leaseMs, acceptMs, task, traceparent } = toFields(offer);
+  const { id } = toFields(task);
+  if (![assignmentId, id].every((one) => typeof one === "string" && isUuid(one))) return undefined;
+  if (![seq, fence, leaseMs, acceptMs].every((one) => Number.isSafeInteger(one) && Number(one) >= 0)) return undefined;
+  if (traceparent !== undefined && typeof traceparent !== "string") return undefined;
+  return { assignmentId, seq, offer } as Offered;
+}
+
+function toFields(item: unknown): Readonly<Record<string, unknown>> {
+  return typeof item === "object" && item !== null ? (item as Readonly<Record<string, unknown>>) : {};
 }
 
 /** `[tenantId, taskId]` */

@@ -32,9 +32,14 @@ export function createRedisListener({ connection, onChange, logger }: RedisListe
   }
 
   async function listen(): Promise<void> {
+    const held = new Set<string>();
+    const findMissing = (): readonly string[] => subscriptions.channels().filter((channel) => !held.has(channel));
     try {
-      const channels = subscriptions.channels();
-      if (channels.length > 0) await connection.subscribe(...channels);
+      // while Redis takes some, others come into force
+      for (let missing = findMissing(); missing.length > 0; missing = findMissing()) {
+        await connection.subscribe(...missing);
+        for (const channel of missing) held.add(channel);
+      }
       isListening = true;
       onChange();
     } catch (err) {

@@ -41,7 +41,7 @@ export const assignmentFields = { assignmentId: lookupIdSchema, fence: countSche
 /** Users' JSON that must be there: null is a value. Passed on untouched, by reference. */
 export const requiredJsonSchema = z.custom<unknown>((value) => value !== undefined, "is required, and may be null");
 
-/** Text for people that Postgres can keep; unlike a name it may be empty. Length in UTF-16 units. */
+/** Text for people that Postgres can keep; unlike a name it may be empty. Length in code points. */
 export function proseSchema(maxLength: number): z.ZodType<string> {
   return z.string().max(maxLength).refine(isStorable, "must not hold U+0000 or a lone surrogate");
 }

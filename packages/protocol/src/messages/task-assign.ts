@@ -9,5 +9,6 @@ export const taskAssignSchema = z.object({
   ...assignmentFields,
   leaseMs: durationMsSchema,
   acceptMs: durationMsSchema,
+  ageMs: countSchema.optional(),
   task: sentTaskSchema,
 });

@@ -40,8 +40,8 @@ export interface ClaimedMessage {
 /** Dead messages for the one who holds their queue: the worker. Works as the engine. */
 export interface DeadMessages {
   /**
-   * Enters deaths; the same death twice is one. Answers how often each was redriven. One that is claimed stays so, unless it
-   * was sent already and has died of it.
+   * Enters deaths; the same death twice is one, and stays purged where it was. Answers how often each was redriven. One
+   * that is claimed stays so, unless it was sent already and has died of it.
    */
   record(died: readonly DiedMessage[]): Promise<ReadonlyMap<string, number>>;
   standings(ids: readonly string[]): Promise<ReadonlyMap<string, MessageStanding>>;
@@ -82,7 +82,7 @@ export function deadMessages(database: Database): DeadMessages {
             attributes = excluded.attributes, receive_count = excluded.receive_count, job_id = null
           where dead_letter.kind = 'message' and (dead_letter.state <> 'redriving' or dead_letter.job_id is not null
               or excluded.redrives >= dead_letter.redrives)
-            and not (dead_letter.state = 'dead' and dead_letter.message_id = excluded.message_id)`);
+            and not (dead_letter.state in ('dead', 'purging', 'purged') and dead_letter.message_id = excluded.message_id)`);
         const { rows } = await tx.query<{ id: string; redrives: number }>(sql`
           select id, redrives from dead_letter where id = any (${died.map(({ id }) => id)}::uuid[])`);
         return new Map(rows.map(({ id, redrives }) => [id, redrives]));

@@ -115,7 +115,7 @@ export function tenantMaySpend(tenantId: Sql, ofTenants: Sql): Sql {
 }
 
 /** True where the budgets of agent `la` have room for what it says that such a task costs. */
-function agentMaySpend(ofTenants: Sql): Sql {
+export function agentMaySpend(ofTenants: Sql): Sql {
   return sql`(not (select exists (select from budget where ${ofTenants} and scope = 'agent' and deleted_at is null))
         or not exists (
           select from budget b

@@ -122,6 +122,25 @@ function describeCappedClaims(open: OpenDatabase): void {
     );
   });
 
+  test("the sweep leaves alone what waits for agents whose own budget has no room", async () => {
+    const tenantId = await givenTenant(database);
+    const { agent } = await givenAgent(database, tenantId, { nodeId: await givenNode(database) });
+    const { laneId } = await givenTask(database, tenantId);
+    const isDue = async (): Promise<boolean> => {
+      const scope = { role: "devmesh_engine", plans: "by_index" } as const;
+      const { lanes } = await database.transaction(scope, (tx) => findDue(tx, 500));
+      return lanes.some((one) => one.laneId === laneId);
+    };
+    expect(await isDue()).toBe(true);
+    const budgetId = newUuid();
+    await database.query(sql`
+      insert into budget (tenant_id, id, scope, subject_id, unit, cap, reserved)
+      values (${tenantId}, ${budgetId}, 'agent', ${agent.id}, 'tokens', 10, 10)`);
+    expect(await isDue()).toBe(false);
+    await database.query(sql`update budget set cap = 11 where id = ${budgetId}`);
+    expect(await isDue()).toBe(true);
+  });
+
   test("each tenant has its share of the candidates: 60 agents of one leave the other's only one its place", async () => {
     const [many, one] = [await givenTenant(database), await givenTenant(database)];
     const nodeId = await givenNode(database);

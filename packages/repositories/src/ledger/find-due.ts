@@ -1,7 +1,7 @@
 import type { BudgetId, BudgetRef, LaneId, TaskId, TenantId } from "@devmesh/models";
 import type { Transaction } from "../database/database.ts";
 import { sql } from "../database/sql.ts";
-import { firstInLane, laneMayGo, tenantMaySpend } from "./candidates.ts";
+import { agentMaySpend, firstInLane, laneMayGo, tenantMaySpend } from "./candidates.ts";
 import type { TaskRef } from "./refs.ts";
 import { hasFreeSlot } from "./slot-figures.ts";
 
@@ -17,6 +17,9 @@ export interface DueRows {
   readonly nextDueAt: Date | undefined;
   readonly now: Date;
 }
+
+/** Of all tenants: the engine sees them. */
+const ofAll = sql`tenant_id is not null`;
 
 /**
  * Finds assignments and tasks whose time has come, and lanes that hold a task which a free agent fits (their looking
@@ -37,8 +40,9 @@ export async function findDue(tx: Transaction, limit: number): Promise<DueRows> 
         join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
         where la.tenant_id = l.tenant_id and la.lane_id = l.id and la.misfit is null
           and ${hasFreeSlot}
-      ) and ${laneMayGo(sql`l.id`, sql`tenant_id is not null`)}
-        and ${tenantMaySpend(sql`l.tenant_id`, sql`tenant_id is not null`)}
+          and ${agentMaySpend(ofAll)}
+      ) and ${laneMayGo(sql`l.id`, ofAll)}
+        and ${tenantMaySpend(sql`l.tenant_id`, ofAll)}
       limit ${limit})
     union all
     (select 'budget', tenant_id, id, null from budget where unpark order by id limit ${limit})

@@ -26,6 +26,7 @@ import type {
   Requirements,
   SlotPick,
   TakenSlot,
+  TakeTerms,
   TaskId,
   TaskState,
   TaskSubject,
@@ -120,10 +121,7 @@ export interface LedgerTransaction {
   lockLimitsOf(assignmentIds: readonly AssignmentId[]): Promise<void>;
   addUsage(tries: readonly TryUsage[]): Promise<void>;
   unparkTasks(budgets: readonly BudgetRef[], perBudget: number): Promise<Unparked>;
-  take(
-    picks: readonly SlotPick[],
-    windows: { readonly acceptMs: number; readonly leaseMs: number },
-  ): Promise<readonly TakenSlot[]>;
+  take(picks: readonly SlotPick[], terms: TakeTerms): Promise<readonly TakenSlot[]>;
 }
 
 /** The ledger in Postgres, as the task engine needs it. */
@@ -193,7 +191,7 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
     lockLimitsOf: (assignmentIds) => lockLimitsOf(tx, assignmentIds),
     addUsage: (tries) => addUsage(tx, tries),
     unparkTasks: (budgets, perBudget) => unparkTasks(tx, budgets, perBudget),
-    take: (picks, windows) => takeSlots(tx, picks, windows),
+    take: (picks, terms) => takeSlots(tx, picks, terms),
   };
 }
 

@@ -1,18 +1,29 @@
-import type { NodeId, SlotPick, TakenSlot } from "@devmesh/models";
+import type { AgentId, AssignmentId, NodeId, SlotPick, TakenSlot, TakeTerms, TaskId, TenantId } from "@devmesh/models";
+import { type OfferRow, toOffer } from "../assignment-offer.ts";
 import type { Queryable } from "../database/database.ts";
 import { sql, unnest } from "../database/sql.ts";
+import { inputColumns, taskColumns } from "../task-columns.ts";
+
+/**
+ * Of input and output schema together, that a slot is given with: for the caller's own node, and for another, which is
+ * told by a hint of at most 7,000 bytes. What is larger is read. Judgement.
+ */
+const maxOfferBytes = 32_768;
+const maxHintedBytes = 4_096;
 
 /**
  * Takes slots and writes the assignments, with the next fence of each task and the next seq of each agent, in one
  * statement. Slots are locked in the order of their ids, and looked at again under the lock: a pick whose slot was
- * taken meanwhile is left out, and its task stays queued. The tasks must be locked by this transaction.
+ * taken meanwhile is left out, and its task stays queued. The tasks must be locked by this transaction. What is taken
+ * comes in order of seq, with its offer where that is small and asked for: as a read after the commit would find it, and
+ * of no age yet.
  */
 export async function takeSlots(
   tx: Queryable,
   picks: readonly SlotPick[],
-  { acceptMs, leaseMs }: { readonly acceptMs: number; readonly leaseMs: number },
+  { acceptMs, leaseMs, nodeId }: TakeTerms,
 ): Promise<readonly TakenSlot[]> {
-  const { rows } = await tx.query<Omit<TakenSlot, "nodeId"> & { nodeId: NodeId | null }>(sql`
+  const { rows } = await tx.query<TakenRow>(sql`
     with pick as (
       select tenant_id, task_id, agent_id, assignment_id, strategy, why, number
       from ${pickRows(picks)} as p (tenant_id, task_id, agent_id, assignment_id, strategy, why, number)
@@ -39,20 +50,21 @@ export async function takeSlots(
         queue_rank = null, assignment_id = fitting.assignment_id, wake_at = t.deadline, updated_at = now()
       from fitting
       where t.tenant_id = fitting.tenant_id and t.id = fitting.task_id and t.state = 'queued'
-      returning t.tenant_id, t.id as task_id, t.fence, t.attempt, t.event_seq, t.timeout_ms, fitting.agent_id,
-        fitting.assignment_id, fitting.strategy, fitting.why, fitting.next_seq + fitting.place - 1 as seq,
-        fitting.node_id,
+      returning t.tenant_id, t.id, t.parent_id, t.state, t.strategy, t.deadline, t.max_attempts, t.timeout_ms,
+        t.has_output_schema, t.fence, t.attempt, t.event_seq, t.error, t.progress, t.answer_count, t.created_at,
+        t.updated_at, t.started_at, t.finished_at, t.assignment_id, fitting.agent_id, fitting.strategy as assigned_by,
+        fitting.why, fitting.next_seq + fitting.place - 1 as seq, fitting.node_id,
         now() + least(${acceptMs}, ${leaseMs}, t.timeout_ms) * interval '1 millisecond' as check_at
     ), assigned as (
       insert into assignment (tenant_id, id, task_id, agent_id, fence, seq, state, attempt, strategy, why, lease_ms,
         accept_until, check_at)
-      select tenant_id, assignment_id, task_id, agent_id, fence, seq, 'offered', attempt, strategy, why, ${leaseMs},
+      select tenant_id, assignment_id, id, agent_id, fence, seq, 'offered', attempt, assigned_by, why, ${leaseMs},
         now() + ${acceptMs} * interval '1 millisecond',
         check_at
       from moved
     ), event as (
       insert into task_event (tenant_id, task_id, seq, type, data)
-      select tenant_id, task_id, event_seq, 'task.assigned', json_build_object(
+      select tenant_id, id, event_seq, 'task.assigned', json_build_object(
         'assignmentId', assignment_id, 'agentId', agent_id, 'fence', fence, 'attempt', attempt)
       from moved
     ), filled as (
@@ -61,10 +73,39 @@ export async function takeSlots(
       from (select tenant_id, agent_id, count(*)::int as count from moved group by tenant_id, agent_id) taken
       where s.tenant_id = taken.tenant_id and s.agent_id = taken.agent_id
     )
-    select tenant_id as "tenantId", task_id as "taskId", agent_id as "agentId", assignment_id as "assignmentId", seq,
-      check_at as "checkAt", node_id as "nodeId"
-    from moved`);
-  return rows.map((row) => ({ ...row, nodeId: row.nodeId ?? undefined }));
+    select t.tenant_id as "tenantId", t.agent_id as "takenAgentId", t.seq, t.check_at as "checkAt",
+      t.node_id as "nodeId", b.task_id is not null as "hasOffer", ${leaseMs}::int as "leaseMs",
+      ${acceptMs}::int as "acceptMs", 0 as "ageMs", b.traceparent, ${taskColumns}, ${inputColumns}
+    from moved t
+    cross join lateral (
+      select t.assignment_id as id, t.fence, t.assigned_by as strategy, null::timestamptz as lease_until,
+        null::int as attempt_left_ms, null::json as usage
+    ) x
+    left join task_body b on b.task_id = t.id and t.node_id is not null and t.answer_count = 0
+      and b.depends_on = '{}'
+      and coalesce(octet_length(b.input::text), 0) + coalesce(octet_length(b.output_schema::text), 0) <= case when t.node_id = ${nodeId}::uuid then ${maxOfferBytes}::int else ${maxHintedBytes}::int end
+    left join agent a on a.id = t.agent_id and b.task_id is not null
+    left join task_result r on r.task_id = t.id and b.task_id is not null
+    order by t.seq`);
+  return rows.map(toTaken);
+}
+
+interface TakenRow extends OfferRow {
+  readonly tenantId: TenantId;
+  readonly id: TaskId;
+  readonly takenAgentId: AgentId;
+  readonly assignmentId: AssignmentId;
+  readonly seq: number;
+  readonly checkAt: Date;
+  readonly nodeId: NodeId | null;
+  /** Where not, what stands in the task's body is null. */
+  readonly hasOffer: boolean;
+}
+
+function toTaken(row: TakenRow): TakenSlot {
+  const { tenantId, id: taskId, takenAgentId: agentId, assignmentId, seq, checkAt, nodeId, hasOffer } = row;
+  const slot = { tenantId, taskId, agentId, assignmentId, seq, checkAt, nodeId: nodeId ?? undefined };
+  return hasOffer ? { ...slot, offer: toOffer(row) } : slot;
 }
 
 function pickRows(picks: readonly SlotPick[]): ReturnType<typeof unnest> {

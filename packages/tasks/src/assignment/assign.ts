@@ -1,4 +1,4 @@
-import type { AssignmentScope, Candidate, LaneId, QueuedTask, TakenSlot } from "@devmesh/models";
+import type { AssignmentScope, Candidate, LaneId, QueuedTask, TakenSlot, TakeTerms } from "@devmesh/models";
 import type { LedgerStore, LedgerTx } from "../store.ts";
 import { type OpenCaps, openCaps } from "./open-caps.ts";
 import { type Plan, planAssignments } from "./plan.ts";
@@ -9,19 +9,21 @@ const maxTasks = 200;
 const maxCandidates = 2_000;
 
 /** What one round of assignment works with. */
-export interface AssignOptions {
-  readonly acceptMs: number;
-  readonly leaseMs: number;
+export interface AssignOptions extends TakeTerms {
   readonly newId: () => string;
+  /** Milliseconds of a clock, to tell how old an offer is. */
+  readonly now: () => number;
 }
 
 export interface Assigned {
   readonly taken: readonly TakenSlot[];
   /** Where another look may find more: slots were left and tasks too, or a race for a slot was lost. */
   readonly again: AssignmentScope;
+  /** Lanes with a task that somebody held: they may have a free agent still when it is let go. */
+  readonly held: AssignmentScope["lanes"];
 }
 
-const nothing: Assigned = { taken: [], again: { lanes: [], agents: [] } };
+const nothing: Assigned = { taken: [], again: { lanes: [], agents: [] }, held: [] };
 
 /**
  * Brings queued tasks and free slots together, in one transaction: the best tasks of the lanes of the scope, and of the
@@ -32,7 +34,8 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
   const candidates = await store.findCandidates(scope, maxCandidates);
   if (candidates.length === 0) return nothing;
   const tenants = [...new Set(candidates.map(({ tenantId }) => tenantId))];
-  return store.transaction(tenants, async (tx) => {
+  const begunAtMs = options.now();
+  const assigned = await store.transaction(tenants, async (tx): Promise<Assigned> => {
     const lanes = lanesOf(candidates);
     const limit = Math.min(countFree(candidates), maxTasks);
     const [tasks, passedOver, standing] = await Promise.all([
@@ -40,7 +43,8 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
       tx.countPassedOver(lanes),
       tx.readCaps(tenants),
     ]);
-    if (tasks.length === 0) return nothing;
+    const held = tasks.length === limit ? [] : withoutTask(lanes, tasks);
+    if (tasks.length === 0) return { ...nothing, held };
     const caps = await openCaps(tx, { tasks, candidates, standing });
     const placeable = withoutMoved(tasks, caps);
     const plan = planAssignments({
@@ -55,8 +59,20 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
     if (caps === undefined) tx.finish();
     const taken = await taking;
     if (caps !== undefined) await writeCaps(tx, plan, taken);
-    return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === maxTasks, caps }) };
+    return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === maxTasks, caps }), held };
   });
+  const ageMs = Math.max(0, Math.ceil(options.now() - begunAtMs));
+  return { ...assigned, taken: assigned.taken.map((slot) => withAge(slot, ageMs)) };
+}
+
+/** The accept window runs from the beginning of the transaction. */
+function withAge({ offer, ...slot }: TakenSlot, ageMs: number): TakenSlot {
+  return offer === undefined ? slot : { ...slot, offer: { ...offer, ageMs } };
+}
+
+function withoutTask(lanes: AssignmentScope["lanes"], tasks: readonly QueuedTask[]): AssignmentScope["lanes"] {
+  const found = new Set(tasks.map(({ laneId }) => laneId));
+  return lanes.filter(({ laneId }) => !found.has(laneId));
 }
 
 function withoutMoved(tasks: readonly QueuedTask[], caps: OpenCaps | undefined): readonly QueuedTask[] {

@@ -6,7 +6,7 @@ import {
   type QueuedTask,
   type TakenSlot,
 } from "@devmesh/models";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   agentIdOf,
   assignmentIdOf,
@@ -36,6 +36,7 @@ function open(methods: FakeMethods) {
     acceptMs: 10,
     leaseMs: 30,
     newId: () => assignmentIdOf(++made),
+    now: () => 0,
     onTaken: (slots) => taken.push(...slots),
     onError: (error) => errors.push(error),
   });
@@ -135,6 +136,24 @@ describe("an assigner", () => {
     await assigner.idle();
     expect(taken).toHaveLength(450);
     expect(state.rounds).toBeLessThanOrEqual(5);
+  });
+
+  test("looks again, a moment later, at lanes with a task that somebody held", async () => {
+    const { methods } = mesh({ tasks: 1, slots: 1 });
+    let isHeld = true;
+    const { assigner, taken } = open({
+      ...methods,
+      lockHeads: async (...asked) => {
+        if (isHeld) return [];
+        return (await methods.lockHeads?.(...asked)) ?? [];
+      },
+    });
+    await using _ = assigner;
+    assigner.request(scope([1]));
+    await assigner.idle();
+    expect(taken).toEqual([]);
+    isHeld = false;
+    await vi.waitFor(() => expect(taken).toMatchObject([{ taskId: taskIdOf(1) }]));
   });
 
   test("looks again where it lost the race for a slot", async () => {

@@ -1,6 +1,7 @@
 import { AppError, type AssignmentScope, type BudgetRef, type LimitRef, type TakenSlot } from "@devmesh/models";
 import type { LedgerStore, Unparked } from "../store.ts";
 import { type AssignOptions, assign } from "./assign.ts";
+import { createHeldLanes } from "./held-lanes.ts";
 import { createTurns } from "./turns.ts";
 
 /** Assigns in the background: what is asked for while one round is under way goes with the next. */
@@ -39,6 +40,7 @@ export function createAssigner(options: AssignerOptions): Assigner {
   let running: Promise<void> | undefined;
   let isClosed = false;
   let lostInARow = 0;
+  const heldLanes = createHeldLanes(request, bounds);
 
   function request(scope: AssignmentScope): void {
     if (isClosed) return;
@@ -66,8 +68,9 @@ export function createAssigner(options: AssignerOptions): Assigner {
         lanes: [...scope.lanes, ...unparked.lanes],
         agents: [...scope.agents, ...unparked.agents],
       };
-      const { taken, again } = await assign(options.store, asked, options);
+      const { taken, again, held } = await assign(options.store, asked, options);
       lostInARow = 0;
+      heldLanes.add(held);
       if (taken.length > 0) options.onTaken(taken);
       request(again);
       // where nothing was taken of what came back, there is no room for the others either
@@ -99,6 +102,7 @@ export function createAssigner(options: AssignerOptions): Assigner {
     idle: async () => running,
     async [Symbol.asyncDispose]() {
       isClosed = true;
+      heldLanes[Symbol.dispose]();
       await running;
     },
   };

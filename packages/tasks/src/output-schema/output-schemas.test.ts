@@ -46,6 +46,15 @@ describe("an output schema", () => {
     expect(problemsOf(schema, [1, { a: 1 }]).length).toBeGreaterThan(0);
   });
 
+  test("is about what a value has, not about what every object inherits", () => {
+    expect(problemsOf({ properties: { constructor: { type: "string" } } }, {})).toEqual([]);
+    expect(problemsOf({ required: ["constructor"] }, {})).toHaveLength(1);
+    expect(problemsOf({ required: ["__proto__"] }, {})).toHaveLength(1);
+    expect(
+      problemsOf({ required: ["constructor", "__proto__"] }, JSON.parse('{"constructor":1,"__proto__":1}')),
+    ).toEqual([]);
+  });
+
   test("is itself, whatever others were compiled meanwhile", () => {
     const types = ["string", "number", "boolean"];
     for (const type of [...types, ...types, "string"]) {

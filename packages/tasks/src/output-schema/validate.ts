@@ -33,7 +33,8 @@ export function createSchemaValidator(
 }
 
 function compile(schema: unknown): Check {
-  const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: true });
+  // of its own alone: every object inherits a `constructor`, which no text has given it
+  const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: true, ownProperties: true });
   addFormats.default(ajv);
   try {
     const validate = ajv.compile(schema as object | boolean);

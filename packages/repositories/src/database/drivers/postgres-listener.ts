@@ -95,7 +95,7 @@ class Listener implements PostgresListener {
     });
     try {
       await client.connect();
-      await Promise.all([...this.#handlersByChannel.keys()].map((channel) => client.query(`listen "${channel}"`)));
+      await this.#listenToAll(client);
       this.#client = client;
       onStart();
       this.#announceStart();
@@ -103,6 +103,17 @@ class Listener implements PostgresListener {
     } finally {
       this.#client = undefined;
       await client.end().catch(() => undefined);
+    }
+  }
+
+  /** What is asked for until the client is known to {@link listen} is asked for here. */
+  async #listenToAll(client: pg.Client): Promise<void> {
+    const held = new Set<string>();
+    const findMissing = (): string[] => [...this.#handlersByChannel.keys()].filter((channel) => !held.has(channel));
+    // while Postgres takes some, others are asked for
+    for (let missing = findMissing(); missing.length > 0; missing = findMissing()) {
+      await Promise.all(missing.map((channel) => client.query(`listen "${channel}"`)));
+      for (const channel of missing) held.add(channel);
     }
   }
 }

@@ -45,6 +45,23 @@ describe.skipIf(givenServices().databaseUrl === undefined)("openPostgres, when t
     silent.close();
   });
 
+  test("is being connected to, and takes the first channels, hears also those that are asked for meanwhile", async () => {
+    const database = open();
+    const stop = new AbortController();
+    const heard = new Set<string>();
+    const begun: Promise<void>[] = [];
+    const channels = Array.from({ length: 1_000 }, (_, index) => `hint_${index}`);
+    // one a turn of the event loop: some fall into the time in which the first are being taken
+    for (const channel of channels) {
+      begun.push(database.listen(channel, () => heard.add(channel), stop.signal));
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    await Promise.all(begun);
+    for (const channel of channels) await database.notify(channel, "");
+    await waitFor(() => heard.size === channels.length);
+    stop.abort();
+  });
+
   test("stops and starts, serves again by itself, listening included", async () => {
     const errors: Error[] = [];
     const database = open({ onConnectionError: (error) => errors.push(error) });
