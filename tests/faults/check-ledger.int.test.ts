@@ -50,7 +50,7 @@ async function check(observations: readonly Observation[] = []): Promise<readonl
 
 test("finds nothing in a sound ledger", async () => {
   expect(await check()).toEqual([]);
-  // nobody has numbered the events
+  // no relay has read the events
   expect(await isSettled(database)).toBe(false);
 });
 

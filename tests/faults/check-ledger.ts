@@ -38,12 +38,14 @@ export async function checkLedger(database: Database, evidence: Evidence): Promi
   return found;
 }
 
-/** True when every task of the ledger is final, every slot free, and every event has its position. */
+/** True when every task of the ledger is final, every slot free, and the relay has read every event. */
 export async function isSettled(database: Database): Promise<boolean> {
   const { rows } = await database.query<{ settled: boolean }>(sql`
     select not exists (select from task where finished_at is null)
       and not exists (select from agent_slot where in_flight > 0)
-      and not exists (select from task_event where position is null) as settled`);
+      and not exists (
+        select from relay_cursor c join task_event e on e.xid > '0' and (e.xid, e.recorded) > (c.xid, c.recorded)
+      ) as settled`);
   return rows[0]?.settled ?? false;
 }
 

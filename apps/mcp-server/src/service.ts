@@ -105,7 +105,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     if ("deliver" in hint) server.deliver(hint.deliver);
     else server.close(hint.close.connectionId, hint.close.code, hint.close.reason);
   });
-  await hints.onEventsNumbered((tenantIds) => server.wakeEvents(tenantIds));
+  await hints.onEventsReadable((tenantIds) => server.wakeEvents(tenantIds));
 
   const health = createMcpHealth({ database, fanOut: open.fanOut, logger, metrics, authenticator });
   await using http = await serveHttp({

@@ -3,6 +3,7 @@ import type {
   AgentId,
   AssignmentId,
   AssignmentOffer,
+  EventCursor,
   Requirements,
   Task,
   TaskId,
@@ -51,7 +52,7 @@ export interface TaskReads {
 
 /** An event of a tenant, at its place among all of them. */
 export interface PlacedEvent {
-  readonly position: number;
+  readonly cursor: EventCursor;
   readonly event: {
     readonly id: string;
     readonly type: string;
@@ -63,8 +64,8 @@ export interface PlacedEvent {
 }
 
 export interface EventStore {
-  /** Those with a position above `after`, in order and without gaps. */
-  read(tenantId: TenantId, after: number, limit: number): Promise<readonly PlacedEvent[]>;
+  /** The next behind `after`, in order; none ever appears before one that was read. */
+  read(tenantId: TenantId, after: EventCursor, limit: number): Promise<readonly PlacedEvent[]>;
 }
 
 /** What the server keeps in the database. */

@@ -1,5 +1,6 @@
+import type { TenantId } from "@devmesh/models";
 import { eventRepository, outboxRepository } from "@devmesh/repositories";
-import { checkLeaks } from "@devmesh/testing";
+import { checkLeaks, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Mesh, type Node, openMesh } from "./_mesh.ts";
 import { type Client, type Payload, registered } from "./_socket.ts";
@@ -21,15 +22,20 @@ afterAll(() => mesh[Symbol.asyncDispose]());
 const onA = (name: string): Promise<Client> => registered({ port: a.port, key, name });
 const onB = (name: string): Promise<Client> => registered({ port: b.port, key, name });
 
-/** What the worker does: events get their place, and durable subscribers their copies. */
+/** What the worker does: durable subscribers get their copies, and nodes are told what can be read. */
 async function relay(): Promise<void> {
-  const { tenantIds } = await outboxRepository(mesh.database).numberEvents(1_000);
+  const tenantIds = new Set<TenantId>();
+  await waitFor(async () => {
+    const round = await outboxRepository(mesh.database).relay(1_000);
+    for (const tenantId of round.tenantIds) tenantIds.add(tenantId);
+    return !round.more && !round.isWaiting;
+  });
   for (;;) {
     const done = await eventRepository(mesh.database).fanOut(100);
     if (done === undefined) break;
     mesh.hints.engineHints.assigned(done.receivers);
   }
-  mesh.hints.eventsNumbered(tenantIds);
+  mesh.hints.eventsReadable([...tenantIds]);
 }
 
 async function submit(client: Client): Promise<string> {

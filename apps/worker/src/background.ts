@@ -24,7 +24,7 @@ export interface BackgroundDeps {
   readonly database: Database;
   readonly hints: Pick<
     Hints,
-    "onOutbox" | "onTaskChanges" | "onDue" | "onRedrives" | "nudgeOutbox" | "eventsNumbered" | "engineHints"
+    "onOutbox" | "onTaskChanges" | "onDue" | "onRedrives" | "nudgeOutbox" | "eventsReadable" | "engineHints"
   >;
   readonly engine: TaskEngine;
   readonly queue: TasksQueue;
@@ -42,19 +42,19 @@ export async function runBackground(deps: BackgroundDeps, signal: AbortSignal): 
 async function runRelay(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
   const { database, hints, queue, metrics, logger } = deps;
   const nudge = createNudge();
-  const numbered = createNudge();
+  const readable = createNudge();
   await hints.onOutbox(() => nudge.nudge());
   await hints.onTaskChanges(() => nudge.nudge());
   const relay = {
     outbox: outboxRepository(database),
     queue,
     nudge,
-    onNumbered: (tenantIds: readonly TenantId[]) => {
-      numbered.nudge();
-      hints.eventsNumbered(tenantIds);
+    onReadable: (tenantIds: readonly TenantId[]) => {
+      readable.nudge();
+      hints.eventsReadable(tenantIds);
     },
     logger,
-    numbered: metrics.counter({ name: "devmesh_relay_events_total", help: "events that were numbered" }),
+    read: metrics.counter({ name: "devmesh_relay_events_total", help: "events that the relay has read" }),
     sent: metrics.counter({
       name: "devmesh_relay_messages_total",
       help: "messages about queued tasks, by whether SQS took them",
@@ -64,7 +64,7 @@ async function runRelay(deps: BackgroundDeps, signal: AbortSignal): Promise<void
   const fanOut = {
     events: eventRepository(database),
     tell: hints.engineHints.assigned,
-    nudge: numbered,
+    nudge: readable,
     logger,
     delivered: metrics.counter({
       name: "devmesh_events_fanned_out_total",
@@ -107,7 +107,7 @@ async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void
   });
 }
 
-/** The registry of nodes; agents that are dropped have events that wait to be numbered. */
+/** The registry of nodes; agents that are dropped have events that wait to be read. */
 function tellingNodes(database: Database, hints: Pick<Hints, "nudgeOutbox">): Pick<NodeStore, "survey" | "dropDead"> {
   const { survey, dropDead } = nodeRepository(database);
   return {

@@ -7,7 +7,7 @@ import { toPeer } from "./peers/devmesh.ts";
 import type { Sizes } from "./sizes.ts";
 import { openWorkers } from "./workers.ts";
 
-/** What a task costs Postgres: submitted, worked off and numbered. */
+/** What a task costs Postgres: submitted, worked off and relayed. */
 interface TaskCosts {
   readonly commitsPerTask: number;
   readonly walBytesPerTask: number;
@@ -111,11 +111,13 @@ async function retry(work: () => Promise<unknown>): Promise<void> {
 async function waitForRelay(database: Database): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
     const { rows } = await database.query<{ left: number }>(sql`
-      select count(*)::int as left from task_event where position is null`);
+      select count(*)::int as left
+      from relay_cursor c
+      join task_event e on e.xid > '0' and (e.xid, e.recorded) > (c.xid, c.recorded)`);
     if (rows[0]?.left === 0) return;
     await delay(100);
   }
-  throw new Error("events are not numbered after 60 s");
+  throw new Error("events are not relayed after 60 s");
 }
 
 interface Counters {

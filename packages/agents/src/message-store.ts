@@ -1,4 +1,4 @@
-import type { AgentId, NodeId, TenantId } from "@devmesh/models";
+import type { AgentId, EventCursor, NodeId, TenantId } from "@devmesh/models";
 import type { HeldConnection } from "./agent-store.ts";
 
 /** Whom a message is for: one agent by id or name, those that subscribed a topic, or all other agents. */
@@ -58,8 +58,8 @@ export interface MessageStore {
 export interface Subscriptions {
   /** In the order of their text. */
   readonly topics: readonly { readonly topic: string; readonly isDurable: boolean }[];
-  /** The last position of an event of the tenant. */
-  readonly position: number;
+  /** Before every event that is committed from now on, and behind all that can be read now. */
+  readonly cursor: EventCursor;
 }
 
 /** Where subscriptions are kept. A plain one counts while the connection that made it has the agent. */

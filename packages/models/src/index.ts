@@ -93,6 +93,7 @@ export {
   toAppError,
   toErrorBody,
 } from "./errors.ts";
+export { compareCursors, type EventCursor } from "./event-cursor.ts";
 export {
   type AgentId,
   type ApiKeyId,

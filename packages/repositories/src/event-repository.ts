@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { type AgentId, eventTopics, headsOfTopic, type TenantId } from "@devmesh/models";
+import { type AgentId, type EventCursor, eventTopics, headsOfTopic, type TenantId } from "@devmesh/models";
 import type { Database, Queryable } from "./database/database.ts";
 import { type Sql, sql, unnest } from "./database/sql.ts";
+import { eventHorizon } from "./event-order.ts";
 import { depositLetters, type Receiver } from "./mailbox-writes.ts";
 
 /** Something that happened in a tenant. */
@@ -15,9 +16,9 @@ export interface MeshEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** An event with its place among all of its tenant. */
+/** An event with its place among all others. */
 export interface PlacedEvent {
-  readonly position: number;
+  readonly cursor: EventCursor;
   readonly event: MeshEvent;
 }
 
@@ -27,10 +28,13 @@ export interface FannedOut {
   readonly receivers: readonly Receiver[];
 }
 
-/** Events of tasks and agents, in the order of their positions. */
+/** Events of tasks and agents, in the order of their cursors. */
 export interface EventRepository {
-  /** Those that have a position above `after`, without gaps. */
-  read(tenantId: TenantId, after: number, limit: number): Promise<readonly PlacedEvent[]>;
+  /**
+   * The next behind `after`. None can come before one that was read: an event is not read while a transaction is open
+   * that began to write before the event's own.
+   */
+  read(tenantId: TenantId, after: EventCursor, limit: number): Promise<readonly PlacedEvent[]>;
   /**
    * Puts the next events, at most `limit` of one tenant and 20,000 frames, into the mailboxes of its durable subscribers,
    * and moves the tenant's cursor in the same transaction: each comes once. Tenants take turns. A mailbox that is full is
@@ -65,7 +69,8 @@ export function eventRepository(database: Database): EventRepository {
 }
 
 interface EventRow {
-  readonly position: number;
+  readonly xid: number;
+  readonly recorded: number;
   readonly subject: string;
   readonly number: number;
   readonly type: string;
@@ -73,26 +78,35 @@ interface EventRow {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** A merge of two index scans, `task_event_position` and `agent_event_position`, each stopped at `limit`. */
-function readEvents(tenantId: TenantId, after: number, limit: number): Sql {
+/**
+ * A merge of two index scans, `task_event_order` and `agent_event_order`, each stopped at `limit`. `given` is the last
+ * position that a fan-out of the version before has given: what has none, or a later one, is read.
+ */
+function readEvents(tenantId: TenantId, after: EventCursor, limit: number, given?: number): Sql {
+  const isNext = sql`e.tenant_id = ${tenantId} and e.xid > '0'
+        and (e.xid, e.recorded) > (${after.xid}::xid8, ${after.recorded}::bigint) and e.xid < ${eventHorizon}
+        ${given === undefined ? sql`` : sql`and (e.position is null or e.position > ${given})`}`;
   return sql`
-    (select position, task_id as subject, seq::bigint as number, type, at, data
-      from task_event
-      where tenant_id = ${tenantId} and position > ${after}
-      order by position
+    (select e.xid::text::bigint as xid, e.recorded, e.task_id as subject, e.seq::bigint as number, e.type, e.at, e.data
+      from task_event e
+      where ${isNext}
+      order by e.xid, e.recorded
       limit ${limit})
     union all
-    (select position, agent_id, recorded, type, at, data
-      from agent_event
-      where tenant_id = ${tenantId} and position > ${after}
-      order by position
+    (select e.xid::text::bigint, e.recorded, e.agent_id, e.recorded, e.type, e.at, e.data
+      from agent_event e
+      where ${isNext}
+      order by e.xid, e.recorded
       limit ${limit})
-    order by position
+    order by xid, recorded
     limit ${limit}`;
 }
 
-function toPlaced({ position, subject, number, type, at, data }: EventRow): PlacedEvent {
-  return { position, event: { id: toEventId(subject, number, at), type, at: at.toISOString(), subject, data } };
+function toPlaced({ xid, recorded, subject, number, type, at, data }: EventRow): PlacedEvent {
+  return {
+    cursor: { xid, recorded },
+    event: { id: toEventId(subject, number, at), type, at: at.toISOString(), subject, data },
+  };
 }
 
 /** A UUIDv7 whose random part is a hash: events have no id of their own in the ledger. */
@@ -105,50 +119,74 @@ function toEventId(subject: string, number: number, at: Date): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
-/** One statement and no transaction round it: most of the time there is nothing to do. Reads a row a tenant. */
+/** One statement and no transaction round it: most of the time there is nothing to do. */
 async function isBehind(database: Queryable): Promise<boolean> {
   const { rows } = await database.query<{ isBehind: boolean }>(sql`
-    select exists (
-      select from event_fan_out f join event_cursor c on c.tenant_id = f.tenant_id where c.position > f.position
-    ) as "isBehind"`);
+    select exists (select from event_fan_out f where ${hasNext}) as "isBehind"`);
   return rows[0]?.isBehind === true;
 }
 
+/**
+ * Whether the tenant of `f` has events that durable subscribers have not got: an index look-up in each of the two tables, to
+ * which the order keeps the planner.
+ */
+const hasNext = sql`(
+      exists (
+        select from (
+          select e.xid
+          from task_event e
+          where e.tenant_id = f.tenant_id and e.xid > '0' and (e.xid, e.recorded) > (f.xid, f.recorded)
+            and e.xid < ${eventHorizon} and (e.position is null or e.position > f.position)
+          order by e.xid, e.recorded
+          limit 1
+        ) next
+      ) or exists (
+        select from (
+          select e.xid
+          from agent_event e
+          where e.tenant_id = f.tenant_id and e.xid > '0' and (e.xid, e.recorded) > (f.xid, f.recorded)
+            and e.xid < ${eventHorizon} and (e.position is null or e.position > f.position)
+          order by e.xid, e.recorded
+          limit 1
+        ) next
+      )
+    )`;
+
 /** A tenant whose events are not all in the mailboxes of its durable subscribers. */
-interface Behind {
+interface Behind extends EventCursor {
   readonly tenantId: TenantId;
   readonly position: number;
-  /** Where its events end. */
-  readonly end: number;
 }
 
 /** Tenants take turns: the next after `latest` in the order of ids. */
 async function findBehind(tx: Queryable, latest: TenantId | undefined): Promise<Behind | undefined> {
   const { rows } = await tx.query<Behind>(sql`
-    select f.tenant_id as "tenantId", f.position, c.position as "end"
+    select f.tenant_id as "tenantId", f.xid::text::bigint as xid, f.recorded, f.position
     from event_fan_out f
-    join event_cursor c on c.tenant_id = f.tenant_id
-    where c.position > f.position
+    where ${hasNext}
     order by coalesce(f.tenant_id <= ${latest}::uuid, false), f.tenant_id
     limit 1
     for update of f`);
   return rows[0];
 }
 
-async function fanOut(tx: Queryable, { tenantId, position, end }: Behind, limit: number): Promise<FannedOut> {
+async function fanOut(tx: Queryable, behind: Behind, limit: number): Promise<FannedOut> {
+  const { tenantId, position } = behind;
   const topics = await findDurableTopics(tx, tenantId);
   if (topics.length === 0) {
     await tx.query(sql`delete from event_fan_out where tenant_id = ${tenantId}`);
     return { events: 0, receivers: [] };
   }
-  const { rows } = await tx.query<EventRow>(readEvents(tenantId, position, limit));
+  const { rows } = await tx.query<EventRow>(readEvents(tenantId, behind, limit, position));
   const read = rows.map(toPlaced);
   const subscribers = await findSubscribers(tx, tenantId, [...new Set(read.map(({ event }) => event.type))]);
   const events = takeFitting(read, subscribers);
   const receivers = await deposit(tx, { tenantId, events, subscribers });
-  // where nothing was read, what was there has been pruned
-  const last = events.at(-1)?.position ?? end;
-  await tx.query(sql`update event_fan_out set position = ${last} where tenant_id = ${tenantId}`);
+  const last = events.at(-1)?.cursor ?? behind;
+  await tx.query(sql`
+    update event_fan_out
+    set xid = ${last.xid}::xid8, recorded = ${last.recorded}
+    where tenant_id = ${tenantId}`);
   return { events: events.length, receivers };
 }
 

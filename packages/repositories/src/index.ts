@@ -89,7 +89,7 @@ export {
 export { migrate, migrationsDir } from "./migrate.ts";
 export { type NodeRepository, nodeRepository } from "./node-repository.ts";
 export { type NotifyFanOut, notifyFanOut } from "./notify-fan-out.ts";
-export { type Numbered, type OutboxRepository, outboxRepository } from "./outbox-repository.ts";
+export { type OutboxRepository, outboxRepository, type Relayed } from "./outbox-repository.ts";
 export { findQueuedLanes, type QueuedLane } from "./queued-lanes.ts";
 export { type SubscriptionRepository, type Subscriptions, subscriptionRepository } from "./subscription-repository.ts";
 export { type TaskFilter, type TaskReads, taskReads } from "./task-reads.ts";

@@ -171,14 +171,14 @@ async function pruneSent(tx: Queryable): Promise<number> {
   return rowCount;
 }
 
-/** By the index `agent_event_age`. */
+/** Those that the relay has read, by the index `agent_event_age`. */
 async function pruneAgentEvents(tx: Queryable): Promise<number> {
   const { rowCount } = await tx.query(sql`
     delete from agent_event
     where recorded in (
       select recorded
       from agent_event
-      where at < now() - interval '7 days' and position is not null
+      where at < now() - interval '7 days' and (xid, recorded) <= (select xid, recorded from relay_cursor)
       order by at
       limit ${maxRows}
       for update skip locked

@@ -31,7 +31,7 @@ function recordStatements(): Database & { readonly texts: ReadonlySet<string> } 
   const now = new Date();
   const row = { id: newUuid(), agentId: newUuid(), tenantId: newUuid(), connectionId: null, nodeId: null, nextSeq: 9 };
   const times = { registeredAt: now, lastSeenAt: now, createdAt: now, updatedAt: now, at: now };
-  const caps = { hasRoom: true, waiting: true, scope: "tenant", isBehind: true };
+  const caps = { hasRoom: true, waiting: true, scope: "tenant", isBehind: true, position: 0, xid: 9, recorded: 9 };
   const frame = {
     ...row,
     ...times,
@@ -126,8 +126,8 @@ function callReads(database: Database): readonly (() => Promise<unknown>)[] {
     () => reads.laneStandings(tenantId, [id]),
     () => attentionReads(database).list(tenantId, { type: "a", agent: id, label: "a" }, page),
     () => deliveryRepository(database).findFrames([{ tenantId, agentId: id, afterSeq: 0, resume: true }], 1),
-    () => outbox.hasUnnumbered(),
-    () => outbox.numberEvents(1),
+    () => outbox.hasEvents(),
+    () => outbox.relay(1),
     () => outbox.prune(),
     () => findQueuedLanes(database, [ref]),
   ];
@@ -146,7 +146,7 @@ function callMessages(database: Database): readonly (() => Promise<unknown>)[] {
     send({ broadcast: true }, newUuid()),
     () => subscriptions.subscribe(held, ["task.*"], { isDurable: true }),
     () => subscriptions.unsubscribe(held, ["task.*"]),
-    () => events.read(tenantId, 0, 1),
+    () => events.read(tenantId, { xid: 0, recorded: 0 }, 1),
     () => events.fanOut(1),
   ];
 }

@@ -1,14 +1,15 @@
-import { AppError, maxSubscriptions, mayTakeEvents, topicHead } from "@devmesh/models";
+import { AppError, type EventCursor, maxSubscriptions, mayTakeEvents, topicHead } from "@devmesh/models";
 import type { HeldConnection } from "./agent-connections.ts";
 import type { Database, Queryable } from "./database/database.ts";
 import { sql, unnest } from "./database/sql.ts";
+import { eventHorizon } from "./event-order.ts";
 
 /** Which topics an agent has in force. */
 export interface Subscriptions {
   /** In the order of their text. */
   readonly topics: readonly { readonly topic: string; readonly isDurable: boolean }[];
-  /** The last position that an event of the tenant has now. */
-  readonly position: number;
+  /** Before every event that is committed from now on, and behind all that can be read now. */
+  readonly cursor: EventCursor;
 }
 
 /** What agents subscribed, in Postgres: the shape that `@devmesh/agents` asks of a store, where its contract is told. */
@@ -85,8 +86,8 @@ async function insert(
 /** From now on, and under a lock, so that whoever is about to end it sees the subscription after this. */
 async function beginFanOut(tx: Queryable, { tenantId }: HeldConnection): Promise<void> {
   await tx.query(sql`
-    insert into event_fan_out as known (tenant_id, position)
-    values (${tenantId}, coalesce((select position from event_cursor where tenant_id = ${tenantId}), 0))
+    insert into event_fan_out as known (tenant_id, xid, position)
+    values (${tenantId}, ${eventHorizon}, coalesce((select position from event_cursor where tenant_id = ${tenantId}), 0))
     on conflict (tenant_id) do update set position = known.position`);
 }
 
@@ -97,7 +98,6 @@ async function list(tx: Queryable, { tenantId, agentId, connectionId }: HeldConn
     where tenant_id = ${tenantId} and agent_id = ${agentId}
       and (connection_id is null or connection_id = ${connectionId})
     order by topic`);
-  const { rows: cursors } = await tx.query<{ position: number }>(sql`
-    select position from event_cursor where tenant_id = ${tenantId}`);
-  return { topics: rows, position: cursors[0]?.position ?? 0 };
+  const { rows: horizons } = await tx.query<{ xid: number }>(sql`select ${eventHorizon}::text::bigint as xid`);
+  return { topics: rows, cursor: { xid: horizons[0]?.xid ?? 0, recorded: 0 } };
 }

@@ -14,7 +14,6 @@ import {
 import type { Database, Queryable } from "./database/database.ts";
 import { sql } from "./database/sql.ts";
 import { keyRepository } from "./key-repository.ts";
-import { outboxRepository } from "./outbox-repository.ts";
 
 describeOnBoth(describeTenants);
 
@@ -82,7 +81,7 @@ function describeTenants(open: OpenDatabase): void {
     await expect(write).rejects.toMatchObject({ code: "internal", message: expect.stringContaining("42501") });
   });
 
-  test("a tenant is seen by itself alone, nodes by the engine alone", async () => {
+  test("a tenant is seen by itself alone, nodes and the relay's cursor by the engine alone", async () => {
     const other = await givenTenant(database);
     const { rows } = await database.transaction({ role: "devmesh_app", tenants: [other] }, (tx) =>
       tx.query<{ id: string }>(sql`select id from tenant`),
@@ -92,6 +91,10 @@ function describeTenants(open: OpenDatabase): void {
       tx.query(sql`select id from node`),
     );
     await expect(reach).rejects.toMatchObject({ code: "internal" });
+    const cursor = database.transaction({ role: "devmesh_app", tenants: [other] }, (tx) =>
+      tx.query(sql`select xid from relay_cursor`),
+    );
+    await expect(cursor).rejects.toMatchObject({ code: "internal" });
   });
 }
 
@@ -100,7 +103,6 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
   const first = await givenTask(database, tenantId);
   await givenTask(database, tenantId, { state: "blocked", dependsOn: [first.id] });
   const { assignmentId } = await givenAssignment(database, first, agent.id);
-  await outboxRepository(database).numberEvents(100);
   await keyRepository(database).create({
     tenantId,
     id: newUuid(),
@@ -152,6 +154,7 @@ async function fillMessages(tx: Queryable, tenantId: TenantId, agentId: AgentId)
   await tx.query(sql`
     insert into sent_message (tenant_id, sender_id, message_id) values (${tenantId}, ${agentId}, ${newUuid<string>()})`);
   await tx.query(sql`insert into event_fan_out (tenant_id, position) values (${tenantId}, 0)`);
+  await tx.query(sql`insert into event_cursor (tenant_id, position) values (${tenantId}, 0)`);
 }
 
 async function fillCaps(tx: Queryable, tenantId: TenantId, laneId: LaneId, agentId: AgentId): Promise<void> {

@@ -12,7 +12,7 @@ import {
   type TenantId,
   toRequirements,
 } from "@devmesh/models";
-import { createTestDatabase, givenServices } from "@devmesh/testing";
+import { createTestDatabase, givenServices, waitFor } from "@devmesh/testing";
 import { describe } from "vitest";
 import { agentRepository } from "../src/agent-repository.ts";
 import type { Database } from "../src/database/database.ts";
@@ -22,6 +22,7 @@ import { keyRepository } from "../src/key-repository.ts";
 import { ledgerStore } from "../src/ledger/ledger-store.ts";
 import { migrate, migrationsDir } from "../src/migrate.ts";
 import { nodeRepository } from "../src/node-repository.ts";
+import { outboxRepository } from "../src/outbox-repository.ts";
 
 export type OpenDatabase = (stack: AsyncDisposableStack) => Promise<Database>;
 
@@ -145,4 +146,16 @@ export async function givenAssignment(
   });
   if (taken === undefined) throw new Error("the slot was not taken");
   return taken;
+}
+
+/** Reads the outbox to its end, also what waits for transactions of other databases of the cluster. Tells whose events it were. */
+export async function relayAll(database: Database, limit = 1_000): Promise<readonly TenantId[]> {
+  const outbox = outboxRepository(database);
+  const tenantIds = new Set<TenantId>();
+  await waitFor(async () => {
+    const round = await outbox.relay(limit);
+    for (const tenantId of round.tenantIds) tenantIds.add(tenantId);
+    return !round.more && !round.isWaiting;
+  });
+  return [...tenantIds];
 }

@@ -1,4 +1,4 @@
-import type { ConnectionId, TenantId } from "@devmesh/models";
+import { type ConnectionId, compareCursors, type EventCursor, type TenantId } from "@devmesh/models";
 import { createLogger } from "@devmesh/observability";
 import { expect, test } from "vitest";
 import type { Connection } from "../connections/connection.ts";
@@ -24,7 +24,7 @@ function openReader(state: { isSlow?: boolean; isClosed?: boolean } = {}): Reade
 
 interface Bench {
   readonly feed: EventFeed;
-  /** Adds events of this type at the next positions. */
+  /** Adds events of this type at the next places. */
   readonly happen: (type: string, count?: number) => void;
   /** Lets the read that waits go, and all that follow. */
   readonly letGo: () => void;
@@ -39,8 +39,8 @@ function openFeed({ isHeld = false } = {}): Bench {
   const feed = createEventFeed({
     store: {
       read: async (_tenantId, after, limit) => {
-        reads.push(after);
-        const found = events.filter(({ position }) => position > after).slice(0, limit);
+        reads.push(after.recorded);
+        const found = events.filter(({ cursor }) => compareCursors(cursor, after) > 0).slice(0, limit);
         await gate.promise;
         return found;
       },
@@ -50,14 +50,16 @@ function openFeed({ isHeld = false } = {}): Bench {
   });
   const happen: Bench["happen"] = (type, count = 1) => {
     for (let number = 0; number < count; number++) {
-      const position = events.length + 1;
-      const at = "2026-01-01T00:00:00.000Z";
-      events.push({ position, event: { id: `${position}`, type, at, subject: "s", data: {} } });
+      const place = events.length + 1;
+      const time = "2026-01-01T00:00:00.000Z";
+      events.push({ cursor: at(place), event: { id: `${place}`, type, at: time, subject: "s", data: {} } });
     }
   };
   return { feed, happen, letGo: gate.resolve, reads };
 }
 
+/** Some transactions have written two events, some one. */
+const at = (recorded: number): EventCursor => ({ xid: 700 + Math.floor(recorded / 2), recorded });
 const plain = (...topics: string[]) => topics.map((topic) => ({ topic, isDurable: false }));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -65,10 +67,10 @@ test("sends what is newer than the subscription, however many reads that takes, 
   const { feed, happen } = openFeed();
   happen("task.created", 3);
   const early = openReader();
-  feed.follow(early.connection, { topics: plain("task.*", "*.created"), position: 1 });
+  feed.follow(early.connection, { topics: plain("task.*", "*.created"), cursor: at(1) });
   await turn();
   const late = openReader();
-  feed.follow(late.connection, { topics: plain("task.*"), position: 3 });
+  feed.follow(late.connection, { topics: plain("task.*"), cursor: at(3) });
   happen("task.created", 1_200);
   feed.wake([tenantId]);
   feed.wake([tenantId]);
@@ -80,7 +82,7 @@ test("sends what is newer than the subscription, however many reads that takes, 
 test("looks again when it was woken while it read", async () => {
   const { feed, happen, letGo } = openFeed({ isHeld: true });
   const reader = openReader();
-  feed.follow(reader.connection, { topics: plain("task.*"), position: 0 });
+  feed.follow(reader.connection, { topics: plain("task.*"), cursor: at(0) });
   happen("task.created");
   feed.wake([tenantId]);
   letGo();
@@ -94,14 +96,14 @@ test("leaves out who reads too slowly, who is gone, and what a durable topic of 
   const gone = openReader({ isClosed: true });
   const both = openReader();
   const topics = [...plain("task.*"), { topic: "task.created", isDurable: true }];
-  for (const { connection } of [slow, gone, both]) feed.follow(connection, { topics, position: 0 });
+  for (const { connection } of [slow, gone, both]) feed.follow(connection, { topics, cursor: at(0) });
   happen("task.created");
   happen("task.queued");
   feed.wake([tenantId]);
   await turn();
   expect([slow.got, gone.got, both.got]).toEqual([[], [], ["2"]]);
-  feed.follow(slow.connection, { topics: [], position: 2 });
-  feed.follow(both.connection, { topics: plain("news.a"), position: 2 });
+  feed.follow(slow.connection, { topics: [], cursor: at(2) });
+  feed.follow(both.connection, { topics: plain("news.a"), cursor: at(2) });
   const before = reads.length;
   feed.wake([tenantId]);
   await turn();

@@ -1,5 +1,5 @@
 import type { Subscriptions } from "@devmesh/agents";
-import { matchesTopic, mayTakeEvents, type TenantId } from "@devmesh/models";
+import { compareCursors, type EventCursor, matchesTopic, mayTakeEvents, type TenantId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { encodeMessage } from "@devmesh/protocol";
 import { runLoop, sleep } from "@devmesh/runtime";
@@ -18,7 +18,7 @@ export interface EventFeedOptions {
  * and not at all to one that reads too slowly.
  */
 export interface EventFeed {
-  /** What a connection has subscribed now. It gets what comes after `position`. */
+  /** What a connection has subscribed now. It gets what comes after `cursor`. */
   follow(connection: Connection, subscriptions: Subscriptions): void;
   /** There are new events of these tenants. Never waits itself. */
   wake(tenantIds: readonly TenantId[]): void;
@@ -30,13 +30,13 @@ interface Follower {
   readonly plain: readonly string[];
   /** What these take comes by the mailbox. */
   readonly durable: readonly string[];
-  readonly after: number;
+  readonly after: EventCursor;
 }
 
 /** What this node reads of a tenant. */
 interface Feed {
   readonly followers: Map<Connection, Follower>;
-  position: number;
+  cursor: EventCursor;
   isReading: boolean;
   /** There may be more than was read. */
   isBehind: boolean;
@@ -54,10 +54,10 @@ export function createEventFeed({ store, lookMs, logger }: EventFeedOptions): Ev
       while (feed.isBehind && hasFollowers(feed)) {
         // whoever wakes meanwhile has it looked at again
         feed.isBehind = false;
-        const events = await store.read(tenantId, feed.position, maxEvents);
+        const events = await store.read(tenantId, feed.cursor, maxEvents);
         feed.isBehind ||= events.length === maxEvents;
         for (const event of events) sendEvent(feed, event);
-        feed.position = events.at(-1)?.position ?? feed.position;
+        feed.cursor = events.at(-1)?.cursor ?? feed.cursor;
       }
     } catch (err) {
       logger.warn({ err, tenantId }, "events could not be read");
@@ -77,10 +77,10 @@ export function createEventFeed({ store, lookMs, logger }: EventFeedOptions): Ev
   }
 
   return {
-    follow(connection, { topics, position }) {
+    follow(connection, { topics, cursor }) {
       const { tenantId } = connection;
-      const feed = feeds.get(tenantId) ?? { followers: new Map(), position, isReading: false, isBehind: false };
-      const follower = toFollower(topics, feed.followers.get(connection)?.after ?? position);
+      const feed = feeds.get(tenantId) ?? { followers: new Map(), cursor, isReading: false, isBehind: false };
+      const follower = toFollower(topics, feed.followers.get(connection)?.after ?? cursor);
       if (follower.plain.length === 0) feed.followers.delete(connection);
       else feed.followers.set(connection, follower);
       if (feed.followers.size === 0) return;
@@ -101,7 +101,7 @@ export function createEventFeed({ store, lookMs, logger }: EventFeedOptions): Ev
   };
 }
 
-function toFollower(topics: Subscriptions["topics"], after: number): Follower {
+function toFollower(topics: Subscriptions["topics"], after: EventCursor): Follower {
   const ofEvents = topics.filter(({ topic }) => mayTakeEvents(topic));
   return {
     plain: ofEvents.filter(({ isDurable }) => !isDurable).map(({ topic }) => topic),
@@ -116,12 +116,12 @@ function hasFollowers({ followers }: Feed): boolean {
   return followers.size > 0;
 }
 
-function sendEvent({ followers }: Feed, { position, event }: PlacedEvent): void {
+function sendEvent({ followers }: Feed, { cursor, event }: PlacedEvent): void {
   const topic = event.type;
   const takes = (patterns: readonly string[]): boolean => patterns.some((pattern) => matchesTopic(pattern, topic));
   let frame: ReturnType<typeof encodeMessage> | undefined;
   for (const [connection, { plain, durable, after }] of followers) {
-    if (position <= after || connection.isClosed || connection.isSlow) continue;
+    if (compareCursors(cursor, after) <= 0 || connection.isClosed || connection.isSlow) continue;
     if (!takes(plain) || takes(durable)) continue;
     frame ??= encodeMessage("EVENT", { topic, event });
     connection.sendFrame(frame);

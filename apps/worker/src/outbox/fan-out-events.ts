@@ -3,7 +3,7 @@ import type { MailReceiver } from "@devmesh/agents";
 import type { CounterMetric, Logger } from "@devmesh/observability";
 import { type Nudge, runLoop, sleep } from "@devmesh/runtime";
 
-/** Numbered events, as the fan-out needs them. */
+/** Events, as the fan-out needs them. */
 export interface FanOutStore {
   fanOut(limit: number): Promise<{ readonly events: number; readonly receivers: readonly MailReceiver[] } | undefined>;
 }
@@ -12,7 +12,7 @@ export interface FanOutDeps {
   readonly events: FanOutStore;
   /** Tells the nodes of agents that have mail. */
   readonly tell: HintSender["assigned"];
-  /** Nudged when events were numbered. */
+  /** Nudged when there are new events that can be read. */
   readonly nudge: Nudge;
   readonly logger: Logger;
   readonly delivered: CounterMetric<never>;

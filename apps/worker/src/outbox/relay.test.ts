@@ -11,17 +11,17 @@ const ref = (tenantId: string, taskId: string): TaskRef => ({
   taskId: taskId as TaskId,
 });
 
-function createDeps(rounds: Awaited<ReturnType<RelayDeps["outbox"]["numberEvents"]>>[], stop: AbortController) {
+function createDeps(rounds: Awaited<ReturnType<RelayDeps["outbox"]["relay"]>>[], stop: AbortController) {
   const metrics = createMetrics("worker");
   const sent: OutgoingMessage[] = [];
   const told: TenantId[] = [];
   const deps: RelayDeps = {
     outbox: {
-      hasUnnumbered: async () => rounds.length > 0,
-      numberEvents: async () => {
+      hasEvents: async () => rounds.length > 0,
+      relay: async () => {
         const round = rounds.shift();
         if (rounds.length === 0) stop.abort();
-        return round ?? { numbered: 0, more: false, tenantIds: [], toDispatch: [] };
+        return round ?? { events: 0, more: false, isWaiting: false, tenantIds: [], toDispatch: [] };
       },
     },
     queue: {
@@ -31,27 +31,33 @@ function createDeps(rounds: Awaited<ReturnType<RelayDeps["outbox"]["numberEvents
       },
     },
     nudge: createNudge(),
-    onNumbered: (tenantIds) => told.push(...tenantIds),
+    onReadable: (tenantIds) => told.push(...tenantIds),
     logger: createLogger({ level: "silent", service: "worker" }),
-    numbered: metrics.counter({ name: "numbered_total", help: "events" }),
+    read: metrics.counter({ name: "read_total", help: "events" }),
     sent: metrics.counter({ name: "sent_total", help: "messages", labels: ["outcome"] as const }),
   };
   return { deps, sent, told, metrics };
 }
 
 describe("relayEvents", () => {
-  it("numbers until nothing is left and goes on when SQS takes nothing", async () => {
+  it("reads until nothing is left and goes on when SQS takes nothing", async () => {
     const stop = new AbortController();
     const rounds = [
-      { numbered: 500, more: true, tenantIds: ["a" as TenantId], toDispatch: [ref("a", "1"), ref("a", "2")] },
-      { numbered: 3, more: false, tenantIds: ["b" as TenantId], toDispatch: [ref("b", "3")] },
+      {
+        events: 500,
+        more: true,
+        isWaiting: true,
+        tenantIds: ["a" as TenantId],
+        toDispatch: [ref("a", "1"), ref("a", "2")],
+      },
+      { events: 3, more: false, isWaiting: false, tenantIds: ["b" as TenantId], toDispatch: [ref("b", "3")] },
     ];
     const { deps, sent, told, metrics } = createDeps(rounds, stop);
     await relayEvents(deps, stop.signal);
     expect(sent.map(({ body }) => JSON.parse(body).taskId)).toEqual(["1", "2", "3"]);
     expect(told).toEqual(["a", "b"]);
     const text = await metrics.metricsText();
-    expect(text).toContain('numbered_total{service="worker"} 503');
+    expect(text).toContain('read_total{service="worker"} 503');
     expect(text).toContain('sent_total{outcome="failed",service="worker"} 2');
   });
 
@@ -60,19 +66,42 @@ describe("relayEvents", () => {
     const asked: string[] = [];
     const { deps } = createDeps([], stop);
     const outbox: RelayDeps["outbox"] = {
-      hasUnnumbered: async () => {
+      hasEvents: async () => {
         asked.push("has");
         if (asked.length === 1) throw new AppError("unavailable", "the database is not available");
         deps.nudge.nudge();
         return false;
       },
-      numberEvents: async () => {
-        asked.push("number");
+      relay: async () => {
+        asked.push("relay");
         stop.abort();
-        return { numbered: 0, more: false, tenantIds: [], toDispatch: [] };
+        return { events: 0, more: false, isWaiting: false, tenantIds: [], toDispatch: [] };
       },
     };
     await relayEvents({ ...deps, outbox }, stop.signal);
-    expect(asked).toEqual(["has", "has", "number"]);
+    expect(asked).toEqual(["has", "has", "relay"]);
+  });
+
+  it("looks again soon while events wait for an open transaction, and then no more", async () => {
+    const stop = new AbortController();
+    const { deps } = createDeps([], stop);
+    const times: number[] = [];
+    const relay: RelayDeps["outbox"]["relay"] = async () => {
+      times.push(performance.now());
+      return { events: 0, more: false, isWaiting: times.length < 3, tenantIds: [], toDispatch: [] };
+    };
+    let waits = 0;
+    const nudge: RelayDeps["nudge"] = {
+      nudge: () => undefined,
+      wait: async () => {
+        waits += 1;
+        stop.abort();
+        return false;
+      },
+    };
+    await relayEvents({ ...deps, nudge, outbox: { hasEvents: async () => true, relay } }, stop.signal);
+    expect(times).toHaveLength(3);
+    expect(waits).toBe(1);
+    expect((times[2] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(80);
   });
 });

@@ -7,12 +7,13 @@ import { toTaskMessage } from "../queue/consume-tasks.ts";
 
 /** The outbox, as the relay needs it. */
 export interface RelayOutbox {
-  /** Whether there are events to number: one statement, for those who were not nudged. */
-  hasUnnumbered(): Promise<boolean>;
-  numberEvents(limit: number): Promise<{
-    readonly numbered: number;
-    /** Some tenant may have more. */
+  /** Whether there are events to read: one statement, for those who were not nudged. */
+  hasEvents(): Promise<boolean>;
+  relay(limit: number): Promise<{
+    readonly events: number;
     readonly more: boolean;
+    /** There are events that can be read only when a transaction has ended that is open now. */
+    readonly isWaiting: boolean;
     readonly tenantIds: readonly TenantId[];
     readonly toDispatch: readonly TaskRef[];
   }>;
@@ -23,22 +24,22 @@ export interface RelayDeps {
   readonly queue: Pick<SqsQueue, "sendBatch">;
   /** Nudged when there may be new events. */
   readonly nudge: Nudge;
-  /** Told whose events have their place now. */
-  readonly onNumbered: (tenantIds: readonly TenantId[]) => void;
+  /** Told whose new events can be read now. */
+  readonly onReadable: (tenantIds: readonly TenantId[]) => void;
   readonly logger: Logger;
-  readonly numbered: CounterMetric<never>;
+  readonly read: CounterMetric<never>;
   readonly sent: CounterMetric<"outcome">;
 }
 
-/** Events numbered in one transaction. Judgement: some 20 ms of Postgres's time. */
-const perRound = 500;
-/** How long new events gather before they are numbered: numbering one by one would cost as many commits as the work. */
+/** Events read in one statement. */
+const perRound = 5_000;
+/** How long new events gather before they are read, and how soon those are looked at again that could not be read yet. */
 const gatherMs = 50;
 /** Without a nudge the relay looks as often as this. */
 const idleMs = 30_000;
 
 /**
- * Numbers events and sends messages about queued tasks, until `signal` aborts; it never rejects. Run by one holder at a
+ * Reads events and sends messages about queued tasks, until `signal` aborts; it never rejects. Run by one holder at a
  * time.
  *
  * What SQS doesn't take is not sent again: the task is in its lane, where the sweep and every freed slot look.
@@ -52,22 +53,23 @@ export async function relayEvents(deps: RelayDeps, signal: AbortSignal): Promise
     logger,
     maxBackoffMs: 5_000,
     work: async () => {
-      if (isNudged || (await outbox.hasUnnumbered())) await drainOutbox(deps, signal);
-      isNudged = await nudge.wait(idleMs, signal);
+      const isWaiting = (isNudged || (await outbox.hasEvents())) && (await drainOutbox(deps, signal));
+      isNudged = isWaiting || (await nudge.wait(idleMs, signal));
       await sleep(gatherMs, signal);
     },
   });
 }
 
-async function drainOutbox(deps: RelayDeps, signal: AbortSignal): Promise<void> {
-  for (let more = true; more && !signal.aborted; ) {
-    const round = await deps.outbox.numberEvents(perRound);
-    const { numbered } = round;
-    more = round.more;
-    deps.numbered.inc(numbered);
-    if (numbered > 0) deps.onNumbered(round.tenantIds);
+/** True when there are events that can't be read yet. */
+async function drainOutbox(deps: RelayDeps, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    const round = await deps.outbox.relay(perRound);
+    deps.read.inc(round.events);
+    if (round.events > 0) deps.onReadable(round.tenantIds);
     await dispatch(deps, round.toDispatch);
+    if (!round.more) return round.isWaiting;
   }
+  return false;
 }
 
 async function dispatch({ queue, logger, sent }: RelayDeps, refs: readonly TaskRef[]): Promise<void> {

@@ -99,7 +99,7 @@ test("mail is told to every node", async () => {
 
 test("changes, the earliest time and a nudge arrive, until the hearing ends", async () => {
   const heard: (TaskHint | Date | string)[] = [];
-  await hints.onEventsNumbered((tenantIds) => heard.push(...tenantIds));
+  await hints.onEventsReadable((tenantIds) => heard.push(...tenantIds));
   const end = await hints.onTaskChanges((tasks) => heard.push(...tasks));
   await hints.onDue((at) => heard.push(at));
   await hints.onOutbox(() => heard.push("outbox"));
@@ -108,7 +108,7 @@ test("changes, the earliest time and a nudge arrive, until the hearing ends", as
   hints.engineHints.due(new Date(2_000));
   hints.engineHints.due(new Date(1_000));
   hints.nudgeOutbox();
-  hints.eventsNumbered([tenantId, tenantId]);
+  hints.eventsReadable([tenantId, tenantId]);
   await turns();
   expect(heard).toEqual([task, new Date(1_000), "outbox", tenantId]);
   await end();

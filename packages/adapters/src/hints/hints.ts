@@ -64,15 +64,15 @@ export interface Hints extends AsyncDisposable {
   /** `reason` is cut to 123 characters: a close frame carries no more. */
   closeConnection(nodeId: NodeId, connectionId: ConnectionId, code: number, reason: string): void;
   nudgeOutbox(): void;
-  /** Tells that there are numbered events of these tenants. */
-  eventsNumbered(tenantIds: readonly TenantId[]): void;
+  /** Tells that there are new events of these tenants that can be read. */
+  eventsReadable(tenantIds: readonly TenantId[]): void;
   /** Tells the worker that something is to be redriven, stopped or purged. */
   nudgeRedrives(): void;
   onNode(nodeId: NodeId, handler: (hint: NodeHint) => void): Promise<EndHearing>;
   onTaskChanges(handler: (tasks: readonly TaskHint[]) => void): Promise<EndHearing>;
   onDue(handler: (at: Date) => void): Promise<EndHearing>;
   onOutbox(handler: () => void): Promise<EndHearing>;
-  onEventsNumbered(handler: (tenantIds: readonly TenantId[]) => void): Promise<EndHearing>;
+  onEventsReadable(handler: (tenantIds: readonly TenantId[]) => void): Promise<EndHearing>;
   onRedrives(handler: () => void): Promise<EndHearing>;
 }
 
@@ -131,7 +131,7 @@ export function createHints(fanOut: FanOut): Hints {
     closeConnection: (nodeId, connectionId, code, reason) =>
       gatherer.add(channels.node(nodeId), { connectionId, code, reason: reason.slice(0, 123) }),
     nudgeOutbox: () => gatherer.add(channels.outbox, 1),
-    eventsNumbered(tenantIds) {
+    eventsReadable(tenantIds) {
       for (const tenantId of tenantIds) gatherer.add(channels.events, tenantId, pauseMs);
     },
     nudgeRedrives: () => gatherer.add(channels.redrives, 1),
@@ -153,7 +153,7 @@ export function createHints(fanOut: FanOut): Hints {
         if (times.length > 0) handler(new Date(Math.min(...times)));
       }),
     onOutbox: (handler) => hear(channels.outbox, () => handler()),
-    onEventsNumbered: (handler) =>
+    onEventsReadable: (handler) =>
       hear(channels.events, (items) => {
         const tenantIds = items.flatMap((item) => parseTenant(item) ?? []);
         if (tenantIds.length > 0) handler(tenantIds);
