@@ -45,8 +45,10 @@ describe.each([
     const done = await waitFor(async () => ended(await mover.get(id)), { what: "the result" });
     expect(done).toMatchObject({ state: "completed", output: "done", attempt: 1 });
     expect(fleet.workers[0]?.process.output()).toContain(droppedLine);
-    expect(await readMetrics(fleet)).toMatch(/devmesh_nodes_alive\{.*\} 1\n/);
     expect(await readMetrics(fleet)).toMatch(/devmesh_nodes_dropped_total\{.*\} 1\n/);
+    // the gauge is that of the sweep's latest look
+    const isCounted = async (): Promise<boolean> => /devmesh_nodes_alive\{.*\} 1\n/.test(await readMetrics(fleet));
+    await waitFor(isCounted, { timeoutMs: leaseMs, what: "the count of the nodes that are left" });
   });
 });
 

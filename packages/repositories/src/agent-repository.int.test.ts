@@ -241,8 +241,8 @@ function describeRegistry(open: OpenDatabase): void {
   test("a node that lapsed is told so, and takes back what nobody has taken", async () => {
     const nodes = nodeRepository(database);
     const node = newUuid<NodeId>();
-    expect(await nodes.renew(node, 60_000)).toEqual({ lapsed: true });
-    expect(await nodes.renew(node, 60_000)).toEqual({ lapsed: false });
+    expect(await nodes.renew(node, 60_000)).toEqual({ lapsed: true, now: expect.any(Date) });
+    expect(await nodes.renew(node, 60_000)).toEqual({ lapsed: false, now: expect.any(Date) });
     const kept = await givenAgent(database, tenantId, { name: "kept", nodeId: node });
     const moved = await givenAgent(database, tenantId, { name: "moved", nodeId: node });
     expect(await nodes.dropDead([])).toEqual({ nodes: [], agents: [] });
@@ -253,7 +253,7 @@ function describeRegistry(open: OpenDatabase): void {
     expect(dropped.agents.map(({ nodeId }) => nodeId)).toEqual([node, node]);
     expect(await agents.find(tenantId, "kept")).toMatchObject({ connection: "disconnected" });
     await agents.attach(tenantId, "moved", { connectionId: newUuid<ConnectionId>(), nodeId }, undefined);
-    expect(await nodes.renew(node, 60_000)).toEqual({ lapsed: true });
+    expect(await nodes.renew(node, 60_000)).toEqual({ lapsed: true, now: expect.any(Date) });
     const mine = [kept, moved].map(({ agent, connectionId }) => ({ tenantId, agentId: agent.id, connectionId }));
     expect(await nodes.reattach(node, mine)).toEqual([kept.agent.id]);
     expect(await nodes.reattach(node, mine)).toEqual([kept.agent.id]);
@@ -279,8 +279,9 @@ function describeRegistry(open: OpenDatabase): void {
     expect((await nodes.survey()).alive).toEqual(expect.arrayContaining([fresh, late, unsuspected, older]));
     const dropped = await nodes.dropDead([fresh, late, older]);
     expect(dropped).toEqual({ nodes: [late], agents: [{ tenantId, agentId: agent.id, nodeId: late }] });
-    expect(await nodes.renew(late, 60_000)).toEqual({ lapsed: true });
-    for (const node of [fresh, unsuspected, older]) expect(await nodes.renew(node, 60_000)).toEqual({ lapsed: false });
+    expect(await nodes.renew(late, 60_000)).toEqual({ lapsed: true, now: expect.any(Date) });
+    for (const node of [fresh, unsuspected, older])
+      expect(await nodes.renew(node, 60_000)).toEqual({ lapsed: false, now: expect.any(Date) });
     for (const node of [fresh, late, unsuspected, older]) await nodes.leave(node);
   });
 
