@@ -4,7 +4,12 @@ import pg from "pg";
 import { type OnTask, type OpenPeer, type Payload, type Peer, slots } from "../peer.ts";
 import { versionOf } from "../versions.ts";
 
-const batched = { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 };
+const batched = {
+  maxPoolSize: slots + 1,
+  localQueue: { size: 500 },
+  completeJobBatchDelay: 0,
+  failJobBatchDelay: 0,
+};
 
 /** graphile-worker: with its defaults, or with everything that it offers for throughput. */
 export function graphileWorker(mode: "defaults" | "batched"): Peer {
@@ -12,7 +17,7 @@ export function graphileWorker(mode: "defaults" | "batched"): Peer {
     version: () => versionOf("graphile-worker"),
     settings:
       mode === "defaults"
-        ? `concurrentJobs ${slots}, maxPoolSize ${slots + 1}, the rest as it comes`
+        ? `concurrentJobs ${slots}, the rest as it comes`
         : `concurrentJobs ${slots}, maxPoolSize ${slots + 1}, localQueue.size 500, completeJobBatchDelay 0, failJobBatchDelay 0`,
     open,
     startWorkers: (target, onTask) => startWorkers(target as string, onTask, mode === "batched" ? batched : {}),
@@ -51,7 +56,7 @@ async function startWorkers(
   options: Partial<typeof batched>,
 ): Promise<() => Promise<void>> {
   const runner = await run({
-    preset: { worker: { connectionString: url, concurrentJobs: slots, maxPoolSize: slots + 1, ...options } },
+    preset: { worker: { connectionString: url, concurrentJobs: slots, ...options } },
     logger: quiet,
     noHandleSignals: true,
     taskList: {
