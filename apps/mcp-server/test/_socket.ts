@@ -161,7 +161,8 @@ export class Client {
   #pending: Received[] = [];
   #messages = 0;
   #nextId = 1;
-  #wake: () => void = () => undefined;
+  /** Of everybody who waits: requests may be under way side by side. */
+  readonly #waiting = new Set<() => void>();
   #isClosed = false;
 
   constructor(socket: WebSocket) {
@@ -222,12 +223,18 @@ export class Client {
   /** Resolves when something arrived, or after `ms`. */
   #arrival(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.max(0, ms));
-      this.#wake = () => {
+      const wake = (): void => {
         clearTimeout(timer);
+        this.#waiting.delete(wake);
         resolve();
       };
+      const timer = setTimeout(wake, Math.max(0, ms));
+      this.#waiting.add(wake);
     });
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
   }
 
   #describe(): string {
