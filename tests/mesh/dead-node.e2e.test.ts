@@ -14,6 +14,8 @@ const times = {
 };
 const dropWithinMs = maxDropMs / shrink;
 const { leaseMs } = nodeTimes(15_000 / shrink);
+/** Tasks in a row, however long that takes a busy machine. */
+const leastFlow = 8;
 const droppedLine = "connections of a dead node dropped";
 
 describe.each([
@@ -62,7 +64,7 @@ test("a Valkey that is flushed again and again, and then killed, drops nobody, a
   let submitted = 0;
   const flowFor = async (ms: number, disturb: () => Promise<void>): Promise<void> => {
     const until = performance.now() + ms;
-    while (performance.now() < until) {
+    for (let flowed = 0; flowed < leastFlow || performance.now() < until; flowed++) {
       await disturb();
       const { id } = await submitter.submit({ type: "echo", input: ++submitted });
       const done = await waitFor(async () => ended(await submitter.get(id)), { what: "a result" });
@@ -76,7 +78,6 @@ test("a Valkey that is flushed again and again, and then killed, drops nobody, a
   await fleet.services.startValkey();
   await flowFor(leaseMs, async () => undefined);
 
-  expect(submitted).toBeGreaterThan(20);
   expect(events.map(({ type }) => type).filter((type) => type.endsWith("connected"))).toEqual([
     "connected",
     "connected",
