@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { waitFor } from "./wait-for.ts";
 
 /** How a child process is started. */
@@ -41,6 +43,8 @@ export interface ServiceProcess extends AsyncDisposable {
 }
 
 const maxOutputLength = 256 * 1024;
+/** Where Node itself would keep compiled code. Half of a service's start is stripping types and compiling. */
+const compileCache = join(tmpdir(), "node-compile-cache");
 
 /** Starts a process whose output is kept for the test's failure message. */
 export async function startProcess(
@@ -50,7 +54,7 @@ export async function startProcess(
 ): Promise<ServiceProcess> {
   const child = spawn(command, args, {
     cwd: options.cwd,
-    env: { ...process.env, ...options.env },
+    env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = new Promise<ProcessExit>((resolve) => {
