@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 // Workspace packages export their TypeScript under the condition `source`: nothing is built before a test runs.
@@ -13,6 +14,9 @@ const servicesSetup = "packages/testing/src/vitest-services.ts";
 // Node strips the types of what tests hand to worker threads and child processes; they need the condition too.
 const execArgv = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
 
+// Vitest itself leaves one core out: on two there would be one worker, which waits for Postgres half of its time.
+const maxWorkers = Math.max(2, availableParallelism() - 1);
+
 export default defineConfig({
   test: {
     projects: [
@@ -24,6 +28,7 @@ export default defineConfig({
           include: ["**/*.test.ts"],
           exclude: [...ignoredFiles, integrationFiles, endToEndFiles],
           execArgv,
+          maxWorkers,
           sequence: { groupOrder: 0 },
         },
       },
@@ -36,6 +41,7 @@ export default defineConfig({
           exclude: ignoredFiles,
           globalSetup: servicesSetup,
           execArgv,
+          maxWorkers,
           testTimeout: 30_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },
@@ -50,7 +56,8 @@ export default defineConfig({
           exclude: ignoredFiles,
           globalSetup: servicesSetup,
           execArgv,
-          maxWorkers: 1,
+          // Each may start a dozen processes, and mostly waits for them.
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 2 },

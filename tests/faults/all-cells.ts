@@ -12,14 +12,20 @@ import { unrulyQueue } from "./cells/unruly-queue.ts";
 import { loseValkey } from "./cells/valkey.ts";
 import type { Cell } from "./run-cell.ts";
 
-/** Every cell, in the order in which they run. */
-export const allCells: readonly Cell[] = [
+/** What befalls processes, of services and of agents. */
+export const cellsOfProcesses: readonly Cell[] = [
   killMcpServers,
   killWorkers,
   killRestApi,
   killAgents,
   pauseAgents,
   pauseServices,
+  skewClocks,
+  rollingRestart,
+];
+
+/** What befalls that which they stand on: stores, queue and networks. */
+export const cellsOfGrounds: readonly Cell[] = [
   restartPostgres,
   terminateSessions,
   exhaustPool,
@@ -29,6 +35,7 @@ export const allCells: readonly Cell[] = [
   unrulyQueue,
   cutNetworks,
   stallNetworks,
-  skewClocks,
-  rollingRestart,
 ];
+
+/** Every cell, in the order in which they run. */
+export const allCells: readonly Cell[] = [...cellsOfProcesses, ...cellsOfGrounds];

@@ -1,0 +1,4 @@
+import { cellsOfGrounds } from "./all-cells.ts";
+import { testCells } from "./test-cells.ts";
+
+testCells(cellsOfGrounds);
