@@ -280,7 +280,7 @@ describeEachDriver("a budget", (database) => {
     const shared = { agentId, type: "work" };
     expect(rows).toEqual([
       { ...shared, model: "m", tasks: 3, attempts: 4, input: Number.MAX_SAFE_INTEGER, cost: 12 },
-      { ...shared, model: "odd\ufffdname", tasks: 1, attempts: 1, input: 0, cost: 2 },
+      { ...shared, model: "odd\ufffd\ufffdname", tasks: 1, attempts: 1, input: 0, cost: 2 },
     ]);
   });
 });

@@ -170,7 +170,7 @@ test.each([
     new TaskFailure("rate_limited", "slow down", { retryAfterMs: 1500.4 }),
     { class: "rate_limited", retryAfterMs: 1500 },
   ],
-  [new TypeError("oops\u0000"), { class: "retryable", message: "oops" }],
+  [new TypeError("oops\u0000"), { class: "retryable", message: "oops\ufffd" }],
 ])("reports what a handler threw: %s", async (thrown, expected) => {
   const bench = await openBench();
   const { agent, peer } = await connect(bench);

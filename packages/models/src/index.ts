@@ -189,6 +189,6 @@ export {
   taskSubmissionSchema,
   timeSchema,
 } from "./task-submission.ts";
-export { nameSchema, tagsSchema, textSchema } from "./text.ts";
+export { isStorable, nameSchema, tagsSchema, textSchema, toStorable } from "./text.ts";
 export { eventTopics, headsOfTopic, matchesTopic, maxSubscriptions, mayTakeEvents, topicHead } from "./topic.ts";
 export { parseTraceparent } from "./traceparent.ts";

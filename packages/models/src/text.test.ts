@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { nameSchema, tagsSchema, textSchema } from "./text.ts";
+import { isStorable, nameSchema, tagsSchema, textSchema, toStorable } from "./text.ts";
 
 const accepts = (schema: { safeParse(value: unknown): { success: boolean } }, value: unknown) =>
   schema.safeParse(value).success;
@@ -19,6 +19,17 @@ describe("textSchema", () => {
     ["\ude00 lone", false],
     [1, false],
   ])("%j: %s", (value, isText) => expect(accepts(text, value)).toBe(isText));
+});
+
+test.each([
+  ["", ""],
+  ["\u{1f600}", "\u{1f600}"],
+  ["a\u0000b\u0000", "a\ufffdb\ufffd"],
+  ["cut \ud83d", "cut \ufffd"],
+])("%j is kept as %j", (text, kept) => {
+  expect(toStorable(text)).toBe(kept);
+  expect(isStorable(kept)).toBe(true);
+  expect(isStorable(text)).toBe(text === kept);
 });
 
 describe("nameSchema", () => {

@@ -5,11 +5,17 @@ import { z } from "zod";
  * filtered, shown or logged is of this kind; users' JSON is not.
  */
 export function textSchema(maxLength: number): z.ZodString {
-  return z
-    .string()
-    .min(1)
-    .max(maxLength)
-    .refine((value) => !value.includes("\u0000") && value.isWellFormed(), "must not hold U+0000 or a lone surrogate");
+  return z.string().min(1).max(maxLength).refine(isStorable, "must not hold U+0000 or a lone surrogate");
+}
+
+/** True for text that Postgres can keep: without U+0000, and without half of a surrogate pair. */
+export function isStorable(text: string): boolean {
+  return !text.includes("\u0000") && text.isWellFormed();
+}
+
+/** Text that {@link isStorable}: U+FFFD takes the place of what can't be kept. No longer in UTF-16 units than it was. */
+export function toStorable(text: string): string {
+  return text.replaceAll("\u0000", "\uFFFD").toWellFormed();
 }
 
 /** Names of agents, capabilities and task types: 1–128 of letters, digits and `. _ : / -`, so that they can be topics. */

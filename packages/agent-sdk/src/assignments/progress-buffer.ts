@@ -1,4 +1,4 @@
-import { utf8Bytes } from "@devmesh/models";
+import { toStorable, utf8Bytes } from "@devmesh/models";
 import type { LogLevel, ProgressUpdate } from "./handler.ts";
 
 /** Limits of a task's log in the mesh: lines an attempt, and bytes a line. */
@@ -60,9 +60,9 @@ export class ProgressBuffer {
   }
 }
 
-/** Text that the mesh can keep: at most `maxLength` UTF-16 units, no U+0000, no lone surrogate. */
+/** Text that the mesh can keep: at most `maxLength` UTF-16 units. */
 export function toProse(text: string, maxLength: number): string {
-  return text.slice(0, maxLength).replaceAll("\u0000", "").toWellFormed();
+  return toStorable(text.slice(0, maxLength));
 }
 
 function cutLine(line: string): string {

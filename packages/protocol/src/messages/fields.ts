@@ -1,4 +1,4 @@
-import { utf8Bytes } from "@devmesh/models";
+import { isStorable, utf8Bytes } from "@devmesh/models";
 import { z } from "zod";
 import { isRequestId } from "../payload.ts";
 
@@ -49,10 +49,6 @@ export function proseSchema(maxLength: number): z.ZodType<string> {
 /** {@link proseSchema} bounded in bytes of UTF-8. */
 export function proseBytesSchema(maxBytes: number): z.ZodType<string> {
   return proseSchema(maxBytes).refine((text) => utf8Bytes(text) <= maxBytes, `must be at most ${maxBytes} bytes`);
-}
-
-function isStorable(text: string): boolean {
-  return !text.includes("\u0000") && text.isWellFormed();
 }
 
 /** Standard base64 with padding (RFC 4648, section 4). */

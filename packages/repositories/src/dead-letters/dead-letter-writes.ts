@@ -1,7 +1,13 @@
-import { type ApiKeyId, type DeadLetterFilter, maxRedrives, type RedriveOrder, type TenantId } from "@devmesh/models";
+import {
+  type ApiKeyId,
+  type DeadLetterFilter,
+  maxRedrives,
+  type RedriveOrder,
+  type TenantId,
+  toStorable,
+} from "@devmesh/models";
 import type { Database, QueryResult, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
-import { toSqlText } from "../ledger/write-dead-letters.ts";
 import { matches } from "./dead-letter-columns.ts";
 
 /** What is done to dead letters on demand, on behalf of some tenants. A task is redriven by the engine, not here. */
@@ -47,7 +53,7 @@ export function deadLetterWrites(database: Database): DeadLetterWrites {
           insert into dead_letter_audit (tenant_id, dead_letter_id, action, api_key_id, force, outcome, detail, job_id)
           select d.tenant_id, d.id, 'redrive', ${by}::uuid, ${force}::boolean, r.outcome, r.detail, ${jobId}::uuid
           from unnest(${refusals.map(({ id }) => id)}::uuid[], ${refusals.map(({ outcome }) => outcome)}::text[],
-            ${refusals.map(({ detail }) => toSqlText(detail))}::text[]) as r (id, outcome, detail)
+            ${refusals.map(({ detail }) => toStorable(detail))}::text[]) as r (id, outcome, detail)
           join dead_letter d on d.id = r.id
           where d.tenant_id = any (${tenants}::uuid[])`,
       );

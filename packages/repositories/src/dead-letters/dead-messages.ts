@@ -1,7 +1,6 @@
-import { nobodysTenant, type TenantId } from "@devmesh/models";
+import { nobodysTenant, type TenantId, toStorable } from "@devmesh/models";
 import type { Database } from "../database/database.ts";
 import { sql, unnest } from "../database/sql.ts";
-import { toSqlText } from "../ledger/write-dead-letters.ts";
 
 /** A message that was given up. */
 export interface DiedMessage {
@@ -119,7 +118,7 @@ export function deadMessages(database: Database): DeadMessages {
             select id, detail
             from ${unnest(
               ["uuid", [...sent, ...failed.map(({ id }) => id)]],
-              ["text", [...sent.map(() => undefined), ...failed.map(({ detail }) => toSqlText(detail))]],
+              ["text", [...sent.map(() => undefined), ...failed.map(({ detail }) => toStorable(detail))]],
             )} as s (id, detail)
           ), settled as (
             update dead_letter d
@@ -174,9 +173,9 @@ function toRows(died: readonly DiedMessage[]): ReturnType<typeof unnest> {
     ["uuid", died.map(({ id }) => id)],
     ["text", died.map(({ queue }) => queue)],
     ["uuid", died.map(({ tenantId }) => tenantId)],
-    ["text", died.map(({ reason }) => toSqlText(reason))],
-    ["text", died.map(({ message }) => toSqlText(message))],
-    ["text", died.map(({ messageId }) => toSqlText(messageId))],
+    ["text", died.map(({ reason }) => toStorable(reason))],
+    ["text", died.map(({ message }) => toStorable(message))],
+    ["text", died.map(({ messageId }) => toStorable(messageId))],
     ["json", died.map(({ body }) => JSON.stringify(body))],
     ["json", died.map(({ attributes }) => JSON.stringify(attributes))],
     ["int", died.map(({ receiveCount }) => receiveCount)],

@@ -1,4 +1,4 @@
-import { type LedgerChange, type NewTask, tasksDeadLetterQueue } from "@devmesh/models";
+import { type LedgerChange, type NewTask, tasksDeadLetterQueue, toStorable } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
 
@@ -78,10 +78,5 @@ function redriveRows(changes: readonly LedgerChange[]): Sql {
 function readError(error: string | undefined): { readonly class: string; readonly message: string } {
   const { class: kind, message }: { class?: string; message?: string } =
     error === undefined ? {} : (JSON.parse(error) ?? {});
-  return { class: kind ?? "unknown", message: toSqlText((message ?? "").slice(0, maxMessageLength)) };
-}
-
-/** Postgres keeps no U+0000, and no half of a surrogate pair, as text. */
-export function toSqlText(text: string): string {
-  return text.replaceAll("\u0000", "\uFFFD").toWellFormed();
+  return { class: kind ?? "unknown", message: toStorable((message ?? "").slice(0, maxMessageLength)) };
 }

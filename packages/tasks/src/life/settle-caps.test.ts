@@ -77,7 +77,7 @@ describe("usage", () => {
 
   test("names a model that Postgres can keep", () => {
     const odd = completed(heldEntry("running"), JSON.stringify({ model: "a\u0000b\ud800" }));
-    expect(usageOf([change(heldEntry("running"), odd)])).toMatchObject([{ model: "ab\ufffd" }]);
+    expect(usageOf([change(heldEntry("running"), odd)])).toMatchObject([{ model: "a\ufffdb\ufffd" }]);
   });
 });
 

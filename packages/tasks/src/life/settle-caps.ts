@@ -5,6 +5,7 @@ import {
   isOpen,
   type LedgerChange,
   type LimitRef,
+  toStorable,
   type Usage,
 } from "@devmesh/models";
 import type { CapChange, FreedCaps, LedgerTx, TryUsage } from "../store.ts";
@@ -93,10 +94,6 @@ type Figures = Pick<TryUsage, "inputTokens" | "outputTokens" | "costMicroUsd" | 
 function readUsage(text: string | undefined): Figures {
   const usage: Usage = text === undefined ? {} : JSON.parse(text);
   const { inputTokens = 0, outputTokens = 0, costMicroUsd = 0, model = "" } = usage;
+  // users' JSON may hold anything
   return { inputTokens, outputTokens, costMicroUsd, model: toStorable(model) };
-}
-
-/** A name that Postgres can keep as text: usage is users' JSON, which may hold anything. */
-function toStorable(model: string): string {
-  return model.replaceAll("\u0000", "").toWellFormed();
 }

@@ -1,4 +1,4 @@
-import { AppError, type UsageGroup, usageGroups } from "@devmesh/models";
+import { AppError, isStorable, type UsageGroup, usageGroups } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import { cutPage, limitParameter, pageMeta } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
@@ -88,10 +88,6 @@ function parseKey(text: string): readonly string[] | undefined {
   } catch {
     return undefined; // not ours: the caller refuses it
   }
-}
-
-function isStorable(text: string): boolean {
-  return !text.includes("\u0000") && text.isWellFormed();
 }
 
 function invalid(path: string, message: string): AppError {
