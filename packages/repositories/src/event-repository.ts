@@ -3,6 +3,7 @@ import { type AgentId, type EventCursor, eventTopics, headsOfTopic, type TenantI
 import type { Database, Queryable } from "./database/database.ts";
 import { type Sql, sql, unnest } from "./database/sql.ts";
 import { eventHorizon } from "./event-order.ts";
+import { frameTypes } from "./frame-types.ts";
 import { depositLetters, type Receiver } from "./mailbox-writes.ts";
 
 /** Something that happened in a tenant. */
@@ -42,9 +43,6 @@ export interface EventRepository {
    */
   fanOut(limit: number): Promise<FannedOut | undefined>;
 }
-
-/** EVENT in the wire protocol. */
-const eventType = 0x0307;
 
 /** Frames of one transaction: events, each for all of its subscribers. Judgement: half a second of writing. */
 const maxFrames = 20_000;
@@ -222,7 +220,7 @@ async function deposit(tx: Queryable, { tenantId, events, subscribers }: Deposit
   const letters = events.flatMap(({ event }) => {
     const agentIds = subscribers.get(event.type) ?? [];
     if (agentIds.length === 0) return [];
-    return [{ tenantId, type: eventType, payload: JSON.stringify({ topic: event.type, event }), agentIds }];
+    return [{ tenantId, type: frameTypes.EVENT, payload: JSON.stringify({ topic: event.type, event }), agentIds }];
   });
   const receivers = (await depositLetters(tx, letters)).flat();
   return [...new Map(receivers.map((receiver) => [receiver.agentId, receiver])).values()];

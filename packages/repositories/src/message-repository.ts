@@ -1,6 +1,7 @@
 import { type AgentId, AppError } from "@devmesh/models";
 import type { Database, Queryable, Transaction } from "./database/database.ts";
 import { sql, unnest } from "./database/sql.ts";
+import { frameTypes } from "./frame-types.ts";
 import { depositLetters, type Receiver } from "./mailbox-writes.ts";
 import { type Addressed, findRecipients } from "./message-recipients.ts";
 
@@ -37,9 +38,6 @@ export interface MessageRepository {
   send(messages: readonly OutgoingMessage[]): Promise<readonly SendOutcome[]>;
 }
 
-/** MESSAGE in the wire protocol. */
-const messageType = 0x0303;
-
 export function messageRepository(database: Database): MessageRepository {
   return {
     send: (messages) => {
@@ -59,7 +57,7 @@ async function send(tx: Transaction, messages: readonly OutgoingMessage[]): Prom
     tx,
     fresh.map((message, index) => ({
       tenantId: message.tenantId,
-      type: messageType,
+      type: frameTypes.MESSAGE,
       payload: toPayload(message, tx.now),
       ttlMs: message.ttlMs,
       agentIds: recipients[index] ?? [],

@@ -1,12 +1,9 @@
 import { AppError, awaitsSlot, holdsSlot, isOpen, type LedgerChange, type Notice } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
+import { frameTypes } from "../frame-types.ts";
 import type { SlotRef } from "./refs.ts";
 import { writeDeadLetters } from "./write-dead-letters.ts";
-
-/** TASK_CANCEL and MESSAGE in the wire protocol. */
-const taskCancelType = 0x0207;
-const messageType = 0x0303;
 
 /**
  * Writes changed tasks with their assignments, results, events, slots and notices, in one statement. Slots are locked in
@@ -197,7 +194,7 @@ function notices(changes: readonly LedgerChange[]): Sql {
     ["uuid", rows.map(({ tenantId }) => tenantId)],
     ["uuid", rows.map(({ notice }) => notice.agentId)],
     ["int", rows.map(({ number }) => number)],
-    ["int", rows.map(({ notice }) => (notice.kind === "cancel" ? taskCancelType : messageType))],
+    ["int", rows.map(({ notice }) => (notice.kind === "cancel" ? frameTypes.TASK_CANCEL : frameTypes.MESSAGE))],
     ["json", rows.map(({ notice }) => toPayload(notice))],
     // names the TASK_ASSIGN without which the frame is left out: a message is sent again in any case
     ["uuid", rows.map(({ notice }) => (notice.kind === "cancel" ? notice.assignmentId : undefined))],
