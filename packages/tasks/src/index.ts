@@ -15,5 +15,5 @@ export type { SchemaProblem } from "./output-schema/validate.ts";
 export type { GivenAnswer } from "./question/answer-task.ts";
 export { retryDelayMs } from "./retry-delay.ts";
 export type { AgentSlotRef, DueWork, EngineHints, LaneAsked, LedgerStore, LedgerTx, TaskRef } from "./store.ts";
-export type { SubmitResult } from "./submission/submit.ts";
+export { hashBody, type SubmitResult } from "./submission/submit.ts";
 export { takeTurns } from "./take-turns.ts";

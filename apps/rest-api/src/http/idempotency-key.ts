@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
 import type { Principal } from "@devmesh/auth";
-import { AppError, canonicalJson } from "@devmesh/models";
+import { AppError } from "@devmesh/models";
 import type { RequestKey } from "@devmesh/repositories";
+import { hashBody } from "@devmesh/tasks";
 
 /** Longest `Idempotency-Key`. */
 const maxLength = 255;
@@ -23,6 +23,5 @@ export function readRequestKey(request: {
 }): RequestKey | undefined {
   const key = readIdempotencyKey(request.headers);
   if (key === undefined) return undefined;
-  const bodyHash = createHash("sha256").update(canonicalJson(request.body)).digest("hex");
-  return { principalId: request.principal.id, key, bodyHash };
+  return { principalId: request.principal.id, key, bodyHash: hashBody(request.body) };
 }
