@@ -15,7 +15,7 @@ import {
 } from "@devmesh/repositories";
 import { createUuidV7, Secret, systemClock } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas, type TaskEngine } from "@devmesh/tasks";
-import { createTestDatabase, givenServices } from "@devmesh/testing";
+import { openTestDatabase } from "@devmesh/testing";
 import type { McpConfig } from "../src/config.ts";
 import { intervals } from "../src/limits.ts";
 import { runService } from "../src/service.ts";
@@ -64,7 +64,7 @@ export interface Mesh extends AsyncDisposable {
 /** Opens a database of its own, native where there is one, else embedded. */
 export async function openMesh(): Promise<Mesh> {
   const stack = new AsyncDisposableStack();
-  const database = await openDatabase(stack);
+  const database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite }, stack);
   const fanOut: FanOut = stack.use(memoryFanOut());
   const hints = stack.use(createHints(fanOut));
   const outputSchemas = stack.use(openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 }));
@@ -119,26 +119,6 @@ export async function openMesh(): Promise<Mesh> {
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
-}
-
-async function openDatabase(stack: AsyncDisposableStack): Promise<Database> {
-  const { databaseUrl } = givenServices();
-  if (databaseUrl === undefined) {
-    const embedded = stack.use(await openPglite());
-    await migrate(embedded);
-    return embedded;
-  }
-  const given = stack.use(
-    await createTestDatabase({
-      url: databaseUrl,
-      migrationsDir,
-      migrate: async (url) => {
-        await using database = openPostgres({ url });
-        await migrate(database);
-      },
-    }),
-  );
-  return stack.use(openPostgres({ url: given.url }));
 }
 
 async function startNode(config: McpConfig, database: Database, fanOut: FanOut): Promise<Node> {

@@ -24,7 +24,7 @@ import {
 } from "@devmesh/repositories";
 import { createHealth, createUuidV7 } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas, type TaskEngine } from "@devmesh/tasks";
-import { createTestDatabase, givenServices } from "@devmesh/testing";
+import { openTestDatabase } from "@devmesh/testing";
 import { type AppDeps, createApp } from "../src/app.ts";
 import { createTaskWaiters } from "../src/waiters.ts";
 
@@ -58,7 +58,7 @@ export interface RestHarness extends AsyncDisposable {
 
 export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHarness> {
   const stack = new AsyncDisposableStack();
-  const database = await openDatabase(stack);
+  const database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite }, stack);
   const newId = createUuidV7();
   const logger = createLogger({ level: "silent", service: "rest-api" });
   const metrics = createMetrics("rest-api");
@@ -205,25 +205,6 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
-}
-
-async function openDatabase(stack: AsyncDisposableStack): Promise<Database> {
-  const { databaseUrl } = givenServices();
-  if (databaseUrl === undefined) {
-    const embedded = stack.use(await openPglite());
-    await migrate(embedded);
-    return embedded;
-  }
-  const test = await createTestDatabase({
-    url: databaseUrl,
-    migrationsDir,
-    async migrate(url) {
-      await using database = openPostgres({ url });
-      await migrate(database);
-    },
-  });
-  stack.use(test);
-  return stack.use(openPostgres({ url: test.url }));
 }
 
 /** The body of an answer, of the shape that every one has. */

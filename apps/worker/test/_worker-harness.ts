@@ -15,7 +15,7 @@ import {
   redriveJobs,
 } from "@devmesh/repositories";
 import type { Outcome, TaskEngine } from "@devmesh/tasks";
-import { createTestDatabase, givenServices } from "@devmesh/testing";
+import { openTestDatabase } from "@devmesh/testing";
 import { type FauxqsServer, startFauxqs } from "fauxqs";
 import { type KeepDeadLettersDeps, keepDeadLetters } from "../src/dead-letters/keep-dead-letters.ts";
 import { openDeadLetters } from "../src/dead-letters/open-dead-letters.ts";
@@ -55,7 +55,7 @@ export interface HarnessOptions {
 
 export async function openHarness(options: HarnessOptions = {}): Promise<DeadLetterHarness> {
   await using stack = new AsyncDisposableStack();
-  const database = await openDatabase(stack);
+  const database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite }, stack);
   const aws = stack.adopt(await startFauxqs({ port: 0, logger: false }), (server) => server.stop());
   const opened = stack.use(
     openTasksQueue({
@@ -148,23 +148,4 @@ const never = new AbortController().signal;
 async function stopped(signal: AbortSignal, consumer: AsyncDisposable): Promise<void> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
   await consumer[Symbol.asyncDispose]();
-}
-
-async function openDatabase(stack: AsyncDisposableStack): Promise<Database> {
-  const { databaseUrl } = givenServices();
-  if (databaseUrl === undefined) {
-    const embedded = stack.use(await openPglite());
-    await migrate(embedded);
-    return embedded;
-  }
-  const test = await createTestDatabase({
-    url: databaseUrl,
-    migrationsDir,
-    async migrate(url) {
-      await using database = openPostgres({ url });
-      await migrate(database);
-    },
-  });
-  stack.use(test);
-  return stack.use(openPostgres({ url: test.url }));
 }

@@ -12,7 +12,7 @@ import {
   type TenantId,
   toRequirements,
 } from "@devmesh/models";
-import { createTestDatabase, givenServices, waitFor } from "@devmesh/testing";
+import { type DatabaseKit, givenServices, openTestPglite, openTestPostgres, waitFor } from "@devmesh/testing";
 import { describe } from "vitest";
 import { agentRepository } from "../src/agent-repository.ts";
 import type { Database } from "../src/database/database.ts";
@@ -27,33 +27,20 @@ import { outboxRepository } from "../src/outbox-repository.ts";
 export type OpenDatabase = (stack: AsyncDisposableStack) => Promise<Database>;
 
 const { databaseUrl } = givenServices();
-
-export async function openTestPostgres(stack: AsyncDisposableStack): Promise<Database> {
-  const copy = await createTestDatabase({
-    url: databaseUrl ?? "",
-    migrationsDir,
-    migrate: async (url) => {
-      await using database = openPostgres({ url });
-      await migrate(database);
-    },
-  });
-  stack.use(copy);
-  return stack.use(openPostgres({ url: copy.url, maxConnections: 8 }));
-}
-
-export async function openTestPglite(stack: AsyncDisposableStack): Promise<Database> {
-  const database = stack.use(await openPglite());
-  await migrate(database);
-  return database;
-}
+const kit: DatabaseKit<Database> = {
+  migrationsDir,
+  migrate,
+  openPostgres: ({ url }) => openPostgres({ url, maxConnections: 8 }),
+  openPglite,
+};
 
 export function describeOnPostgres(tests: (open: OpenDatabase) => void): void {
-  describe.skipIf(databaseUrl === undefined)("on postgres", () => tests(openTestPostgres));
+  describe.skipIf(databaseUrl === undefined)("on postgres", () => tests((stack) => openTestPostgres(kit, stack)));
 }
 
 export function describeOnBoth(tests: (open: OpenDatabase) => void): void {
   describeOnPostgres(tests);
-  describe("on pglite", () => tests(openTestPglite));
+  describe("on pglite", () => tests((stack) => openTestPglite(kit, stack)));
 }
 
 export function newUuid<Id extends string>(): Id {

@@ -4,6 +4,7 @@ export { type GivenServices, givenServices } from "./given-services.ts";
 export { checkLeaks } from "./leak-check.ts";
 export { findProgramsDir } from "./native-programs.ts";
 export { type NativeServices, type NativeServicesOptions, startServices } from "./native-services.ts";
+export { type DatabaseKit, openTestDatabase, openTestPglite, openTestPostgres } from "./open-test-database.ts";
 export {
   type ProcessExit,
   type ProcessOptions,
@@ -13,4 +14,3 @@ export {
 } from "./start-process.ts";
 export { createTestDatabase, type TestDatabase, type TestDatabaseOptions } from "./test-database.ts";
 export { type WaitOptions, waitFor } from "./wait-for.ts";
-export { type PgliteKit, withPglite } from "./with-pglite.ts";
