@@ -29,6 +29,7 @@ export default defineConfig({
           exclude: [...ignoredFiles, integrationFiles, endToEndFiles],
           execArgv,
           maxWorkers,
+          isolate: false,
           sequence: { groupOrder: 0 },
         },
       },
