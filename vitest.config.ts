@@ -29,6 +29,7 @@ export default defineConfig({
           exclude: [...ignoredFiles, integrationFiles, endToEndFiles],
           execArgv,
           maxWorkers,
+          // Modules keep no state: the files of a worker share those that are loaded.
           isolate: false,
           sequence: { groupOrder: 0 },
         },
