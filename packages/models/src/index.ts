@@ -99,8 +99,14 @@ export {
   type ApiKeyId,
   type AssignmentId,
   type BudgetId,
+  type ChunkId,
+  type CollectionId,
   type ConnectionId,
+  type ContextId,
+  type DocumentId,
+  type ImportId,
   isUuid,
+  type KnowledgeId,
   type LaneId,
   type LimitId,
   type NewId,
@@ -128,6 +134,73 @@ export {
 } from "./ledger.ts";
 export { addToMailbox, type MailboxSize, maxMailboxBytes, maxMailboxFrames } from "./mailbox.ts";
 export { type Fit, findMisfit, type MatchableAgent, type Misfit, measureFit } from "./matching.ts";
+export {
+  type Chunking,
+  type ChunkMode,
+  type Collection,
+  type CollectionCounts,
+  type CollectionKind,
+  chunkingSchema,
+  chunkModes,
+  type EmbeddingStrategy,
+  embeddingStrategies,
+  type Hnsw,
+  hnswSchema,
+  type NewCollection,
+  newCollectionSchema,
+  type TextLanguage,
+  textLanguages,
+} from "./memory/collection.ts";
+export {
+  type Chunk,
+  type ChunkVector,
+  contentSchema,
+  type DocumentOutcome,
+  type DocumentState,
+  type DocumentWrite,
+  documentStates,
+  type Metadata,
+  maxContentBytes,
+  maxDocuments,
+  maxMetadataBytes,
+  metadataSchema,
+  type NewDocument,
+  newDocumentSchema,
+  type PendingChunk,
+  type PendingDocument,
+  type StoredDocument,
+  type WritingImport,
+} from "./memory/document.ts";
+export {
+  type MetadataField,
+  type MetadataFilter,
+  type MetadataType,
+  type MetadataValue,
+  metadataTypes,
+} from "./memory/metadata-filter.ts";
+export type { ModelUsage } from "./memory/model-usage.ts";
+export {
+  type FoundChunk,
+  type MethodRank,
+  maxHits,
+  type SearchHit,
+  type SearchMode,
+  type SearchRequest,
+  type SearchStep,
+  searchModes,
+  searchRequestSchema,
+} from "./memory/search.ts";
+export {
+  type Dimensions,
+  type Distance,
+  distances,
+  type EmbeddingPurpose,
+  isDimensions,
+  type Vector,
+  type VectorStorage,
+  vectorDimensions,
+  vectorStorages,
+} from "./memory/vector.ts";
 export type { IdempotencyClaim, IdempotencyRecord, NewTask } from "./new-task.ts";
 export { parseWith } from "./parse.ts";
 export {
