@@ -1,6 +1,7 @@
 export type { BreakerOptions } from "./breaker.ts";
 export {
   type AgentHint,
+  type CollectionHint,
   createHints,
   type EndHearing,
   type HintSender,
