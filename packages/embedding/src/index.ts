@@ -2,6 +2,12 @@ export type { Embedder, EmbedOutcome, EmbedRequest, ModelChoice } from "./embedd
 export type { CollectionStore, PageAfter, RequestKey } from "./ports/collection-store.ts";
 export type { CollectionRef, DocumentStore, PendingStore } from "./ports/document-store.ts";
 export type { EmbeddingCache } from "./ports/embedding-cache.ts";
-export type { CallOptions, ConverseAnswer, ConverseRequest, ModelTransport } from "./ports/model-transport.ts";
+export type {
+  CallOptions,
+  ConverseAnswer,
+  ConverseRequest,
+  InvokeAnswer,
+  ModelTransport,
+} from "./ports/model-transport.ts";
 export type { MethodRequest, MethodResult, SearchStore } from "./ports/search-store.ts";
 export type { EstimatedUsage, UsageLedger } from "./ports/usage-ledger.ts";

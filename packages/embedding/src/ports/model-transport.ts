@@ -3,6 +3,13 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
+/** What a model answered to its own kind of request, parsed. */
+export interface InvokeAnswer {
+  readonly body: unknown;
+  /** By the service's own count, which is what is billed; undefined where it doesn't say. */
+  readonly inputTokens: number | undefined;
+}
+
 /** A text that a model is asked to write. */
 export interface ConverseRequest {
   readonly modelId: string;
@@ -27,11 +34,12 @@ export interface ConverseAnswer {
  *
  * All methods throw AppError: `resource_exhausted`, reason `throttled`, where the service asks to slow down, and reason
  * `bulkhead_full` where too many calls are under way; `unavailable` (reason `breaker_open` while the breaker is open);
- * `deadline_exceeded`; `invalid_argument` for what the model refuses; `permission_denied`; `cancelled` when `signal` aborts.
+ * `deadline_exceeded`; `invalid_argument` for what the model refuses; `not_found` (reason `model_not_found`) where the region
+ * has no such model, and `permission_denied` where the account may not use it there; `cancelled` when `signal` aborts.
  */
 export interface ModelTransport {
   readonly region: string;
-  /** Sends a model its own kind of request, and gives its own kind of answer, parsed. */
-  invoke(modelId: string, body: unknown, options: CallOptions): Promise<unknown>;
+  /** Sends a model its own kind of request. */
+  invoke(modelId: string, body: unknown, options: CallOptions): Promise<InvokeAnswer>;
   converse(request: ConverseRequest, options: CallOptions): Promise<ConverseAnswer>;
 }
