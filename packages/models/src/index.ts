@@ -205,6 +205,7 @@ export {
   metadataTypes,
 } from "./memory/metadata-filter.ts";
 export type { ModelUsage } from "./memory/model-usage.ts";
+export { assertFilterTypes, parseFilter } from "./memory/parse-filter.ts";
 export {
   type FoundChunk,
   type MethodRank,
