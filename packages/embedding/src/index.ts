@@ -1,7 +1,16 @@
 export type { Embedder, EmbedOutcome, EmbedRequest, ModelChoice } from "./embedder.ts";
+export { createEntry, deleteEntry, noEntry, restoreEntry, updateEntry } from "./knowledge/write-entry.ts";
+export { embedLocally, type LocalDimensions } from "./local/embed-locally.ts";
 export type { CollectionStore, PageAfter, RequestKey } from "./ports/collection-store.ts";
 export type { CollectionRef, DocumentStore, PendingStore } from "./ports/document-store.ts";
 export type { EmbeddingCache } from "./ports/embedding-cache.ts";
+export type {
+  KnowledgeAsker,
+  KnowledgeFilter,
+  KnowledgeStore,
+  KnowledgeSync,
+  UnsyncedEntry,
+} from "./ports/knowledge-store.ts";
 export type {
   CallOptions,
   ConverseAnswer,
