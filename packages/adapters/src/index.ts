@@ -16,6 +16,7 @@ export { memoryPresence } from "./redis/memory-presence.ts";
 export type { NodeFacts, Presence } from "./redis/presence.ts";
 export { openRedisFanOut, type RedisFanOutOptions } from "./redis/redis-fan-out.ts";
 export { openRedisPresence } from "./redis/redis-presence.ts";
+export { type ByteRange, type ObjectHead, type Objects, openObjects } from "./s3/objects.ts";
 export { type Consumer, type ConsumerOptions, startConsumer } from "./sqs/consumer.ts";
 export { type EnsureQueueOptions, ensureQueue, type QueueUrls } from "./sqs/ensure-queue.ts";
 export { type MessageMove, type MessageMoves, messageMoves } from "./sqs/message-moves.ts";
