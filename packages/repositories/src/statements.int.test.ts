@@ -17,6 +17,8 @@ import { redriveJobs } from "./dead-letters/redrive-jobs.ts";
 import { deliveryRepository } from "./delivery-repository.ts";
 import { eventRepository } from "./event-repository.ts";
 import { keyRepository } from "./key-repository.ts";
+import { knowledgeRepository } from "./knowledge/knowledge-repository.ts";
+import { knowledgeSyncRepository } from "./knowledge/knowledge-sync.ts";
 import { ledgerStore } from "./ledger/ledger-store.ts";
 import { messageRepository, type OutgoingMessage } from "./message-repository.ts";
 import { nodeRepository } from "./node-repository.ts";
@@ -112,6 +114,36 @@ function callRegistry(database: Database): readonly (() => Promise<unknown>)[] {
   ];
 }
 
+function callKnowledge(database: Database): readonly (() => Promise<unknown>)[] {
+  const knowledge = knowledgeRepository(database);
+  const sync = knowledgeSyncRepository(database);
+  const text = { title: "a", content: "a", category: undefined, tags: [] };
+  const entry = { ...text, access: "team", team: "a" } as const;
+  const filter = { category: "a", tag: "a", access: "team", owner: id, task: id, agent: id } as const;
+  return [false, true].flatMap((isAdmin) => {
+    const asker = { tenantId, reader: { id, team: undefined, isAdmin } };
+    return [
+      () => knowledge.create(asker, id, entry, undefined),
+      () => knowledge.find(asker, id),
+      () => knowledge.findAll(asker, [id]),
+      () => knowledge.list(asker, filter, page),
+      () => knowledge.update(asker, { id, version: 1 }, entry),
+      () => knowledge.delete(asker, id),
+      () => knowledge.versions(asker, id, { limit: 1, before: 2 }),
+      () => knowledge.version(asker, id, 1),
+      () => knowledge.links(asker, id),
+      () => knowledge.link(asker, id, { target: "task", id, relation: "about" }),
+      () => knowledge.link(asker, id, { target: "agent", id, relation: "about" }),
+      () => knowledge.unlink(asker, id, { target: "task", id, relation: "about" }),
+      () => knowledge.use(asker, id, undefined),
+      () => knowledge.use(asker, id, id),
+      () => sync.find(tenantId, id),
+      () => sync.findStale(1, 1),
+      () => sync.done({ tenantId, id, version: 1, isDeleted: isAdmin }),
+    ];
+  });
+}
+
 function callReads(database: Database): readonly (() => Promise<unknown>)[] {
   const reads = taskReads(database);
   const outbox = outboxRepository(database);
@@ -191,7 +223,7 @@ function callDeadLetters(database: Database): readonly (() => Promise<unknown>)[
     () => messages.findClaimed(1),
     () => messages.findClaimed(1, [id]),
     () => messages.settle({ sent: [id], failed: [] }),
-    () => messages.findPurging(1),
+    () => messages.findPurging("a", 1),
     () => messages.findWork(),
     () => messages.markPurged([id]),
     () => messages.count(),
@@ -327,6 +359,7 @@ function describeStatements(open: OpenDatabase): void {
     const recorded = recordStatements();
     const calls = [
       ...callRegistry(recorded),
+      ...callKnowledge(recorded),
       ...callReads(recorded),
       ...callMessages(recorded),
       ...callDeadLetters(recorded),
