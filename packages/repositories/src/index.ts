@@ -76,6 +76,8 @@ export {
 } from "./event-repository.ts";
 export { type ExclusiveOptions, holdExclusively } from "./exclusive.ts";
 export { type KeyRecord, type KeyRepository, keyRepository, type NewKey } from "./key-repository.ts";
+export { type KnowledgeRepository, knowledgeRepository } from "./knowledge/knowledge-repository.ts";
+export { type KnowledgeSyncRepository, knowledgeSyncRepository } from "./knowledge/knowledge-sync.ts";
 export type { Standing } from "./lane-standings.ts";
 export type { Made, RequestKey } from "./ledger/claim-first.ts";
 export { type Ledger, type LedgerTransaction, ledgerStore } from "./ledger/ledger-store.ts";
