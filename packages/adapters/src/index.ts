@@ -1,3 +1,5 @@
+export type { BedrockTransport } from "./bedrock/bedrock-transport.ts";
+export { type Bedrock, type BedrockOptions, openBedrock } from "./bedrock/open-bedrock.ts";
 export type { BreakerOptions } from "./breaker.ts";
 export {
   type AgentHint,
