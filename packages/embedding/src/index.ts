@@ -1,4 +1,15 @@
+export { type CreateCollectionDeps, createCollection, planCollection } from "./collections/create-collection.ts";
+export { findCollections } from "./collections/find-collections.ts";
+export {
+  type AddDocumentsDeps,
+  type AddDocumentsRequest,
+  type AddedDocument,
+  addDocuments,
+  type DocumentResult,
+} from "./documents/add-documents.ts";
 export type { Embedder, EmbedOutcome, EmbedRequest, ModelChoice } from "./embedder.ts";
+export { type KnowledgeQuery, type KnowledgeSearchDeps, searchKnowledge } from "./knowledge/search-knowledge.ts";
+export { type KnowledgeDocuments, type SyncDeps, syncEntry, syncStale } from "./knowledge/sync-entry.ts";
 export { createEntry, deleteEntry, noEntry, restoreEntry, updateEntry } from "./knowledge/write-entry.ts";
 export { embedLocally, type LocalDimensions } from "./local/embed-locally.ts";
 export type { CollectionStore, PageAfter, RequestKey } from "./ports/collection-store.ts";
@@ -20,3 +31,5 @@ export type {
 } from "./ports/model-transport.ts";
 export type { MethodRequest, MethodResult, SearchStore } from "./ports/search-store.ts";
 export type { EstimatedUsage, UsageLedger } from "./ports/usage-ledger.ts";
+export type { SearchDeps, SearchOrder, SearchTerms } from "./search/run-methods.ts";
+export { type SearchAnswer, type SearchExplanation, searchCollections } from "./search/search-collections.ts";

@@ -20,6 +20,8 @@ create table knowledge_entry (
   version int not null default 1,
   -- the version whose document was written, and 0 where there is none: what differs is written by the worker
   synced_version int not null default 0,
+  -- somebody writes the document until then
+  claimed_until timestamptz(3),
   uses bigint not null default 0,
   last_used_at timestamptz(3),
   created_at timestamptz(3) not null default now(),

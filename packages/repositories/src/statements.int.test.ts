@@ -137,8 +137,8 @@ function callKnowledge(database: Database): readonly (() => Promise<unknown>)[] 
       () => knowledge.unlink(asker, id, { target: "task", id, relation: "about" }),
       () => knowledge.use(asker, id, undefined),
       () => knowledge.use(asker, id, id),
-      () => sync.find(tenantId, id),
-      () => sync.findStale(1, 1),
+      () => sync.claim(tenantId, id, 1),
+      () => sync.claimStale(1, { quietMs: 1, forMs: 1 }),
       () => sync.done({ tenantId, id, version: 1, isDeleted: isAdmin }),
     ];
   });
@@ -272,6 +272,7 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
     within((tx) => tx.claimKeys([claim])),
     within((tx) => tx.findKeys([claim])),
     within((tx) => tx.lockDependencies([ref])),
+    within((tx) => tx.findContexts([{ tenantId, contextId: id }])),
     within((tx) => tx.insertTasks([task])),
     within((tx) => tx.insertTasks([{ ...task, state: "failed" }])),
     within((tx) => tx.lockByAssignment([{ tenantId, assignmentId: id }])),

@@ -67,7 +67,10 @@ export async function restoreEntry(
   const earlier = await store.version(asker, id, restore);
   if (earlier === undefined) throw noEntry(id, restore);
   const { title, content, category, tags } = earlier;
-  return updateEntry(store, asker, { id, update: { version, title, content, category: category ?? null, tags: [...tags] } });
+  return updateEntry(store, asker, {
+    id,
+    update: { version, title, content, category: category ?? null, tags: [...tags] },
+  });
 }
 
 /** @throws AppError `not_found`; `permission_denied` where the asker sees the entry and does not own it. */

@@ -108,9 +108,13 @@ export interface UnsyncedEntry extends KnowledgeWrite {
 
 /** Keeps entries and the documents that they are found by together. */
 export interface KnowledgeSync {
-  find(tenantId: TenantId, id: KnowledgeId): Promise<UnsyncedEntry | undefined>;
-  /** Of all tenants, those that wait for longest; not those of the last `quietMs`. */
-  findStale(limit: number, quietMs: number): Promise<readonly UnsyncedEntry[]>;
+  /** The entry as it is now, for the asker alone until it is done, or `forMs` later; undefined where nothing is to do. */
+  claim(tenantId: TenantId, id: KnowledgeId, forMs: number): Promise<UnsyncedEntry | undefined>;
+  /** The same of all tenants: those that wait for longest, but not those that were written in the last `quietMs`. */
+  claimStale(
+    limit: number,
+    options: { readonly quietMs: number; readonly forMs: number },
+  ): Promise<readonly UnsyncedEntry[]>;
   /** The document of this version was written; of a deleted entry, removed: then the entry goes, too. */
   done(entry: Pick<UnsyncedEntry, "tenantId" | "id" | "version" | "isDeleted">): Promise<void>;
 }

@@ -149,28 +149,26 @@ describeOnBoth((open) => {
 
   test("an entry is unsynced until its version's document was written, and gone when its document is", async () => {
     const id = await given(withAccess("team"));
-    expect(await sync.find(tenantId, id)).toMatchObject({
-      version: 1,
-      isDeleted: false,
-      team: "red",
-      tags: ["deploy"],
-    });
+    const claim = (forMs = 60_000) => sync.claim(tenantId, id, forMs);
+    expect(await claim()).toMatchObject({ version: 1, isDeleted: false, team: "red", tags: ["deploy"] });
+    expect(await claim()).toBeUndefined();
     await knowledge.update(owner, { id, version: 1 }, withAccess("team"));
     await sync.done({ tenantId, id, version: 1, isDeleted: false });
-    expect(await sync.find(tenantId, id)).toMatchObject({ version: 2 });
-    expect(await sync.findStale(100, 60_000)).toEqual([]);
-    expect((await sync.findStale(100, -1)).map((entry) => entry.id)).toContain(id);
+    expect(await claim(0)).toMatchObject({ version: 2 });
+    const stale = { forMs: 0, quietMs: 60_000 };
+    expect(await sync.claimStale(100, stale)).toEqual([]);
+    expect((await sync.claimStale(100, { ...stale, quietMs: -1 })).map((entry) => entry.id)).toContain(id);
     await sync.done({ tenantId, id, version: 2, isDeleted: false });
-    expect(await sync.find(tenantId, id)).toBeUndefined();
-    // a removal that was decided on before the deletion removes nothing
+    expect(await claim()).toBeUndefined();
+    // a removal of what was not deleted removes nothing
     await sync.done({ tenantId, id, version: 2, isDeleted: true });
     expect(await knowledge.find(owner, id)).toBeDefined();
     expect(await knowledge.delete(asker("red"), id)).toBe(false);
     expect(await knowledge.delete(owner, id)).toBe(true);
     expect(await knowledge.find(owner, id)).toBeUndefined();
-    expect(await sync.find(tenantId, id)).toMatchObject({ isDeleted: true });
+    expect(await claim(0)).toMatchObject({ isDeleted: true });
     await sync.done({ tenantId, id, version: 2, isDeleted: true });
-    expect(await sync.find(tenantId, id)).toBeUndefined();
+    expect(await claim()).toBeUndefined();
   });
 
   async function agent() {

@@ -19,8 +19,11 @@ export interface UnsyncedEntry {
 
 /** The shape that `@devmesh/embedding` asks for, where its contract is told. Works as the engine, over all tenants. */
 export interface KnowledgeSyncRepository {
-  find(tenantId: TenantId, id: KnowledgeId): Promise<UnsyncedEntry | undefined>;
-  findStale(limit: number, quietMs: number): Promise<readonly UnsyncedEntry[]>;
+  claim(tenantId: TenantId, id: KnowledgeId, forMs: number): Promise<UnsyncedEntry | undefined>;
+  claimStale(
+    limit: number,
+    options: { readonly quietMs: number; readonly forMs: number },
+  ): Promise<readonly UnsyncedEntry[]>;
   done(entry: Pick<UnsyncedEntry, "tenantId" | "id" | "version" | "isDeleted">): Promise<void>;
 }
 
@@ -32,42 +35,50 @@ interface Row extends Omit<UnsyncedEntry, "category" | "team"> {
 const columns = sql`tenant_id as "tenantId", id, title, content, category, tags, access, team, owner_id as "ownerId",
   version, deleted_at is not null as "isDeleted"`;
 
+const isUnsynced = sql`(version <> synced_version or deleted_at is not null)
+  and (claimed_until is null or claimed_until < now())`;
+
 /** What keeps entries and their documents together, in Postgres. */
 export function knowledgeSyncRepository(database: Database): KnowledgeSyncRepository {
-  const select = async (statement: Sql): Promise<readonly UnsyncedEntry[]> => {
+  const run = async (statement: Sql): Promise<readonly UnsyncedEntry[]> => {
     const { rows } = await database.queryAs<Row>({ role: "devmesh_engine", plans: "by_index" }, statement);
     return rows.map((row) => ({ ...row, category: row.category ?? undefined, team: row.team ?? undefined }));
   };
   return {
-    find: async (tenantId, id) =>
-      (
-        await select(sql`
-      select ${columns} from knowledge_entry
-      where tenant_id = ${tenantId} and id = ${id} and (version <> synced_version or deleted_at is not null)`)
-      )[0],
-    findStale: (limit, quietMs) =>
-      select(sql`
-      select ${columns} from knowledge_entry
-      where (version <> synced_version or deleted_at is not null)
-        and updated_at < now() - ${quietMs}::float8 * interval '1 millisecond'
-      order by updated_at
-      limit ${limit}`),
+    claim: async (tenantId, id, forMs) =>
+      (await run(claim(sql`tenant_id = ${tenantId} and id = ${id} and ${isUnsynced}`, forMs)))[0],
+    claimStale: (limit, { quietMs, forMs }) => run(claim(findStale(limit, quietMs), forMs)),
     done: async ({ tenantId, id, version, isDeleted }) => {
-      await database.queryAs(
-        { role: "devmesh_engine", plans: "by_index" },
-        isDeleted ? remove(tenantId, id) : mark(tenantId, id, version),
-      );
+      await run(isDeleted ? remove(tenantId, id) : mark(tenantId, id, version));
     },
   };
+}
+
+function claim(which: Sql, forMs: number): Sql {
+  return sql`
+    update knowledge_entry set claimed_until = now() + ${forMs}::float8 * interval '1 millisecond'
+    where ${which}
+    returning ${columns}`;
+}
+
+/** By the index `knowledge_entry_unsynced`, which holds nothing else. */
+function findStale(limit: number, quietMs: number): Sql {
+  return sql`id in (
+    select id from knowledge_entry
+    where ${isUnsynced} and updated_at < now() - ${quietMs}::float8 * interval '1 millisecond'
+    order by updated_at
+    limit ${limit}
+    for update skip locked
+  )`;
 }
 
 function remove(tenantId: TenantId, id: KnowledgeId): Sql {
   return sql`delete from knowledge_entry where tenant_id = ${tenantId} and id = ${id} and deleted_at is not null`;
 }
 
-/** A later version leaves the entry unsynced; a late confirmation of an earlier one changes nothing. */
+/** Where there is a later version by now, the entry stays unsynced. */
 function mark(tenantId: TenantId, id: KnowledgeId, version: number): Sql {
   return sql`
-    update knowledge_entry set synced_version = ${version}
-    where tenant_id = ${tenantId} and id = ${id} and synced_version < ${version}`;
+    update knowledge_entry set synced_version = ${version}, claimed_until = null
+    where tenant_id = ${tenantId} and id = ${id}`;
 }
