@@ -152,6 +152,24 @@ export {
   textLanguages,
 } from "./memory/collection.ts";
 export {
+  type ContextStanding,
+  type ContextState,
+  type ContextWrite,
+  contextKey,
+  contextStates,
+  type DigestState,
+  digestStates,
+  isTextType,
+  maxContexts,
+  maxContextsBytes,
+  maxInlineContextBytes,
+  maxTaskContexts,
+  type NewContext,
+  newContextSchema,
+  type StoredContext,
+  uploadUrlSeconds,
+} from "./memory/context.ts";
+export {
   type Chunk,
   type ChunkVector,
   contentSchema,
