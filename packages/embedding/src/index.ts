@@ -1,3 +1,5 @@
+export { countTokens } from "./chunking/count-tokens.ts";
+export { type CutOptions, cutIntoChunks } from "./chunking/cut-into-chunks.ts";
 export { type CreateCollectionDeps, createCollection, planCollection } from "./collections/create-collection.ts";
 export { findCollections } from "./collections/find-collections.ts";
 export {
@@ -12,6 +14,13 @@ export { type KnowledgeQuery, type KnowledgeSearchDeps, searchKnowledge } from "
 export { type KnowledgeDocuments, type SyncDeps, syncEntry, syncStale } from "./knowledge/sync-entry.ts";
 export { createEntry, deleteEntry, noEntry, restoreEntry, updateEntry } from "./knowledge/write-entry.ts";
 export { embedLocally, type LocalDimensions } from "./local/embed-locally.ts";
+export { type EmbedDocumentsDeps, embedDocuments, type Unfinished } from "./pipeline/embed-documents.ts";
+export {
+  type EmbeddingMessage,
+  encodeEmbeddingMessage,
+  parseEmbeddingMessage,
+  toEmbeddingMessages,
+} from "./pipeline/embedding-message.ts";
 export type { CollectionStore, PageAfter, RequestKey } from "./ports/collection-store.ts";
 export type { CollectionRef, DocumentStore, PendingStore } from "./ports/document-store.ts";
 export type { EmbeddingCache } from "./ports/embedding-cache.ts";
