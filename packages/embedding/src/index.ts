@@ -8,7 +8,9 @@ export {
   type AddedDocument,
   addDocuments,
   type DocumentResult,
+  toDocumentResults,
 } from "./documents/add-documents.ts";
+export { type PreparedDocuments, prepareDocuments } from "./documents/prepare-documents.ts";
 export type { Embedder, EmbedOutcome, EmbedRequest, ModelChoice } from "./embedder.ts";
 export { type KnowledgeQuery, type KnowledgeSearchDeps, searchKnowledge } from "./knowledge/search-knowledge.ts";
 export { type KnowledgeDocuments, type SyncDeps, syncEntry, syncStale } from "./knowledge/sync-entry.ts";
