@@ -1,7 +1,10 @@
+export type { ModelQuota } from "./catalogue/embedding-model.ts";
+export type { ListedModel } from "./catalogue/listed-model.ts";
 export { countTokens } from "./chunking/count-tokens.ts";
 export { type CutOptions, cutIntoChunks } from "./chunking/cut-into-chunks.ts";
 export { type CreateCollectionDeps, createCollection, planCollection } from "./collections/create-collection.ts";
 export { findCollections } from "./collections/find-collections.ts";
+export { createEmbedder, type EmbedderDeps, type RoutingEmbedder } from "./create-embedder.ts";
 export {
   type AddDocumentsDeps,
   type AddDocumentsRequest,
@@ -12,6 +15,12 @@ export {
 } from "./documents/add-documents.ts";
 export { type PreparedDocuments, prepareDocuments } from "./documents/prepare-documents.ts";
 export type { Embedder, EmbedOutcome, EmbedRequest, ModelChoice } from "./embedder.ts";
+export type { CallPlace, EmbedderHooks } from "./embedder-hooks.ts";
+export {
+  type KnowledgeCollectionDeps,
+  knowledgeDocuments,
+  knowledgeSearch,
+} from "./knowledge/knowledge-collection.ts";
 export { type KnowledgeQuery, type KnowledgeSearchDeps, searchKnowledge } from "./knowledge/search-knowledge.ts";
 export { type KnowledgeDocuments, type SyncDeps, syncEntry, syncStale } from "./knowledge/sync-entry.ts";
 export { createEntry, deleteEntry, noEntry, restoreEntry, updateEntry } from "./knowledge/write-entry.ts";
