@@ -16,6 +16,14 @@ export {
 } from "./caps/budget-repository.ts";
 export { type LimitAsked, type LimitRepository, limitRepository } from "./caps/limit-repository.ts";
 export { type KeyedUsage, type UsageAsked, type UsageRepository, usageRepository } from "./caps/usage-repository.ts";
+export {
+  type ClaimedContext,
+  type ContextDigests,
+  contextDigests,
+  type DigestResult,
+} from "./contexts/context-digests.ts";
+export { type ContextRemovals, contextRemovals, type RemovedContext } from "./contexts/context-removals.ts";
+export { type ContextRepository, contextRepository } from "./contexts/context-repository.ts";
 export type {
   Database,
   OwnerSession,

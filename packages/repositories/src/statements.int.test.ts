@@ -7,6 +7,9 @@ import { attentionReads } from "./attention.ts";
 import { budgetRepository } from "./caps/budget-repository.ts";
 import { limitRepository } from "./caps/limit-repository.ts";
 import { usageRepository } from "./caps/usage-repository.ts";
+import { contextDigests } from "./contexts/context-digests.ts";
+import { contextRemovals } from "./contexts/context-removals.ts";
+import { contextRepository } from "./contexts/context-repository.ts";
 import type { Database, Transaction } from "./database/database.ts";
 import type { Sql } from "./database/sql.ts";
 import { deadLetterReads } from "./dead-letters/dead-letter-reads.ts";
@@ -320,6 +323,26 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
   ];
 }
 
+function callContexts(database: Database): readonly (() => Promise<unknown>)[] {
+  const contexts = contextRepository(database);
+  const digests = contextDigests(database);
+  const removals = contextRemovals(database);
+  const terms = { metadata: {}, expiresInSeconds: 60, summarize: true, embed: true };
+  const context = { id, name: "a", mediaType: "a/b", size: 1, sha256: "00", ...terms };
+  return [
+    () => contexts.create(tenantId, context, undefined),
+    () => contexts.create(tenantId, context, { principalId: id, key: "k", bodyHash: "00" }),
+    () => contexts.find(tenantId, id),
+    () => contexts.list(tenantId, { ...page, state: "ready" }),
+    () => contexts.complete(tenantId, id, "etag"),
+    () => contexts.delete(tenantId, id),
+    () => digests.claim(1, 1),
+    () => digests.settle({ id, tries: 1 }, { summary: "s", documents: 1, bytesRead: 1 }),
+    () => removals.claim(1, 1),
+    () => removals.settle([id]),
+  ];
+}
+
 function callCaps(database: Database): readonly (() => Promise<unknown>)[] {
   const limits = limitRepository(database);
   const budgets = budgetRepository(database);
@@ -365,6 +388,7 @@ function describeStatements(open: OpenDatabase): void {
       ...callMessages(recorded),
       ...callDeadLetters(recorded),
       ...callCaps(recorded),
+      ...callContexts(recorded),
       ...callLedger(recorded),
     ];
     await runAll(calls);
