@@ -16,3 +16,4 @@ make_queue() {
 }
 
 make_queue devmesh-tasks
+make_queue devmesh-embeddings

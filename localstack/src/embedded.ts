@@ -6,8 +6,8 @@ import { createLogger, type Logger } from "@devmesh/observability";
 import { lockFolder, migrate, openPglite } from "@devmesh/repositories";
 import { runService as runRestApi } from "@devmesh/rest-api/service";
 import { createUuidV7 } from "@devmesh/runtime";
+import { openEmbeddingsQueue, openTasksQueue } from "@devmesh/worker/queues";
 import { runService as runWorker } from "@devmesh/worker/service";
-import { openTasksQueue } from "@devmesh/worker/tasks-queue";
 import { startAwsStandIn } from "./aws-stand-in.ts";
 import { checkPorts } from "./check-ports.ts";
 import { keepSecrets, prepareTenant } from "./first-start.ts";
@@ -55,7 +55,9 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
   await using aws = await startAwsStandIn({ port: config.awsPort, dataDir: join(home, "aws") });
   await using fanOut = memoryFanOut();
   await using presence = memoryPresence(() => performance.now());
-  using tasksQueue = openTasksQueue({ region, endpoint: aws.endpoint, queueUrl: undefined, deadLetterUrl: undefined });
+  const queues = { region, endpoint: aws.endpoint, queueUrl: undefined, deadLetterUrl: undefined };
+  using tasksQueue = openTasksQueue(queues);
+  using embeddingsQueue = openEmbeddingsQueue(queues);
 
   const shared = { database, fanOut };
   const loggerOf = (service: string): Logger => createLogger({ level: config.logLevel, service, pretty: true });
@@ -75,6 +77,7 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
           ...shared,
           presence,
           tasksQueue,
+          embeddingsQueue,
           logger: loggerOf("worker"),
           onReady: ({ port }) => onReady(port),
         }),

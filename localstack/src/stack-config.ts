@@ -25,6 +25,7 @@ const ownAffairs = {
   DEVMESH_REDIS_URL: undefined,
   DEVMESH_AWS_ENDPOINT: undefined,
   DEVMESH_QUEUE_TASKS_URL: undefined,
+  DEVMESH_QUEUE_EMBEDDINGS_URL: undefined,
   DEVMESH_SHUTDOWN_MS: shutdownMs,
 };
 

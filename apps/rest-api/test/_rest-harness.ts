@@ -45,6 +45,7 @@ export interface RestHarness extends AsyncDisposable {
     readonly scopes?: readonly Scope[];
     readonly tenantId?: TenantId;
     readonly agentName?: string;
+    readonly team?: string;
   }): Promise<string>;
   createTenant(): Promise<TenantId>;
   /** Asks with the harness's own admin key; a body is sent as JSON. */
@@ -140,6 +141,7 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
       display: displayOf(text),
       scopes: options.scopes ?? ["admin"],
       agentName: options.agentName,
+      team: options.team,
     });
     return text;
   }

@@ -13,9 +13,10 @@ import { createNudge, runLoop } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
 import { keepDeadLetters } from "./dead-letters/keep-dead-letters.ts";
 import { openDeadLetters } from "./dead-letters/open-dead-letters.ts";
+import type { KeptQueue } from "./dead-letters/run-redrive.ts";
 import { fanOutEvents } from "./outbox/fan-out-events.ts";
 import { relayEvents } from "./outbox/relay.ts";
-import type { TasksQueue } from "./queue/open-tasks-queue.ts";
+import type { WorkerQueue } from "./queue/open-queue.ts";
 import { createNodeMetrics, dropDeadNodes } from "./sweep/drop-dead-nodes.ts";
 import { keepHouse } from "./sweep/housekeeping.ts";
 import { createSweepAlarm, sweepTasks } from "./sweep/sweep.ts";
@@ -27,7 +28,9 @@ export interface BackgroundDeps {
     "onOutbox" | "onTaskChanges" | "onDue" | "onRedrives" | "nudgeOutbox" | "eventsReadable" | "engineHints"
   >;
   readonly engine: TaskEngine;
-  readonly queue: TasksQueue;
+  readonly queue: WorkerQueue;
+  /** Those whose dead letters are kept: `queue`, too. */
+  readonly keptQueues: readonly KeptQueue[];
   readonly presence: Presence | undefined;
   readonly nodeTimes: NodeTimes;
   readonly metrics: Metrics;
@@ -94,7 +97,7 @@ async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void
     logger,
     now: () => performance.now(),
   };
-  const deadLetters = await openDeadLetters(deps);
+  const deadLetters = await openDeadLetters({ ...deps, queues: deps.keptQueues });
   await runAlone("sweep", deps, signal, async (held) => {
     const sweep = runLoop({
       name: "sweep tasks",

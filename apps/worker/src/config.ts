@@ -20,11 +20,14 @@ export interface WorkerEnv extends ServiceEnv {
   readonly awsRegion: string;
   readonly tasksQueueUrl: string | undefined;
   readonly tasksDeadLetterUrl: string | undefined;
+  readonly embeddingsQueueUrl: string | undefined;
+  readonly embeddingsDeadLetterUrl: string | undefined;
+  readonly embeddingClaimMs: number;
   readonly nodeLeaseMs: number;
 }
 
-/** Where messages about tasks go. */
-export interface TasksQueueConfig {
+/** Where messages of one kind go. */
+export interface QueueConfig {
   readonly region: string;
   /** A stand-in's; the queue is made there if need be. */
   readonly endpoint: string | undefined;
@@ -35,7 +38,8 @@ export interface TasksQueueConfig {
 
 /** What a worker of its own opens. */
 export interface WorkerStoresConfig extends StoresConfig {
-  readonly tasksQueue: TasksQueueConfig;
+  readonly tasksQueue: QueueConfig;
+  readonly embeddingsQueue: QueueConfig;
 }
 
 /** How the worker runs; `http` is that of its health. What it opens itself, in `main.ts`, is under `stores`. */
@@ -44,6 +48,10 @@ export interface WorkerConfig extends ServiceConfig {
   readonly stores: WorkerStoresConfig | undefined;
   /** That of the MCP server's nodes: how often dead ones are looked for follows from it. */
   readonly nodeLeaseMs: number;
+  readonly embedding: {
+    /** After so long documents whose vectors have not come are sent again: a message, or a worker, was lost. */
+    readonly claimMs: number;
+  };
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -61,10 +69,21 @@ export function readEnv(env: Environment, { ownStores = false }: ReadEnvOptions 
     awsRegion: reader.string("AWS_REGION", "us-east-1"),
     tasksQueueUrl: reader.url("DEVMESH_QUEUE_TASKS_URL", undefined, { protocols: ["http", "https"] }),
     tasksDeadLetterUrl: reader.url("DEVMESH_QUEUE_TASKS_DLQ_URL", undefined, { protocols: ["http", "https"] }),
+    embeddingsQueueUrl: reader.url("DEVMESH_QUEUE_EMBEDDINGS_URL", undefined, { protocols: ["http", "https"] }),
+    embeddingsDeadLetterUrl: reader.url("DEVMESH_QUEUE_EMBEDDINGS_DLQ_URL", undefined, {
+      protocols: ["http", "https"],
+    }),
+    embeddingClaimMs: reader.int("DEVMESH_EMBEDDING_CLAIM_MS", 600_000, { min: 1_000, max: 86_400_000 }),
     nodeLeaseMs: reader.int("DEVMESH_NODE_LEASE_MS", defaultNodeLeaseMs, { min: 300, max: 600_000 }),
   };
-  if (ownStores && raw.awsEndpoint === undefined && raw.tasksQueueUrl === undefined) {
-    reader.refuse("DEVMESH_QUEUE_TASKS_URL", "is required where DEVMESH_AWS_ENDPOINT is not given");
+  if (ownStores && raw.awsEndpoint === undefined) {
+    const queueUrls = {
+      DEVMESH_QUEUE_TASKS_URL: raw.tasksQueueUrl,
+      DEVMESH_QUEUE_EMBEDDINGS_URL: raw.embeddingsQueueUrl,
+    };
+    for (const [name, url] of Object.entries(queueUrls)) {
+      if (url === undefined) reader.refuse(name, "is required where DEVMESH_AWS_ENDPOINT is not given");
+    }
   }
   reader.done();
   return raw;
@@ -73,13 +92,15 @@ export function readEnv(env: Environment, { ownStores = false }: ReadEnvOptions 
 /** Gives the configuration its shape. */
 export function toConfig(raw: WorkerEnv): WorkerConfig {
   const stores = toStoresConfig(raw);
-  const tasksQueue = {
-    region: raw.awsRegion,
-    endpoint: raw.awsEndpoint,
-    queueUrl: raw.tasksQueueUrl,
-    deadLetterUrl: raw.tasksDeadLetterUrl,
+  const sqs = { region: raw.awsRegion, endpoint: raw.awsEndpoint };
+  const tasksQueue = { ...sqs, queueUrl: raw.tasksQueueUrl, deadLetterUrl: raw.tasksDeadLetterUrl };
+  const embeddingsQueue = { ...sqs, queueUrl: raw.embeddingsQueueUrl, deadLetterUrl: raw.embeddingsDeadLetterUrl };
+  return {
+    ...toServiceConfig(raw),
+    stores: stores && { ...stores, tasksQueue, embeddingsQueue },
+    nodeLeaseMs: raw.nodeLeaseMs,
+    embedding: { claimMs: raw.embeddingClaimMs },
   };
-  return { ...toServiceConfig(raw), stores: stores && { ...stores, tasksQueue }, nodeLeaseMs: raw.nodeLeaseMs };
 }
 
 /** Reads what migrating needs. @throws AppError `invalid_argument` that lists all problems by name. */

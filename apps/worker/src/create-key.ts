@@ -1,19 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 import { apiKeyKinds, createApiKey, defaultScopesOf, displayOf, hashApiKey, scopesOfRole } from "@devmesh/auth";
-import { type ApiKeyId, AppError, type TenantId } from "@devmesh/models";
+import { type ApiKeyId, AppError, parseWith, type TenantId, teamSchema } from "@devmesh/models";
 import { type Database, keyRepository, openPostgres } from "@devmesh/repositories";
 import { createUuidV7 } from "@devmesh/runtime";
 import { readKeyEnv } from "./config.ts";
 
-// usage: node dist/create-key.js TENANT [--kind pat|agt|svc] [--name NAME]
+// usage: node dist/create-key.js TENANT [--kind pat|agt|svc] [--name NAME] [--team TEAM]
 //   (DEVMESH_DATABASE_URL and DEVMESH_PEPPER as the services have them)
-// Makes the tenant if need be, and a key of it: pat and svc may do everything in the tenant, agt what agents may. Prints
-// the key, this once, on standard output: the database keeps its hash.
+// Makes the tenant if need be, and a key of it: pat and svc may do everything in the tenant, agt what agents may. With a
+// team its holder also reads knowledge that is for that team alone. Prints the key, this once, on standard output: the database keeps its hash.
 try {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { kind: { type: "string", default: "pat" }, name: { type: "string", default: "made by hand" } },
+    options: {
+      kind: { type: "string", default: "pat" },
+      name: { type: "string", default: "made by hand" },
+      team: { type: "string" },
+    },
   });
   const { databaseUrl, pepper } = readKeyEnv(process.env);
   await using database = openPostgres({ url: databaseUrl.reveal(), applicationName: "devmesh-create-key" });
@@ -27,15 +31,17 @@ interface KeyAsked {
   readonly tenant: readonly string[];
   readonly kind: string;
   readonly name: string;
+  readonly team?: string | undefined;
 }
 
 async function createKey(database: Database, pepper: string, asked: KeyAsked): Promise<string> {
   const [tenantName] = asked.tenant;
   const kind = apiKeyKinds.find((one) => one === asked.kind);
   if (tenantName === undefined || asked.tenant.length > 1) {
-    throw new AppError("invalid_argument", "usage: create-key TENANT [--kind pat|agt|svc] [--name NAME]");
+    throw new AppError("invalid_argument", "usage: create-key TENANT [--kind pat|agt|svc] [--name NAME] [--team TEAM]");
   }
   if (kind === undefined) throw new AppError("invalid_argument", `--kind ${asked.kind}: must be one of ${apiKeyKinds}`);
+  const team = asked.team === undefined ? undefined : parseWith(teamSchema, asked.team, "--team");
   const newId = createUuidV7();
   const keys = keyRepository(database);
   const existing = await keys.findTenantByName(tenantName);
@@ -50,6 +56,7 @@ async function createKey(database: Database, pepper: string, asked: KeyAsked): P
     hash: hashApiKey(text, pepper),
     display: displayOf(text),
     scopes: kind === "agt" ? defaultScopesOf("agt") : scopesOfRole("admin"),
+    team,
   });
   return text;
 }

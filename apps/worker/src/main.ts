@@ -3,12 +3,12 @@ import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
 import { shutdownSignal, storesOf } from "@devmesh/runtime";
 import { readEnv, toConfig, type WorkerConfig } from "./config.ts";
-import { openTasksQueue } from "./queue/open-tasks-queue.ts";
+import { openEmbeddingsQueue, openTasksQueue } from "./queue/open-queue.ts";
 import { runService } from "./service.ts";
 
 /** Opens the distributed drivers and runs the worker on them. */
 async function run(config: WorkerConfig, logger: Logger): Promise<void> {
-  const { databaseUrl, databaseConnections, redisUrl, tasksQueue: queueConfig } = storesOf(config);
+  const { databaseUrl, databaseConnections, redisUrl, ...queues } = storesOf(config);
   const signal = shutdownSignal({ deadlineMs: config.shutdownMs });
   await using database = openPostgres({
     url: databaseUrl.reveal(),
@@ -20,8 +20,9 @@ async function run(config: WorkerConfig, logger: Logger): Promise<void> {
   await using fanOut =
     redisUrl === undefined ? notify : fallbackFanOut(openRedisFanOut({ url: redisUrl.reveal(), logger }), notify);
   await using presence = redisUrl === undefined ? undefined : openRedisPresence({ url: redisUrl.reveal() });
-  using tasksQueue = openTasksQueue(queueConfig);
-  await runService(config, signal, { database, fanOut, presence, tasksQueue, logger });
+  using tasksQueue = openTasksQueue(queues.tasksQueue);
+  using embeddingsQueue = openEmbeddingsQueue(queues.embeddingsQueue);
+  await runService(config, signal, { database, fanOut, presence, tasksQueue, embeddingsQueue, logger });
 }
 
 let logger = createLogger({ level: "info", service: "worker" });

@@ -11,7 +11,7 @@ import { watchDatabase } from "./database-watch.ts";
 import { recordDeadLetters } from "./dead-letters/record-dead-letters.ts";
 import { createTaskMessageHandler } from "./queue/consume-tasks.ts";
 import { observeQueue } from "./queue/observe-queue.ts";
-import { type TasksQueue, tasksQueueName } from "./queue/open-tasks-queue.ts";
+import { tasksQueueName, type WorkerQueue } from "./queue/open-queue.ts";
 import { createWorkerHealth } from "./worker-health.ts";
 
 /** What the worker works on. Its caller opened it, may share it, and closes it. */
@@ -21,7 +21,9 @@ export interface WorkerResources {
   /** Where nodes of the MCP server say that they live. Without it their leases in the database alone count. */
   readonly presence?: Presence | undefined;
   /** The queue `devmesh-tasks`. */
-  readonly tasksQueue: TasksQueue;
+  readonly tasksQueue: WorkerQueue;
+  /** The queue `devmesh-embeddings`. */
+  readonly embeddingsQueue: WorkerQueue;
   readonly logger: Logger;
   readonly metrics?: Metrics | undefined;
   /** Told where health is served, when all is at work. */
@@ -76,7 +78,8 @@ export async function runService(config: WorkerConfig, signal: AbortSignal, open
       database,
       hints,
       engine,
-      queue: { ...tasksQueue, deadLetters: open.tasksQueue.deadLetters, moves: open.tasksQueue.moves },
+      queue: open.tasksQueue,
+      keptQueues: [open.tasksQueue, open.embeddingsQueue],
       presence: open.presence,
       nodeTimes: nodeTimes(config.nodeLeaseMs),
       metrics,

@@ -21,13 +21,13 @@ import { type KeepDeadLettersDeps, keepDeadLetters } from "../src/dead-letters/k
 import { openDeadLetters } from "../src/dead-letters/open-dead-letters.ts";
 import { recordDeadLetters } from "../src/dead-letters/record-dead-letters.ts";
 import { parseTaskMessage } from "../src/queue/consume-tasks.ts";
-import { openTasksQueue, type TasksQueue, tasksQueueName } from "../src/queue/open-tasks-queue.ts";
+import { openTasksQueue, tasksQueueName, type WorkerQueue } from "../src/queue/open-queue.ts";
 
 /** What keeps dead letters, on a real database and a stand-in for SQS, without the rest of the worker. */
 export interface DeadLetterHarness extends AsyncDisposable {
   readonly database: Database;
   readonly aws: FauxqsServer;
-  readonly queue: TasksQueue;
+  readonly queue: WorkerQueue;
   readonly tenantId: TenantId;
   readonly by: ApiKeyId;
   readonly deps: KeepDeadLettersDeps;
@@ -49,7 +49,7 @@ export interface DeadLetterHarness extends AsyncDisposable {
 }
 
 export interface HarnessOptions {
-  readonly moves?: TasksQueue["moves"];
+  readonly moves?: WorkerQueue["moves"];
   readonly redrive?: TaskEngine["redrive"];
 }
 
@@ -65,7 +65,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<DeadLet
       deadLetterUrl: undefined,
     }),
   );
-  const queue: TasksQueue = { ...opened, moves: options.moves ?? opened.moves };
+  const queue: WorkerQueue = { ...opened, moves: options.moves ?? opened.moves };
   await queue.receive({ maxMessages: 1, waitTimeSeconds: 0, visibilityTimeoutSeconds: 1, signal: never });
   const tenantId = randomUUID() as TenantId;
   const keys = keyRepository(database);
@@ -89,7 +89,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<DeadLet
       nudgeOutbox: () => undefined,
     },
     engine: { redrive: options.redrive ?? redrive },
-    queue,
+    queues: [queue],
     metrics: createMetrics("worker"),
     logger,
   });

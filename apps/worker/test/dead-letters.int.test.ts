@@ -97,7 +97,7 @@ describe("dead messages", () => {
     expect(await it.reads.find(nobody, id)).toBeUndefined();
     it.start();
     await waitFor(() => it.count("devmesh-tasks-dlq") === 1);
-    await waitFor(async () => (await it.deps.store.findPurging(1)).length === 0);
+    await waitFor(async () => (await it.deps.store.findPurging("devmesh-tasks", 1)).length === 0);
     const { rows } = await it.database.queryAs<{ body: unknown; state: string }>(
       { role: "devmesh_engine" },
       sql`select body, state from dead_letter where id = ${id}`,

@@ -1,6 +1,9 @@
+export type { BedrockTransport } from "./bedrock/bedrock-transport.ts";
+export { type Bedrock, type BedrockOptions, openBedrock } from "./bedrock/open-bedrock.ts";
 export type { BreakerOptions } from "./breaker.ts";
 export {
   type AgentHint,
+  type CollectionHint,
   createHints,
   type EndHearing,
   type HintSender,
@@ -15,6 +18,7 @@ export { memoryPresence } from "./redis/memory-presence.ts";
 export type { NodeFacts, Presence } from "./redis/presence.ts";
 export { openRedisFanOut, type RedisFanOutOptions } from "./redis/redis-fan-out.ts";
 export { openRedisPresence } from "./redis/redis-presence.ts";
+export { type ByteRange, type ObjectHead, type Objects, openObjects } from "./s3/objects.ts";
 export { type Consumer, type ConsumerOptions, startConsumer } from "./sqs/consumer.ts";
 export { type EnsureQueueOptions, ensureQueue, type QueueUrls } from "./sqs/ensure-queue.ts";
 export { type MessageMove, type MessageMoves, messageMoves } from "./sqs/message-moves.ts";

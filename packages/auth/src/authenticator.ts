@@ -12,6 +12,7 @@ export interface StoredApiKey {
   /** A word that this version doesn't know grants nothing. */
   readonly scopes: readonly string[];
   readonly agentName?: string | undefined;
+  readonly team?: string | undefined;
   /** For the refusal's text; what counts is the next. */
   readonly expiresAt?: Date | undefined;
   /** What was left of its life at the look-up by the store's clock, which need not be this process's. */
@@ -122,8 +123,15 @@ function toPrincipal({ key, endsAt }: KnownKey, now: number): Principal {
   if (endsAt <= now) {
     throw unauthenticated("expired_key", `the API key expired at ${key.expiresAt?.toISOString() ?? "a time unknown"}`);
   }
-  const { tenantId, id, kind, agentName } = key;
-  return { tenantId, id, kind, scopes: key.scopes.filter(isScope), ...(agentName !== undefined && { agentName }) };
+  const { tenantId, id, kind, agentName, team } = key;
+  return {
+    tenantId,
+    id,
+    kind,
+    scopes: key.scopes.filter(isScope),
+    ...(agentName !== undefined && { agentName }),
+    ...(team !== undefined && { team }),
+  };
 }
 
 function unauthenticated(reason: string, message: string): AppError {

@@ -11,4 +11,6 @@ export interface Principal {
   readonly scopes: readonly Scope[];
   /** The one agent that this credential may be; any, when absent. */
   readonly agentName?: string;
+  /** Whom its holder works with: what is for that team alone is for it, too. */
+  readonly team?: string;
 }

@@ -23,6 +23,19 @@ export type LimitId = Brand<"LimitId">;
 /** A cap on spending. */
 export type BudgetId = Brand<"BudgetId">;
 
+/** A set of documents that are embedded alike and searched together. */
+export type CollectionId = Brand<"CollectionId">;
+/** A text in a collection, over all of its versions. */
+export type DocumentId = Brand<"DocumentId">;
+/** A piece of a document, embedded and found by itself. */
+export type ChunkId = Brand<"ChunkId">;
+/** One run that brings many documents into a collection. */
+export type ImportId = Brand<"ImportId">;
+/** A piece of knowledge, over all of its versions. */
+export type KnowledgeId = Brand<"KnowledgeId">;
+/** A large object that tasks refer to. */
+export type ContextId = Brand<"ContextId">;
+
 /** Makes a fresh UUIDv7 (RFC 9562, section 5.7). An argument wherever ids are made, so that tests can fix it. */
 export type NewId = () => string;
 

@@ -1,5 +1,5 @@
 import type { BudgetCaps, NewBudget } from "./caps.ts";
-import type { ApiKeyId, LaneId, TaskId, TenantId } from "./ids.ts";
+import type { ApiKeyId, ContextId, LaneId, TaskId, TenantId } from "./ids.ts";
 import type { AssignmentStrategy, Requirements } from "./requirements.ts";
 import type { TaskState } from "./task-state.ts";
 
@@ -23,6 +23,7 @@ export interface NewTask {
   readonly wakeAt: Date | undefined;
   readonly labels: readonly string[];
   readonly dependsOn: readonly TaskId[];
+  readonly contexts?: readonly ContextId[];
   readonly parentId: TaskId | undefined;
   /** 0 where nobody delegated it, else one more than its parent's. */
   readonly depth: number;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isUuid } from "./ids.ts";
+import { maxTaskContexts } from "./memory/context.ts";
 import { assignmentStrategies, requirementsSchema } from "./requirements.ts";
 import { nameSchema, textSchema } from "./text.ts";
 
@@ -22,6 +23,9 @@ export const timeSchema = z.iso
 const dependencySchema = z
   .string()
   .refine((value) => isUuid(value.toLowerCase()) || /^ref:.{1,128}$/s.test(value), 'must be a task id or "ref:<name>"');
+
+/** A context by its id, in any case. */
+const contextIdSchema = z.string().refine((value) => isUuid(value.toLowerCase()), "must be a context id");
 
 /** A cap on what a task may cost: in micro-dollars, to a thousand million dollars, in tokens of input and output, or both. */
 export const budgetCapsSchema = z
@@ -46,6 +50,8 @@ export const taskSubmissionSchema = z.object({
   dependsOn: z.array(dependencySchema).max(100).default([]),
   outputSchema: z.union([z.record(z.string(), z.unknown()), z.boolean()]).optional(),
   labels: z.array(textSchema(64)).max(20).default([]),
+  /** What the agent reads beside the input. */
+  contexts: z.array(contextIdSchema).max(maxTaskContexts).optional(),
   /** For all tries of this task. */
   budget: budgetCapsSchema.optional(),
   /** For this task and all that is delegated from it. */

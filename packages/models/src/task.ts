@@ -1,5 +1,5 @@
 import type { BudgetCaps } from "./caps.ts";
-import type { AgentId, AssignmentId, TaskId } from "./ids.ts";
+import type { AgentId, AssignmentId, ContextId, TaskId } from "./ids.ts";
 import type { TaskAnswer, TaskQuestion } from "./question.ts";
 import type { AssignmentStrategy } from "./requirements.ts";
 import type { TaskState } from "./task-state.ts";
@@ -112,6 +112,8 @@ export interface Task {
   readonly dependsOn: readonly TaskId[];
   readonly outputSchema?: unknown;
   readonly labels: readonly string[];
+  /** Contexts to be read beside the input; absent where there are none. */
+  readonly contexts?: readonly ContextId[];
   readonly attempt: number;
   readonly assignedAgent?: AgentRef;
   readonly output?: unknown;

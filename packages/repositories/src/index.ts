@@ -16,6 +16,14 @@ export {
 } from "./caps/budget-repository.ts";
 export { type LimitAsked, type LimitRepository, limitRepository } from "./caps/limit-repository.ts";
 export { type KeyedUsage, type UsageAsked, type UsageRepository, usageRepository } from "./caps/usage-repository.ts";
+export {
+  type ClaimedContext,
+  type ContextDigests,
+  contextDigests,
+  type DigestResult,
+} from "./contexts/context-digests.ts";
+export { type ContextRemovals, contextRemovals, type RemovedContext } from "./contexts/context-removals.ts";
+export { type ContextRepository, contextRepository } from "./contexts/context-repository.ts";
 export type {
   Database,
   OwnerSession,
@@ -76,6 +84,8 @@ export {
 } from "./event-repository.ts";
 export { type ExclusiveOptions, holdExclusively } from "./exclusive.ts";
 export { type KeyRecord, type KeyRepository, keyRepository, type NewKey } from "./key-repository.ts";
+export { type KnowledgeRepository, knowledgeRepository } from "./knowledge/knowledge-repository.ts";
+export { type KnowledgeSyncRepository, knowledgeSyncRepository } from "./knowledge/knowledge-sync.ts";
 export type { Standing } from "./lane-standings.ts";
 export type { Made, RequestKey } from "./ledger/claim-first.ts";
 export { type Ledger, type LedgerTransaction, ledgerStore } from "./ledger/ledger-store.ts";

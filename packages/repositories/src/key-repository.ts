@@ -9,6 +9,7 @@ export interface KeyRecord {
   readonly kind: "pat" | "agt" | "svc";
   readonly scopes: readonly string[];
   readonly agentName?: string;
+  readonly team?: string;
   readonly expiresAt?: Date;
   /** From now on, by the database's clock; negative when it is over. */
   readonly expiresInMs?: number;
@@ -25,6 +26,7 @@ export interface NewKey {
   readonly display: string;
   readonly scopes: readonly string[];
   readonly agentName?: string | undefined;
+  readonly team?: string | undefined;
   readonly expiresAt?: Date | undefined;
 }
 
@@ -41,15 +43,16 @@ export interface KeyRepository {
   findTenantByName(name: string): Promise<{ readonly id: TenantId; readonly name: string } | undefined>;
 }
 
-interface KeyRow extends Omit<KeyRecord, "agentName" | "expiresAt" | "expiresInMs" | "revokedAt"> {
+interface KeyRow extends Omit<KeyRecord, "agentName" | "team" | "expiresAt" | "expiresInMs" | "revokedAt"> {
   readonly hash: string;
   readonly agentName: string | null;
+  readonly team: string | null;
   readonly expiresAt: Date | null;
   readonly expiresInMs: number | null;
   readonly revokedAt: Date | null;
 }
 
-const keyColumns = sql`tenant_id as "tenantId", id, kind, scopes, agent_name as "agentName", expires_at as "expiresAt",
+const keyColumns = sql`tenant_id as "tenantId", id, kind, scopes, agent_name as "agentName", team, expires_at as "expiresAt",
   (extract(epoch from expires_at - now()) * 1000)::float8 as "expiresInMs", revoked_at as "revokedAt",
   encode(hash, 'hex') as hash`;
 
@@ -73,11 +76,11 @@ export function keyRepository(database: Database): KeyRepository {
         join api_key on hash = decode(asked.hex, 'hex')`);
       return new Map(rows.map((row) => [row.hash, toKeyRecord(row)]));
     },
-    create: async ({ tenantId, id, kind, name, hash, display, scopes, agentName, expiresAt }) => {
+    create: async ({ tenantId, id, kind, name, hash, display, scopes, agentName, team, expiresAt }) => {
       await query(sql`
-        insert into api_key (tenant_id, id, kind, name, hash, display, scopes, agent_name, expires_at)
+        insert into api_key (tenant_id, id, kind, name, hash, display, scopes, agent_name, team, expires_at)
         values (${tenantId}, ${id}, ${kind}, ${name}, decode(${hash.toString("hex")}, 'hex'), ${display}, ${scopes},
-          ${agentName}, ${expiresAt})`);
+          ${agentName}, ${team}, ${expiresAt})`);
     },
     createTenant: async ({ id, name }) => {
       await query(sql`insert into tenant (id, name) values (${id}, ${name})`);
@@ -90,10 +93,11 @@ export function keyRepository(database: Database): KeyRepository {
   };
 }
 
-function toKeyRecord({ agentName, expiresAt, expiresInMs, revokedAt, hash: _, ...key }: KeyRow): KeyRecord {
+function toKeyRecord({ agentName, team, expiresAt, expiresInMs, revokedAt, hash: _, ...key }: KeyRow): KeyRecord {
   return {
     ...key,
     ...(agentName !== null && { agentName }),
+    ...(team !== null && { team }),
     ...(expiresAt !== null && { expiresAt }),
     ...(expiresInMs !== null && { expiresInMs }),
     ...(revokedAt !== null && { revokedAt }),

@@ -7,6 +7,9 @@ import { attentionReads } from "./attention.ts";
 import { budgetRepository } from "./caps/budget-repository.ts";
 import { limitRepository } from "./caps/limit-repository.ts";
 import { usageRepository } from "./caps/usage-repository.ts";
+import { contextDigests } from "./contexts/context-digests.ts";
+import { contextRemovals } from "./contexts/context-removals.ts";
+import { contextRepository } from "./contexts/context-repository.ts";
 import type { Database, Transaction } from "./database/database.ts";
 import type { Sql } from "./database/sql.ts";
 import { deadLetterReads } from "./dead-letters/dead-letter-reads.ts";
@@ -17,6 +20,8 @@ import { redriveJobs } from "./dead-letters/redrive-jobs.ts";
 import { deliveryRepository } from "./delivery-repository.ts";
 import { eventRepository } from "./event-repository.ts";
 import { keyRepository } from "./key-repository.ts";
+import { knowledgeRepository } from "./knowledge/knowledge-repository.ts";
+import { knowledgeSyncRepository } from "./knowledge/knowledge-sync.ts";
 import { ledgerStore } from "./ledger/ledger-store.ts";
 import { messageRepository, type OutgoingMessage } from "./message-repository.ts";
 import { nodeRepository } from "./node-repository.ts";
@@ -112,6 +117,36 @@ function callRegistry(database: Database): readonly (() => Promise<unknown>)[] {
   ];
 }
 
+function callKnowledge(database: Database): readonly (() => Promise<unknown>)[] {
+  const knowledge = knowledgeRepository(database);
+  const sync = knowledgeSyncRepository(database);
+  const text = { title: "a", content: "a", category: undefined, tags: [] };
+  const entry = { ...text, access: "team", team: "a" } as const;
+  const filter = { category: "a", tag: "a", access: "team", owner: id, task: id, agent: id } as const;
+  return [false, true].flatMap((isAdmin) => {
+    const asker = { tenantId, reader: { id, team: undefined, isAdmin } };
+    return [
+      () => knowledge.create(asker, id, entry, undefined),
+      () => knowledge.find(asker, id),
+      () => knowledge.findAll(asker, [id]),
+      () => knowledge.list(asker, filter, page),
+      () => knowledge.update(asker, { id, version: 1 }, entry),
+      () => knowledge.delete(asker, id),
+      () => knowledge.versions(asker, id, { limit: 1, before: 2 }),
+      () => knowledge.version(asker, id, 1),
+      () => knowledge.links(asker, id),
+      () => knowledge.link(asker, id, { target: "task", id, relation: "about" }),
+      () => knowledge.link(asker, id, { target: "agent", id, relation: "about" }),
+      () => knowledge.unlink(asker, id, { target: "task", id, relation: "about" }),
+      () => knowledge.use(asker, id, undefined),
+      () => knowledge.use(asker, id, id),
+      () => sync.claim(tenantId, id, 1),
+      () => sync.claimStale(1, { quietMs: 1, forMs: 1 }),
+      () => sync.done({ tenantId, id, version: 1, isDeleted: isAdmin }),
+    ];
+  });
+}
+
 function callReads(database: Database): readonly (() => Promise<unknown>)[] {
   const reads = taskReads(database);
   const outbox = outboxRepository(database);
@@ -191,7 +226,7 @@ function callDeadLetters(database: Database): readonly (() => Promise<unknown>)[
     () => messages.findClaimed(1),
     () => messages.findClaimed(1, [id]),
     () => messages.settle({ sent: [id], failed: [] }),
-    () => messages.findPurging(1),
+    () => messages.findPurging("a", 1),
     () => messages.findWork(),
     () => messages.markPurged([id]),
     () => messages.count(),
@@ -240,6 +275,7 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
     within((tx) => tx.claimKeys([claim])),
     within((tx) => tx.findKeys([claim])),
     within((tx) => tx.lockDependencies([ref])),
+    within((tx) => tx.findContexts([{ tenantId, contextId: id }])),
     within((tx) => tx.insertTasks([task])),
     within((tx) => tx.insertTasks([{ ...task, state: "failed" }])),
     within((tx) => tx.lockByAssignment([{ tenantId, assignmentId: id }])),
@@ -287,6 +323,26 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
   ];
 }
 
+function callContexts(database: Database): readonly (() => Promise<unknown>)[] {
+  const contexts = contextRepository(database);
+  const digests = contextDigests(database);
+  const removals = contextRemovals(database);
+  const terms = { metadata: {}, expiresInSeconds: 60, summarize: true, embed: true };
+  const context = { id, name: "a", mediaType: "a/b", size: 1, sha256: "00", ...terms };
+  return [
+    () => contexts.create(tenantId, context, undefined),
+    () => contexts.create(tenantId, context, { principalId: id, key: "k", bodyHash: "00" }),
+    () => contexts.find(tenantId, id),
+    () => contexts.list(tenantId, { ...page, state: "ready" }),
+    () => contexts.complete(tenantId, id, "etag"),
+    () => contexts.delete(tenantId, id),
+    () => digests.claim(1, 1),
+    () => digests.settle({ id, tries: 1 }, { summary: "s", documents: 1, bytesRead: 1 }),
+    () => removals.claim(1, 1),
+    () => removals.settle([id]),
+  ];
+}
+
 function callCaps(database: Database): readonly (() => Promise<unknown>)[] {
   const limits = limitRepository(database);
   const budgets = budgetRepository(database);
@@ -327,10 +383,12 @@ function describeStatements(open: OpenDatabase): void {
     const recorded = recordStatements();
     const calls = [
       ...callRegistry(recorded),
+      ...callKnowledge(recorded),
       ...callReads(recorded),
       ...callMessages(recorded),
       ...callDeadLetters(recorded),
       ...callCaps(recorded),
+      ...callContexts(recorded),
       ...callLedger(recorded),
     ];
     await runAll(calls);

@@ -5,6 +5,7 @@ import {
   type AssignmentStrategy,
   type AssignmentWhy,
   type BudgetCaps,
+  type ContextId,
   parseQuestion,
   type Requirements,
   type Task,
@@ -25,7 +26,7 @@ import { type Sql, sql } from "./database/sql.ts";
 export const taskColumns: Sql = sql`
   t.id, t.parent_id as "parentId", b.ref, b.type, b.title, t.state, b.requirements, t.strategy, b.priority, t.deadline,
   b.not_before as "notBefore", t.max_attempts as "maxAttempts", t.timeout_ms as "timeoutMs",
-  b.depends_on as "dependsOn", t.has_output_schema as "hasOutputSchema", b.output_schema as "outputSchema", b.labels, b.budget, b.tree_budget as "treeBudget",
+  b.depends_on as "dependsOn", t.has_output_schema as "hasOutputSchema", b.output_schema as "outputSchema", b.labels, b.contexts, b.budget, b.tree_budget as "treeBudget",
   t.attempt, t.error, t.progress, t.created_at as "createdAt", t.updated_at as "updatedAt",
   t.started_at as "startedAt", t.finished_at as "finishedAt",
   x.id as "assignmentId", x.fence, x.strategy as "assignedBy",
@@ -65,6 +66,7 @@ export interface TaskRow {
   readonly hasOutputSchema: boolean;
   readonly outputSchema: unknown;
   readonly labels: readonly string[];
+  readonly contexts: readonly ContextId[];
   readonly budget: BudgetCaps | null;
   readonly treeBudget: BudgetCaps | null;
   readonly attempt: number;
@@ -157,6 +159,7 @@ function toTask(
     dependsOn: row.dependsOn,
     ...(row.hasOutputSchema && { outputSchema: row.outputSchema }),
     labels: row.labels,
+    ...(row.contexts.length > 0 && { contexts: row.contexts }),
     ...(row.budget !== null && { budget: row.budget }),
     ...(row.treeBudget !== null && { treeBudget: row.treeBudget }),
     attempt: row.attempt,

@@ -118,6 +118,7 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
     await fillMessages(tx, tenantId, agent.id);
     await fillCaps(tx, tenantId, first.laneId, agent.id);
     await fillDeadLetters(tx, tenantId);
+    await fillContexts(tx, tenantId);
     await tx.query(sql`
       insert into task_result (tenant_id, task_id, assignment_id)
       values (${tenantId}, ${newUuid<TaskId>()}, ${assignmentId})`);
@@ -128,6 +129,13 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
       insert into idempotency_key (tenant_id, principal_id, operation, key, body_hash, response)
       values (${tenantId}, ${tenantId}, 'o', 'k', '', '{}')`);
   });
+}
+
+async function fillContexts(tx: Queryable, tenantId: TenantId): Promise<void> {
+  await tx.query(sql`
+    insert into context (tenant_id, id, name, media_type, size, sha256, metadata, summary_state, embedding_state,
+      expires_at)
+    values (${tenantId}, ${newUuid<string>()}, 'a', 'a/b', 1, '', '{}', 'none', 'none', now())`);
 }
 
 async function fillDeadLetters(tx: Queryable, tenantId: TenantId): Promise<void> {

@@ -10,7 +10,9 @@ export {
 } from "./env-reader.ts";
 export { createHealth, type Health, type HealthOptions } from "./health.ts";
 export { errorResponse, httpStatusOf, requestIdOf } from "./http-error.ts";
+export { type ModelsConfig, type ModelsEnv, readModelsEnv, toModelsConfig } from "./models-env.ts";
 export { createNudge, type Nudge } from "./nudge.ts";
+export { type ObjectsConfig, type ObjectsEnv, readObjectsEnv, toObjectsConfig } from "./objects-env.ts";
 export type { Probe, ProbeResult } from "./probe.ts";
 export { type LoopOptions, runLoop } from "./run-loop.ts";
 export { Secret } from "./secret.ts";

@@ -9,6 +9,8 @@ import type {
   Candidate,
   CapHold,
   ChildResult,
+  ContextId,
+  ContextStanding,
   Heritage,
   IdempotencyClaim,
   IdempotencyRecord,
@@ -38,6 +40,12 @@ import type {
 export interface TaskRef {
   readonly tenantId: TenantId;
   readonly taskId: TaskId;
+}
+
+/** Names a context. */
+export interface ContextRef {
+  readonly tenantId: TenantId;
+  readonly contextId: ContextId;
 }
 
 /** Names the slots of an agent. */
@@ -134,6 +142,8 @@ export interface LedgerTx {
 
   /** Locks tasks that others are to depend on against changes, in the order of their ids, and tells their states. */
   lockDependencies(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, TaskState>>;
+  /** What contexts are now; unknown ones and those of other tenants are left out. Locks nothing. */
+  findContexts(refs: readonly ContextRef[]): Promise<readonly (ContextRef & { readonly standing: ContextStanding })[]>;
   /** Writes tasks with their first events (`task.created`, then that of their state). */
   insertTasks(tasks: readonly NewTask[]): Promise<void>;
 

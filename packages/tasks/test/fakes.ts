@@ -120,6 +120,7 @@ export function fakeTx(methods: Partial<LedgerTx>): LedgerTx {
     claimKeys: unexpected("claimKeys"),
     findKeys: unexpected("findKeys"),
     lockDependencies: unexpected("lockDependencies"),
+    findContexts: unexpected("findContexts"),
     insertTasks: unexpected("insertTasks"),
     lockByAssignment: unexpected("lockByAssignment"),
     lockByTask: unexpected("lockByTask"),

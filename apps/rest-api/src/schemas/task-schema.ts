@@ -51,6 +51,7 @@ export const taskSchema = z
     dependsOn: z.array(z.uuid()),
     outputSchema: z.unknown().optional(),
     labels: z.array(z.string()),
+    contexts: z.array(z.uuid()).optional().meta({ description: "Contexts that the agent reads beside the input." }),
     attempt: z.int().min(0),
     assignedAgent: agentRefSchema.optional(),
     output: z.unknown().optional(),

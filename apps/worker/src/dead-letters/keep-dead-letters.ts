@@ -1,7 +1,7 @@
 import type { Logger } from "@devmesh/observability";
 import type { DeadMessages, OpenRedrive, RedriveCounts } from "@devmesh/repositories";
 import { createNudge, type Nudge, runLoop, sleep } from "@devmesh/runtime";
-import { type RunRedriveDeps, runRedrive } from "./run-redrive.ts";
+import { type RunRedriveDeps, runRedrive, toScanDeps } from "./run-redrive.ts";
 import { scanDeadLetters } from "./scan-dead-letters.ts";
 import { sendClaimed } from "./send-claimed.ts";
 
@@ -22,7 +22,7 @@ const scanEveryMs = 60_000;
 /** Bulk redrives carried out at once; the others wait. */
 const maxRunning = 10;
 
-/** Redrives and purges what is asked for, and looks through the dead-letter queue, until `signal` aborts. One holder. */
+/** Redrives and purges what is asked for, and looks through the dead-letter queues, until `signal` aborts. One holder. */
 export async function keepDeadLetters(given: KeepDeadLettersDeps, signal: AbortSignal): Promise<void> {
   const scanNudge = createNudge();
   const onRedriven = (counts: RedriveCounts): void => {
@@ -44,7 +44,7 @@ export async function keepDeadLetters(given: KeepDeadLettersDeps, signal: AbortS
     logger: deps.logger,
     minBackoffMs: 1_000,
     work: async () => {
-      const { isComplete } = await deps.alone(() => scanDeadLetters(deps, signal));
+      const isComplete = await deps.alone(() => scanAll(deps, signal));
       deps.onCounted(await deps.store.count());
       if (isComplete) await scanNudge.wait(scanEveryMs, signal);
       // several redrives are one look, and a long bulk redrive is a look every second or two
@@ -53,6 +53,15 @@ export async function keepDeadLetters(given: KeepDeadLettersDeps, signal: AbortS
   });
   await Promise.all([redriving, scanning]);
   await Promise.allSettled(running.values());
+}
+
+/** False where a queue held more than one scan takes. */
+async function scanAll({ queues, store }: KeepDeadLettersDeps, signal: AbortSignal): Promise<boolean> {
+  // one queue that is away does not hide the others
+  const scans = await Promise.allSettled(queues.map((queue) => scanDeadLetters(toScanDeps(store, queue), signal)));
+  const failed = scans.find((scan) => scan.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  return scans.every((scan) => scan.status === "fulfilled" && scan.value.isComplete);
 }
 
 interface TurnDeps extends KeepDeadLettersDeps, RunRedriveDeps {

@@ -1,11 +1,11 @@
 import type { MessageMove } from "@devmesh/adapters";
 import type { OpenRedrive, OpenRedrives } from "@devmesh/repositories";
 import { sleep } from "@devmesh/runtime";
-import type { TasksQueue } from "../queue/open-tasks-queue.ts";
+import type { WorkerQueue } from "../queue/open-queue.ts";
 import { type ScanDeps, scanDeadLetters } from "./scan-dead-letters.ts";
 
 export interface MoveDeps extends ScanDeps {
-  readonly moves: TasksQueue["moves"];
+  readonly moves: WorkerQueue["moves"];
   readonly redrives: OpenRedrives;
 }
 

@@ -3,21 +3,21 @@ import type { Logger, Metrics } from "@devmesh/observability";
 import { type Database, deadLetterWrites, deadMessages, openRedrives } from "@devmesh/repositories";
 import { createNudge } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
-import { type TasksQueue, tasksQueueName } from "../queue/open-tasks-queue.ts";
 import type { KeepDeadLettersDeps } from "./keep-dead-letters.ts";
+import type { KeptQueue } from "./run-redrive.ts";
 
 export interface OpenDeadLettersOptions {
   readonly database: Database;
   readonly hints: Pick<Hints, "onRedrives" | "nudgeOutbox">;
   readonly engine: Pick<TaskEngine, "redrive">;
-  readonly queue: TasksQueue;
+  readonly queues: readonly KeptQueue[];
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
-/** Wires what keeps the dead letters: their stores, queue, metrics, and the hint that wakes it. */
+/** Wires what keeps the dead letters: their stores, queues, metrics, and the hint that wakes it. */
 export async function openDeadLetters(options: OpenDeadLettersOptions): Promise<KeepDeadLettersDeps> {
-  const { database, hints, engine, queue, metrics, logger } = options;
+  const { database, hints, engine, queues, metrics, logger } = options;
   const nudge = createNudge();
   await hints.onRedrives(() => nudge.nudge());
   const letters = metrics.gauge({
@@ -34,10 +34,7 @@ export async function openDeadLetters(options: OpenDeadLettersOptions): Promise<
     redrives: openRedrives(database),
     store: deadMessages(database),
     writes: deadLetterWrites(database),
-    queue,
-    deadLetters: queue.deadLetters,
-    moves: queue.moves,
-    queueName: tasksQueueName,
+    queues,
     engine,
     nudge,
     now: () => performance.now(),

@@ -1,12 +1,18 @@
 import { nobodysTenant } from "@devmesh/models";
 import type { OpenRedrive, OpenRedrives, RedriveCounts } from "@devmesh/repositories";
 import { sleep } from "@devmesh/runtime";
+import type { WorkerQueue } from "../queue/open-queue.ts";
 import { type MoveDeps, moveMessages } from "./move-messages.ts";
 import { type RedriveLettersDeps, redriveLetters } from "./redrive-letters.ts";
+import type { ScanDeps } from "./scan-dead-letters.ts";
 import { sendClaimed } from "./send-claimed.ts";
 
-export interface RunRedriveDeps extends Omit<RedriveLettersDeps, "store">, Omit<MoveDeps, "store"> {
-  readonly store: RedriveLettersDeps["store"] & MoveDeps["store"];
+/** A queue whose dead letters are kept. */
+export type KeptQueue = Pick<WorkerQueue, "name" | "sendBatch" | "deadLetters" | "moves"> & Pick<ScanDeps, "onMoved">;
+
+export interface RunRedriveDeps extends Omit<RedriveLettersDeps, "store" | "queues"> {
+  readonly store: RedriveLettersDeps["store"] & ScanDeps["store"];
+  readonly queues: readonly KeptQueue[];
   readonly redrives: OpenRedrives;
   /** Runs what wants the dead-letter queue for itself. */
   readonly alone: <T>(work: () => Promise<T>) => Promise<T>;
@@ -31,8 +37,9 @@ const maxLetters = 250;
  */
 export async function runRedrive(redrive: OpenRedrive, deps: RunRedriveDeps, signal: AbortSignal): Promise<void> {
   const state = await deps.redrives.begin(redrive.job.id);
-  if (isWholeQueue(redrive, deps.queueName)) {
-    const moved = await deps.alone(() => moveMessages(redrive, deps, signal));
+  const whole = deps.queues.find(({ name }) => isWholeQueue(redrive, name));
+  if (whole !== undefined) {
+    const moved = await deps.alone(() => moveMessages(redrive, toMoveDeps(deps, whole), signal));
     if (moved === "ended") return;
   }
   if (state !== "running") return deps.redrives.finish(redrive.job.id, "stopped");
@@ -46,6 +53,18 @@ export function isWholeQueue({ job: { filter }, tenants }: OpenRedrive, queueNam
   const { queue, kind = "message", ...more } = filter;
   const isNarrowed = Object.values(more).some((value) => value !== undefined);
   return queue === queueName && kind === "message" && !isNarrowed && tenants.includes(nobodysTenant);
+}
+
+function toMoveDeps({ store, redrives }: RunRedriveDeps, queue: KeptQueue): MoveDeps {
+  return { ...toScanDeps(store, queue), redrives, moves: queue.moves };
+}
+
+/** What looking through the dead letters of one queue needs. */
+export function toScanDeps(
+  store: ScanDeps["store"],
+  { name, deadLetters, onMoved }: Pick<KeptQueue, "name" | "deadLetters" | "onMoved">,
+): ScanDeps {
+  return { store, deadLetters, queueName: name, onMoved };
 }
 
 async function redriveOneByOne(redrive: OpenRedrive, deps: RunRedriveDeps, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import type { ReceivedMessage } from "@devmesh/adapters";
 import type { DeadMessages, MessageStanding } from "@devmesh/repositories";
-import type { DeadLetterQueue } from "../queue/open-tasks-queue.ts";
+import type { DeadLetterQueue } from "../queue/open-queue.ts";
 import { deadLetterIdOf, redrivesOf, toDied } from "./dead-message.ts";
 
 export interface ScanDeps {
@@ -8,6 +8,8 @@ export interface ScanDeps {
   readonly store: Pick<DeadMessages, "record" | "standings" | "findPurging" | "markPurged">;
   /** Of the queue that the dead letters come from. */
   readonly queueName: string;
+  /** Told of what SQS itself gave up, before that is entered: nobody else noticed. */
+  readonly onMoved?: ((bodies: readonly string[]) => Promise<void>) | undefined;
 }
 
 /** What a look through a dead-letter queue found. */
@@ -31,8 +33,8 @@ const visibleAgainSeconds = 1;
  * and leaves the rest where it is, visible again.
  */
 export async function scanDeadLetters(deps: ScanDeps, signal: AbortSignal): Promise<Scan> {
-  const { deadLetters, store } = deps;
-  const purging = await store.findPurging(maxMessages);
+  const { deadLetters, store, queueName } = deps;
+  const purging = await store.findPurging(queueName, maxMessages);
   const left = new Set<string>();
   const held: string[] = [];
   let isComplete = false;
@@ -60,7 +62,7 @@ export async function scanDeadLetters(deps: ScanDeps, signal: AbortSignal): Prom
 /** Answers the messages that stay. */
 async function sortOut(
   messages: readonly ReceivedMessage[],
-  { deadLetters, store, queueName }: ScanDeps,
+  { deadLetters, store, queueName, onMoved }: ScanDeps,
 ): Promise<readonly ReceivedMessage[]> {
   const standings = await store.standings(messages.map(deadLetterIdOf));
   const isOver = (message: ReceivedMessage): boolean => isCopy(message, standings.get(deadLetterIdOf(message)));
@@ -70,6 +72,8 @@ async function sortOut(
     const state = standings.get(deadLetterIdOf(message))?.state;
     return state === undefined || state === "redriven";
   });
+  const moved = unknown.filter((message) => message.attributes?.["reason"] === undefined);
+  if (moved.length > 0) await onMoved?.(moved.map(({ body }) => body));
   const died = unknown.map((message) => toDied(message, queueName, message.attributes?.["reason"]));
   if (died.length > 0) await store.record([...new Map(died.map((one) => [one.id, one])).values()]);
   if (over.length > 0) await deadLetters.deleteBatch(over.map(({ receiptHandle }) => receiptHandle));

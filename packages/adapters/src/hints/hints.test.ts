@@ -1,5 +1,14 @@
 import { randomUUID } from "node:crypto";
-import type { AgentId, AssignmentId, ConnectionId, NodeId, Task, TaskId, TenantId } from "@devmesh/models";
+import type {
+  AgentId,
+  AssignmentId,
+  CollectionId,
+  ConnectionId,
+  NodeId,
+  Task,
+  TaskId,
+  TenantId,
+} from "@devmesh/models";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { FanOut } from "../redis/fan-out.ts";
 import { memoryFanOut } from "../redis/memory-fan-out.ts";
@@ -117,11 +126,26 @@ test("changes, the earliest time and a nudge arrive, until the hearing ends", as
   expect(heard).toHaveLength(4);
 });
 
+test("what waits for vectors, imports, and collections that got on are told of", async () => {
+  const heard: unknown[] = [];
+  await hints.onEmbeddings(() => heard.push("embeddings"));
+  await hints.onImports(() => heard.push("imports"));
+  await hints.onCollectionsChanged((collections) => heard.push(...collections));
+  const collection = { tenantId, collectionId: uuid<CollectionId>() };
+  hints.nudgeEmbeddings();
+  hints.nudgeEmbeddings();
+  hints.nudgeImports();
+  hints.collectionsChanged([collection, collection]);
+  await turns();
+  expect(heard).toEqual(["embeddings", "imports", collection]);
+});
+
 test("malformed messages harm nobody", async () => {
   const heard: unknown[] = [];
   await hints.onNode(nodeId, (hint) => heard.push(hint));
   await hints.onTaskChanges((tasks) => heard.push(tasks));
   await hints.onDue((at) => heard.push(at));
+  await hints.onCollectionsChanged((collections) => heard.push(collections));
   const malformed = [
     "",
     "{",
@@ -135,7 +159,13 @@ test("malformed messages harm nobody", async () => {
     '[{"connectionId":1}]',
   ];
   for (const message of malformed) {
-    for (const channel of [`devmesh:node:${nodeId}`, "devmesh:mail", "devmesh:tasks", "devmesh:due"]) {
+    for (const channel of [
+      `devmesh:node:${nodeId}`,
+      "devmesh:mail",
+      "devmesh:tasks",
+      "devmesh:due",
+      "devmesh:collections",
+    ]) {
       await fanOut.publish(channel, message);
     }
   }

@@ -2,6 +2,7 @@ import type {
   AgentId,
   AssignmentId,
   AssignmentOffer,
+  CollectionId,
   ConnectionId,
   NodeId,
   TakenSlot,
@@ -10,7 +11,15 @@ import type {
 } from "@devmesh/models";
 import type { FanOut } from "../redis/fan-out.ts";
 import { gatherMessages } from "./gather-messages.ts";
-import { parseAgent, parseClose, parseItems, parseTask, parseTenant, parseTime } from "./parse-items.ts";
+import {
+  parseAgent,
+  parseClose,
+  parseCollection,
+  parseItems,
+  parseTask,
+  parseTenant,
+  parseTime,
+} from "./parse-items.ts";
 
 /** Names an agent for which something waits. */
 export interface AgentHint {
@@ -30,6 +39,12 @@ export interface OfferHint extends AgentHint {
 export interface TaskHint {
   readonly tenantId: TenantId;
   readonly taskId: TaskId;
+}
+
+/** Names a collection in which documents were embedded or given up, or whose imports got on. */
+export interface CollectionHint {
+  readonly tenantId: TenantId;
+  readonly collectionId: CollectionId;
 }
 
 /** What a node hears: something waits for agents that it may hold, or it is to close a connection. */
@@ -68,12 +83,20 @@ export interface Hints extends AsyncDisposable {
   eventsReadable(tenantIds: readonly TenantId[]): void;
   /** Tells the worker that something is to be redriven, stopped or purged. */
   nudgeRedrives(): void;
+  /** Tells the workers that documents wait for vectors. */
+  nudgeEmbeddings(): void;
+  /** Tells the workers that an import waits, or is to be cancelled. */
+  nudgeImports(): void;
+  collectionsChanged(collections: readonly CollectionHint[]): void;
   onNode(nodeId: NodeId, handler: (hint: NodeHint) => void): Promise<EndHearing>;
   onTaskChanges(handler: (tasks: readonly TaskHint[]) => void): Promise<EndHearing>;
   onDue(handler: (at: Date) => void): Promise<EndHearing>;
   onOutbox(handler: () => void): Promise<EndHearing>;
   onEventsReadable(handler: (tenantIds: readonly TenantId[]) => void): Promise<EndHearing>;
   onRedrives(handler: () => void): Promise<EndHearing>;
+  onEmbeddings(handler: () => void): Promise<EndHearing>;
+  onImports(handler: () => void): Promise<EndHearing>;
+  onCollectionsChanged(handler: (collections: readonly CollectionHint[]) => void): Promise<EndHearing>;
 }
 
 /**
@@ -86,6 +109,8 @@ export interface Hints extends AsyncDisposable {
  * | devmesh:outbox | 1 |
  * | devmesh:events | tenantId |
  * | devmesh:redrives | 1 |
+ * | devmesh:embeddings, devmesh:imports | 1 |
+ * | devmesh:collections | `[tenantId, collectionId]` |
  */
 const channels = {
   node: (nodeId: NodeId): string => `devmesh:node:${nodeId}`,
@@ -95,10 +120,15 @@ const channels = {
   outbox: "devmesh:outbox",
   events: "devmesh:events",
   redrives: "devmesh:redrives",
+  embeddings: "devmesh:embeddings",
+  imports: "devmesh:imports",
+  collections: "devmesh:collections",
 } as const;
 
 /** Between two messages to those who wait, sweep or stream; agents are told at once. Judgement: nobody sees 20 ms there. */
 const pauseMs = 20;
+/** Between two messages of progress, which people look at: at most ten a second. */
+const progressPauseMs = 100;
 
 /** Makes hints over a fan-out that its caller opened and closes; disposal ends the hearing. */
 export function createHints(fanOut: FanOut): Hints {
@@ -135,6 +165,13 @@ export function createHints(fanOut: FanOut): Hints {
       for (const tenantId of tenantIds) gatherer.add(channels.events, tenantId, pauseMs);
     },
     nudgeRedrives: () => gatherer.add(channels.redrives, 1),
+    nudgeEmbeddings: () => gatherer.add(channels.embeddings, 1, pauseMs),
+    nudgeImports: () => gatherer.add(channels.imports, 1),
+    collectionsChanged(collections) {
+      for (const { tenantId, collectionId } of collections) {
+        gatherer.add(channels.collections, [tenantId, collectionId], progressPauseMs);
+      }
+    },
     onNode: async (nodeId, handler) => {
       const tell = (items: readonly unknown[]): void => tellNode(items, handler);
       const both = await Promise.all([hear(channels.node(nodeId), tell), hear(channels.mail, tell)]);
@@ -159,6 +196,13 @@ export function createHints(fanOut: FanOut): Hints {
         if (tenantIds.length > 0) handler(tenantIds);
       }),
     onRedrives: (handler) => hear(channels.redrives, () => handler()),
+    onEmbeddings: (handler) => hear(channels.embeddings, () => handler()),
+    onImports: (handler) => hear(channels.imports, () => handler()),
+    onCollectionsChanged: (handler) =>
+      hear(channels.collections, (items) => {
+        const collections = items.flatMap((item) => parseCollection(item) ?? []);
+        if (collections.length > 0) handler(collections);
+      }),
     [Symbol.asyncDispose]: async () => {
       await gatherer[Symbol.asyncDispose]();
       const running = [...ends];

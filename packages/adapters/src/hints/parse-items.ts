@@ -2,6 +2,7 @@ import {
   type AgentId,
   type AssignmentId,
   type AssignmentOffer,
+  type CollectionId,
   type ConnectionId,
   isUuid,
   type TaskId,
@@ -57,6 +58,15 @@ export function parseTask(item: unknown): { readonly tenantId: TenantId; readonl
   const [tenantId, taskId] = parseIds(item) ?? [];
   if (tenantId === undefined || taskId === undefined) return undefined;
   return { tenantId: tenantId as TenantId, taskId: taskId as TaskId };
+}
+
+/** `[tenantId, collectionId]` */
+export function parseCollection(
+  item: unknown,
+): { readonly tenantId: TenantId; readonly collectionId: CollectionId } | undefined {
+  const [tenantId, collectionId] = parseIds(item) ?? [];
+  if (tenantId === undefined || collectionId === undefined) return undefined;
+  return { tenantId: tenantId as TenantId, collectionId: collectionId as CollectionId };
 }
 
 /** `{connectionId, code, reason}` */

@@ -31,6 +31,8 @@ export interface MessageStanding {
 /** A message that is to be sent again. `redrives` counts this time. */
 export interface ClaimedMessage {
   readonly id: string;
+  /** Where it came from, and goes. */
+  readonly queue: string;
   readonly body: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly redrives: number;
@@ -58,8 +60,8 @@ export interface DeadMessages {
    * all that is asked when there is nothing: an idle mesh is to be quiet.
    */
   findWork(): Promise<{ readonly claimed: boolean; readonly purging: boolean; readonly jobs: boolean }>;
-  /** Ids of purged ones whose copies may still lie in SQS. */
-  findPurging(limit: number): Promise<readonly string[]>;
+  /** Ids of a queue's purged ones whose copies may still lie in SQS. */
+  findPurging(queue: string, limit: number): Promise<readonly string[]>;
   markPurged(ids: readonly string[]): Promise<void>;
   /** How many there are in the view, by kind. */
   count(): Promise<{ readonly tasks: number; readonly messages: number }>;
@@ -93,10 +95,10 @@ export function deadMessages(database: Database): DeadMessages {
           exists (select from redrive_job where finished_at is null) as jobs`);
       return rows[0] ?? { claimed: false, purging: false, jobs: false };
     },
-    findPurging: async (limit) => {
+    findPurging: async (queue, limit) => {
       const { rows } = await database.query<{ id: string }>(sql`
         select id from dead_letter
-        where state in ('redriving', 'purging') and state = 'purging'
+        where state in ('redriving', 'purging') and state = 'purging' and queue = ${queue}
         order by id
         limit ${limit}`);
       return rows.map(({ id }) => id);
@@ -146,7 +148,7 @@ async function findClaimed(
   const { rows } = await database.queryAs<ClaimedMessage>(
     scope,
     sql`
-      select id, body, attributes, redrives
+      select id, queue, body, attributes, redrives
       from dead_letter
       where state in ('redriving', 'purging') and state = 'redriving' and kind = 'message' and job_id is null
         ${ids === undefined ? sql`` : sql`and id = any (${ids}::uuid[])`}

@@ -18,12 +18,12 @@ export async function insertTasks(tx: Queryable, tasks: readonly NewTask[]): Pro
         wake_at, parent_id, depth, has_output_schema, error, events, budget_ids)
     ), body as (
       insert into task_body (tenant_id, task_id, type, title, ref, requirements, priority, not_before, labels,
-        depends_on, input, output_schema, traceparent, budget, tree_budget, created_at)
+        depends_on, contexts, input, output_schema, traceparent, budget, tree_budget, created_at)
       select tenant_id, task_id, type, title, ref, requirements, priority, not_before,
-        array(select jsonb_array_elements_text(labels)), depends_on::uuid[], input, output_schema, traceparent, budget,
-        tree_budget, now()
+        array(select jsonb_array_elements_text(labels)), depends_on::uuid[], contexts::uuid[], input, output_schema,
+        traceparent, budget, tree_budget, now()
       from ${bodyRows(tasks)} as b (tenant_id, task_id, type, title, ref, requirements, priority, not_before, labels,
-        depends_on, input, output_schema, traceparent, budget, tree_budget)
+        depends_on, contexts, input, output_schema, traceparent, budget, tree_budget)
     ), dependency as (
       insert into task_dependency (tenant_id, task_id, depends_on_id)
       select tenant_id, task_id, depends_on_id
@@ -95,6 +95,7 @@ function bodyRows(tasks: readonly NewTask[]): Sql {
     ["timestamptz", tasks.map(({ notBefore }) => notBefore)],
     ["jsonb", tasks.map(({ labels }) => JSON.stringify(labels))],
     ["text", tasks.map(({ dependsOn }) => `{${dependsOn.join(",")}}`)],
+    ["text", tasks.map(({ contexts = [] }) => `{${contexts.join(",")}}`)],
     ["json", tasks.map(({ input }) => input)],
     ["json", tasks.map(({ outputSchema }) => outputSchema)],
     ["text", tasks.map(({ traceparent }) => traceparent)],

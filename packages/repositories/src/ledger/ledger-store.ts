@@ -8,6 +8,7 @@ import type {
   Candidate,
   CapHold,
   ChildResult,
+  ContextStanding,
   Heritage,
   IdempotencyClaim,
   IdempotencyRecord,
@@ -69,6 +70,7 @@ import {
   lockDependencies,
   requirementsOf,
 } from "./dependencies.ts";
+import { type ContextRef, findContexts } from "./find-contexts.ts";
 import { type DueRows, findDue } from "./find-due.ts";
 import { claimKeys, findKeys } from "./idempotency.ts";
 import { insertAnswers } from "./insert-answers.ts";
@@ -89,6 +91,7 @@ export interface LedgerTransaction {
   claimKeys(claims: readonly IdempotencyClaim[]): Promise<ReadonlySet<number>>;
   findKeys(claims: readonly IdempotencyClaim[]): Promise<readonly IdempotencyRecord[]>;
   lockDependencies(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, TaskState>>;
+  findContexts(refs: readonly ContextRef[]): Promise<readonly (ContextRef & { readonly standing: ContextStanding })[]>;
   insertTasks(tasks: readonly NewTask[]): Promise<void>;
   lockByAssignment(
     ids: readonly { readonly tenantId: TenantId; readonly assignmentId: AssignmentId }[],
@@ -161,6 +164,7 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
     claimKeys: (claims) => claimKeys(tx, claims),
     findKeys: (claims) => findKeys(tx, claims),
     lockDependencies: (refs) => lockDependencies(tx, refs),
+    findContexts: (refs) => findContexts(tx, refs),
     insertTasks: (tasks) => insertTasks(tx, tasks),
     lockByAssignment: (ids) => lockByAssignment(tx, ids),
     lockByTask: (refs) => lockByTask(tx, refs),

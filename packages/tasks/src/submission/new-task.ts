@@ -11,6 +11,8 @@ import {
   type TenantId,
 } from "@devmesh/models";
 
+import { contextIdsOf } from "./check-contexts.ts";
+
 /** How long a task of one priority less must have waited longer to come first: a minute a step. Judgement. */
 const ageingStepMs = 60_000;
 
@@ -61,6 +63,7 @@ export function toNewTask(draft: Draft, dependencies: ReadonlyMap<TaskId, TaskSt
     wakeAt: wakeTime(beginning.state, deadline, notBefore),
     labels: submission.labels,
     dependsOn: draft.dependsOn,
+    contexts: contextIdsOf(draft),
     parentId: draft.parentId,
     depth: draft.depth,
     traceparent: draft.traceparent,
@@ -100,6 +103,7 @@ export function toFirstView(task: NewTask, submission: TaskSubmission, now: Date
     dependsOn: task.dependsOn,
     ...(submission.outputSchema !== undefined && { outputSchema: submission.outputSchema }),
     labels: task.labels,
+    ...(task.contexts !== undefined && task.contexts.length > 0 && { contexts: task.contexts }),
     ...(submission.budget !== undefined && { budget: submission.budget }),
     ...(submission.treeBudget !== undefined && { treeBudget: submission.treeBudget }),
     attempt: 0,

@@ -18,6 +18,7 @@ import {
 } from "@devmesh/models";
 import { settleCaps } from "../life/settle-caps.ts";
 import type { AgentSlotRef, FreedCaps, LedgerStore, TaskRef } from "../store.ts";
+import { assertReadable, type Contexts, findContexts } from "./check-contexts.ts";
 import { checkDelegation, inherit, lockParents, type Parent, type Parents, yieldSlots } from "./delegate.ts";
 import { type Draft, toFirstView, toNewTask } from "./new-task.ts";
 
@@ -86,8 +87,12 @@ export function submit(
     const refs = findOutsideDependencies(submissions);
     const parents = await lockParents(tx, delegationsOf(submissions), refs);
     const dependencies = refs.length === 0 ? new Map<TaskId, TaskState>() : await tx.lockDependencies(refs);
+    const contexts = await findContexts(
+      tx,
+      submissions.flatMap(({ tasks }) => tasks),
+    );
     await tx.begun;
-    const known: Known = { dependencies, parents, maxDepth, now: tx.now };
+    const known: Known = { dependencies, contexts, parents, maxDepth, now: tx.now };
     const prepared = submissions.map((submission) => prepare(submission, known));
     // what creates nothing is not remembered: its key may be used again with a body that is right
     const claims = prepared.flatMap(({ claim, tasks }) => (claim === undefined || tasks.length === 0 ? [] : claim));
@@ -119,6 +124,7 @@ export function submit(
 
 interface Known {
   readonly dependencies: ReadonlyMap<TaskId, TaskState>;
+  readonly contexts: Contexts;
   readonly parents: Parents;
   readonly maxDepth: number;
   readonly now: Date;
@@ -190,7 +196,7 @@ function hashWithParent(
 /** Makes the tasks of a submission. One that is refused refuses those of the same batch that depend on it. */
 function makeTasks(
   { tasks, delegation }: Submission,
-  { dependencies, now }: Known,
+  { dependencies, contexts, now }: Known,
   parent: Parent | undefined,
 ): ReadonlyMap<TaskId, NewTask | AppError> {
   const drafts = tasks.flatMap((draft) => ("error" in draft ? [] : draft));
@@ -201,6 +207,7 @@ function makeTasks(
     before = known.size;
     for (const draft of drafts.filter(({ id }) => known.has(id))) {
       try {
+        assertReadable(draft, contexts);
         const whole = delegation === undefined || parent === undefined ? draft : inherit(draft, parent, now);
         made.set(draft.id, toNewTask(whole, known, now));
       } catch (caught) {

@@ -1,0 +1,55 @@
+import { type ContentBlock, ConverseCommand, type ConverseCommandOutput } from "@aws-sdk/client-bedrock-runtime";
+import { AppError } from "@devmesh/models";
+
+/** A text that a model is asked to write. */
+export interface ConverseRequest {
+  readonly modelId: string;
+  readonly system: string;
+  /** Sent first and marked for the model's prompt cache: the same in many calls. */
+  readonly cachedText: string | undefined;
+  readonly prompt: string;
+  readonly maxTokens: number;
+}
+
+/** What it wrote, and what that took. Tokens of the cache are not among `inputTokens`. */
+export interface ConverseAnswer {
+  readonly text: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheWriteTokens: number;
+}
+
+/**
+ * One message of the user. The cache holds all that comes before its mark, the system's text included. Temperature 0: the
+ * same text gets the same words, as far as a model does that.
+ */
+export function toConverseCommand(request: ConverseRequest): ConverseCommand {
+  const { modelId, system, cachedText, prompt, maxTokens } = request;
+  const cached: ContentBlock[] =
+    cachedText === undefined ? [] : [{ text: cachedText }, { cachePoint: { type: "default" } }];
+  return new ConverseCommand({
+    modelId,
+    system: [{ text: system }],
+    messages: [{ role: "user", content: [...cached, { text: prompt }] }],
+    inferenceConfig: { maxTokens, temperature: 0 },
+  });
+}
+
+/** @throws AppError `unavailable` for an answer without text, as a guardrail or a filter leaves it. */
+export function toConverseAnswer({ output, usage, stopReason }: ConverseCommandOutput): ConverseAnswer {
+  const blocks = output?.message?.content ?? [];
+  const text = blocks.map((block) => block.text ?? "").join("");
+  if (text === "") {
+    throw new AppError("unavailable", `the model wrote nothing, and stopped for ${stopReason ?? "no reason"}`, {
+      reason: "empty_answer",
+    });
+  }
+  return {
+    text,
+    inputTokens: usage?.inputTokens ?? 0,
+    outputTokens: usage?.outputTokens ?? 0,
+    cacheReadTokens: usage?.cacheReadInputTokens ?? 0,
+    cacheWriteTokens: usage?.cacheWriteInputTokens ?? 0,
+  };
+}

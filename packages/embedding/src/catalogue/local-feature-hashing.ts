@@ -1,0 +1,22 @@
+import type { EmbeddingModel } from "./embedding-model.ts";
+
+/**
+ * The mesh's own: words and pieces of words, hashed. It finds texts that share words, not meanings, and costs nothing.
+ *
+ * @see docs/decisions/022-local-provider.md
+ */
+export const localFeatureHashing: EmbeddingModel = {
+  id: "local.feature-hashing-v1",
+  provider: "local",
+  dimensions: [256, 512, 1024],
+  defaultDimensions: 1024,
+  limits: { maxTokens: 262_144, maxCharacters: 1_048_576, textsPerCall: 8 },
+  microUsdPer1kTokens: 0,
+  quality: 1,
+  speed: 5,
+  isEnglishOnly: false,
+  distinguishesPurpose: false,
+  concurrency: 1,
+  quota: { requestsPerMinute: Number.POSITIVE_INFINITY, tokensPerMinute: Number.POSITIVE_INFINITY },
+  wire: undefined,
+};

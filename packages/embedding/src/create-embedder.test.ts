@@ -1,0 +1,118 @@
+import { AppError, parseId, type TenantId, type Vector } from "@devmesh/models";
+import { describe, expect, test } from "vitest";
+import { createEmbedder, type EmbedderDeps } from "./create-embedder.ts";
+import type { EmbedRequest } from "./embedder.ts";
+import { embedLocally } from "./local/embed-locally.ts";
+
+const tenantId: TenantId = parseId("0198a000-0000-7000-8000-000000000001", "tenant");
+const local = "local.feature-hashing-v1";
+
+function makeDeps(over: Partial<EmbedderDeps> = {}): EmbedderDeps {
+  return {
+    transports: [],
+    caches: [],
+    ledger: { assertRoom: async () => undefined, record: async () => undefined },
+    embedLocally,
+    now: () => 0,
+    random: () => 0,
+    sleep: async () => undefined,
+    ...over,
+  };
+}
+
+function ask(texts: readonly string[], over: Partial<EmbedRequest> = {}): EmbedRequest {
+  return {
+    tenantId,
+    texts,
+    choice: { strategy: "balanced" },
+    purpose: "document",
+    signal: new AbortController().signal,
+    ...over,
+  };
+}
+
+describe("without Bedrock", () => {
+  test("every strategy means the local model", () => {
+    const embedder = createEmbedder(makeDeps());
+    for (const strategy of ["quality", "cost", "speed", "balanced"] as const) {
+      expect(embedder.resolve({ strategy })).toEqual({ model: local, dimensions: 1024 });
+    }
+    expect(embedder.resolve({ strategy: "cost", dimensions: 256 }).dimensions).toBe(256);
+  });
+
+  test("gives the local model's vectors in order, and what they took", async () => {
+    const outcome = await createEmbedder(makeDeps()).embed(ask(["a red fox", "  a blue whale\r\n"]));
+    const expected = embedLocally(["a red fox", "a blue whale"], 1024);
+    expect(outcome.vectors).toEqual(expected);
+    expect(outcome.usage).toMatchObject({ model: local, outputTokens: 0, costMicroUsd: 0 });
+    expect(outcome.usage.inputTokens).toBeGreaterThan(4);
+  });
+
+  test("names what is wrong with one text and embeds the others", async () => {
+    const { vectors } = await createEmbedder(makeDeps()).embed(ask(["good", " \n", "bad \ud800"]));
+    expect(vectors[0]).toBeInstanceOf(Float32Array);
+    expect(vectors[1]).toMatchObject({ code: "invalid_argument", message: "texts[1] is empty" });
+    expect(vectors[2]).toMatchObject({ code: "invalid_argument", message: "texts[2] holds a lone surrogate" });
+  });
+
+  test("refuses a model of Bedrock, one that is unknown, and dimensions that there are not", async () => {
+    const embedder = createEmbedder(makeDeps());
+    expect(() => embedder.resolve({ model: "cohere.embed-v4:0" })).toThrow(
+      expect.objectContaining({ code: "failed_precondition", reason: "no_provider" }),
+    );
+    expect(() => embedder.resolve({ model: "word2vec" })).toThrow(/"word2vec" is unknown: there are amazon.titan/);
+    expect(() => embedder.resolve({ model: local, dimensions: 384 })).toThrow(
+      /gives 256, 512, 1024 dimensions, not 384/,
+    );
+    const embedding = embedder.embed(ask(["x"], { choice: { strategy: "quality", dimensions: 3072 } }));
+    await expect(embedding).rejects.toMatchObject({ code: "invalid_argument" });
+  });
+
+  test("a text that is embedded again costs nothing, nor does one that is there twice", async () => {
+    const embedded: string[] = [];
+    const count = (texts: readonly string[], dimensions: 256 | 512 | 1024): readonly Vector[] => {
+      embedded.push(...texts);
+      return embedLocally(texts, dimensions);
+    };
+    const embedder = createEmbedder(makeDeps({ embedLocally: count }));
+    const first = await embedder.embed(ask(["fox", "whale", "fox "]));
+    expect([embedded, first.reused]).toEqual([["fox", "whale"], 1]);
+    const again = await embedder.embed(ask(["whale"], { purpose: "query" }));
+    expect([embedded.length, again.reused, again.usage.inputTokens]).toEqual([2, 1, 0]);
+  });
+
+  test("is cancelled by its signal", async () => {
+    const signal = AbortSignal.abort();
+    await expect(createEmbedder(makeDeps()).embed(ask(["x"], { signal }))).rejects.toMatchObject({ code: "cancelled" });
+  });
+
+  test("lists the catalogue, and whether each can be had", () => {
+    const models = createEmbedder(makeDeps()).listModels();
+    expect(models.filter((model) => model.isAvailable).map((model) => model.id)).toEqual([local]);
+    expect(models).toHaveLength(7);
+    expect(createEmbedder(makeDeps()).headroom(local)).toEqual({ retryAfterMs: 0 });
+  });
+});
+
+describe("the ledger", () => {
+  test("is asked before the call with an estimate, and told after it", async () => {
+    const calls: unknown[] = [];
+    const ledger: EmbedderDeps["ledger"] = {
+      assertRoom: async (_, estimate) => void calls.push(estimate),
+      record: async (_, kind, usages) => void calls.push([kind, ...usages]),
+    };
+    const { usage } = await createEmbedder(makeDeps({ ledger })).embed(ask(["one two three"]));
+    expect(calls).toEqual([{ tokens: usage.inputTokens, costMicroUsd: 0 }, ["embed", usage]]);
+  });
+
+  test("that has no room stops the call", async () => {
+    const noRoom = new AppError("resource_exhausted", "the budget is spent", { reason: "budget" });
+    const embedder = createEmbedder(
+      makeDeps({
+        ledger: { assertRoom: () => Promise.reject(noRoom), record: async () => undefined },
+        embedLocally: () => expect.unreachable("called without room"),
+      }),
+    );
+    await expect(embedder.embed(ask(["x"]))).rejects.toBe(noRoom);
+  });
+});

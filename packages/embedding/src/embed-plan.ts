@@ -1,0 +1,111 @@
+import type { AppError, EmbeddingPurpose, TenantId, Vector } from "@devmesh/models";
+import type { CacheLevels } from "./cache/cache-levels.ts";
+import type { Flights, Landing } from "./cache/flights.ts";
+import { type LeadDeps, type LedOutcome, leadTexts } from "./lead-texts.ts";
+import type { PreparedText } from "./prepare-texts.ts";
+import { whileWanted } from "./routing/cancelled.ts";
+import type { ModelPlan } from "./routing/choose-models.ts";
+import type { ModelTarget } from "./routing/model-target.ts";
+
+/** Texts for one model. */
+export interface PlannedTexts extends ModelPlan {
+  readonly tenantId: TenantId;
+  readonly purpose: EmbeddingPurpose;
+  readonly targets: readonly ModelTarget[];
+  /** No key twice. */
+  readonly texts: readonly PreparedText[];
+  readonly signal: AbortSignal;
+}
+
+/** What one model gave for them. */
+export interface PlanOutcome {
+  readonly values: ReadonlyMap<string, Vector | AppError>;
+  /** Keys that this request has paid for. */
+  readonly paid: ReadonlySet<string>;
+  readonly tokens: number;
+  /** Set where the model failed: another one may take over. */
+  readonly failure: AppError | undefined;
+}
+
+/** What embedding by one model needs. */
+export interface PlanDeps extends LeadDeps {
+  readonly levels: CacheLevels;
+  readonly flights: Flights;
+}
+
+/**
+ * Gives each text its vector: from the caches, from a call for the same text that is under way, or from the model.
+ *
+ * @throws AppError as `leadTexts`
+ */
+export async function embedPlan(deps: PlanDeps, plan: PlannedTexts): Promise<PlanOutcome> {
+  const values = await findCached(deps.levels, plan);
+  const led: PreparedText[] = [];
+  const joined: [text: PreparedText, landing: Promise<Landing>][] = [];
+  // From here to the start of each flight nothing may be awaited: a key must never have two.
+  for (const text of plan.texts.filter(({ key }) => !values.has(key))) {
+    const landed = deps.levels.peek(text.key);
+    const flight = deps.flights.join(text.key);
+    if (landed !== undefined) values.set(text.key, landed);
+    else if (flight !== undefined) joined.push([text, flight]);
+    else {
+      deps.flights.start(text.key);
+      led.push(text);
+    }
+  }
+  const first = await lead(deps, plan, led, deps.flights.land);
+  addAll(values, first.values);
+  const paid = new Set(led.map(({ key }) => key));
+  if (first.failure !== undefined) return { ...first, values, paid };
+  const left = await awaitJoined(joined, values, plan.signal);
+  if (left.failure !== undefined) return { values, paid, tokens: first.tokens, failure: left.failure };
+  const second = await lead(deps, plan, left.abandoned, () => undefined);
+  addAll(values, second.values);
+  for (const { key } of left.abandoned) paid.add(key);
+  return { values, paid, tokens: first.tokens + second.tokens, failure: second.failure };
+}
+
+async function findCached(levels: CacheLevels, plan: PlannedTexts): Promise<Map<string, Vector | AppError>> {
+  const keys = plan.texts.map(({ key }) => key);
+  const values = new Map<string, Vector | AppError>();
+  if (keys.length === 0) return values;
+  for (const [key, vector] of await levels.getMany(keys, plan.signal)) {
+    if (vector.length === plan.dimensions) values.set(key, vector);
+  }
+  return values;
+}
+
+async function lead(
+  deps: PlanDeps,
+  plan: PlannedTexts,
+  texts: readonly PreparedText[],
+  land: (key: string, landing: Landing) => void,
+): Promise<LedOutcome> {
+  if (texts.length === 0) return { values: new Map(), tokens: 0, failure: undefined };
+  return await leadTexts(deps, { ...plan, kind: plan, texts, land });
+}
+
+/** Waits for others' calls. One that ended for a reason of its caller's own left its texts to us. */
+async function awaitJoined(
+  joined: readonly (readonly [text: PreparedText, landing: Promise<Landing>])[],
+  values: Map<string, Vector | AppError>,
+  signal: AbortSignal,
+): Promise<{ readonly abandoned: readonly PreparedText[]; readonly failure: AppError | undefined }> {
+  const abandoned: PreparedText[] = [];
+  let failure: AppError | undefined;
+  for (const [text, flight] of joined) {
+    const landing = await whileWanted(flight, signal);
+    if ("value" in landing) values.set(text.key, landing.value);
+    else if (isOfItsCaller(landing.failure)) abandoned.push(text);
+    else failure = landing.failure;
+  }
+  return { abandoned, failure };
+}
+
+function isOfItsCaller({ code, reason }: AppError): boolean {
+  return reason === "budget" || code === "cancelled" || code === "deadline_exceeded";
+}
+
+function addAll(to: Map<string, Vector | AppError>, from: ReadonlyMap<string, Vector | AppError>): void {
+  for (const [key, value] of from) to.set(key, value);
+}

@@ -1,0 +1,89 @@
+import type { Vector } from "@devmesh/models";
+import { addFeature, featureSeeds, hashText } from "./hash-features.ts";
+import { stem } from "./stem.ts";
+import { wordWeight } from "./word-weight.ts";
+import { wordsOf } from "./words-of.ts";
+
+/** What the local model gives. */
+export type LocalDimensions = 256 | 512 | 1024;
+
+/** How much of a word's weight its pieces (three and four letters) and its pair with the next word get. */
+const pieceShare = 0.5;
+const pairShare = 0.3;
+
+/**
+ * Vectors of unit length, one a text, by feature hashing: words, pairs of neighbours and pieces of words, each with a
+ * sign, weighted by how rare a word is in English and by the logarithm of how often the text has it.
+ *
+ * They are lexical, not semantic: texts are near that share words, or words with a common part; `car` and `automobile`
+ * are strangers. The same text gives the same vector on every machine, whatever else there is. A text without any word
+ * gives a vector of its characters. Runs on the calling thread: give it a few texts at a time.
+ *
+ * @see docs/decisions/022-local-provider.md
+ */
+export function embedLocally(texts: readonly string[], dimensions: LocalDimensions): readonly Vector[] {
+  return texts.map((text) => embedText(text, dimensions));
+}
+
+function embedText(text: string, dimensions: LocalDimensions): Vector {
+  const sums = new Float64Array(dimensions);
+  const stems = wordsOf(text).map(stem);
+  for (const [word, count] of countEach(stems)) addWord(sums, word, damped(count) * wordWeight(word));
+  for (const [pair, { count, weight }] of pairsOf(stems)) {
+    addFeature(sums, hashText(featureSeeds.pair, pair), damped(count) * weight * pairShare);
+  }
+  if (stems.length === 0) addPieces(sums, text.trim(), 1);
+  return toUnitLength(sums);
+}
+
+function damped(count: number): number {
+  return 1 + Math.log(count);
+}
+
+function countEach(words: readonly string[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return counts;
+}
+
+function addWord(sums: Float64Array, word: string, weight: number): void {
+  addFeature(sums, hashText(featureSeeds.word, word), weight);
+  addPieces(sums, `<${word}>`, weight * pieceShare);
+}
+
+/** All pieces of a word together weigh `weight`, however long the word is. */
+function addPieces(sums: Float64Array, word: string, weight: number): void {
+  const count = Math.max(1, 2 * word.length - 5);
+  const each = weight / Math.sqrt(count);
+  for (let length = 3; length <= 4; length++) {
+    for (let start = 0; start + length <= word.length; start++) {
+      addFeature(sums, hashText(featureSeeds.piece, word, start, start + length), each);
+    }
+  }
+}
+
+function pairsOf(stems: readonly string[]): ReadonlyMap<string, { readonly count: number; readonly weight: number }> {
+  const pairs = new Map<string, { count: number; weight: number }>();
+  for (let i = 1; i < stems.length; i++) {
+    const [first = "", second = ""] = [stems[i - 1], stems[i]];
+    const key = `${first} ${second}`;
+    const known = pairs.get(key);
+    if (known === undefined) pairs.set(key, { count: 1, weight: Math.min(wordWeight(first), wordWeight(second)) });
+    else known.count++;
+  }
+  return pairs;
+}
+
+/** Where everything cancelled out, or there was nothing, the first axis: a vector of no length has no direction. */
+function toUnitLength(sums: Float64Array): Vector {
+  let squares = 0;
+  for (const value of sums) squares += value * value;
+  const vector = new Float32Array(sums.length);
+  if (squares === 0) {
+    vector[0] = 1;
+    return vector;
+  }
+  const length = Math.sqrt(squares);
+  for (let i = 0; i < sums.length; i++) vector[i] = (sums[i] ?? 0) / length;
+  return vector;
+}

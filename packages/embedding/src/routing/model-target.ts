@@ -1,0 +1,114 @@
+import { type AppError, toAppError, type Vector } from "@devmesh/models";
+import type { EmbeddingModel, WireOptions } from "../catalogue/embedding-model.ts";
+import { costMicroUsd } from "../catalogue/model-cost.ts";
+import type { EmbedderHooks } from "../embedder-hooks.ts";
+import { backoffMs } from "./backoff.ts";
+import { assertWanted } from "./cancelled.ts";
+import type { Gate } from "./gate.ts";
+import type { TokenBucket } from "./token-bucket.ts";
+
+/** What one call embeds. */
+export interface ModelCall extends WireOptions {
+  /** 1 to the model's `textsPerCall`, normalised. */
+  readonly texts: readonly string[];
+  /** What they are taken to have, before the model has counted. */
+  readonly estimatedTokens: number;
+  readonly maxWaitMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** What it gave, and what that took. */
+export interface CallAnswer {
+  readonly vectors: readonly Vector[];
+  readonly tokens: number;
+}
+
+/** One model in one region: what a call may go to. */
+export interface ModelTarget {
+  readonly region: string;
+  /** How long a call would wait for the bucket now. */
+  waitMs(): number;
+  /**
+   * Calls, and calls again up to twice while the service throttles or is too busy, with full jitter.
+   *
+   * @throws AppError what the transport or the bucket throws; `unavailable`, reason `bad_answer`.
+   */
+  call(call: ModelCall): Promise<CallAnswer>;
+}
+
+/** What a target is made of. */
+export interface ModelTargetOptions {
+  readonly model: EmbeddingModel;
+  readonly region: string;
+  readonly invoke: (
+    texts: readonly string[],
+    call: ModelCall,
+  ) => Promise<{
+    readonly vectors: readonly Vector[];
+    readonly tokens: number | undefined;
+  }>;
+  /** Undefined: nothing limits how fast it goes. */
+  readonly bucket: TokenBucket | undefined;
+  /** Entered in this order. */
+  readonly gates: { readonly own: Gate; readonly all: Gate };
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly hooks: EmbedderHooks;
+}
+
+/** Tries of one call in one region. */
+const maxAttempts = 3;
+
+export function createModelTarget(options: ModelTargetOptions): ModelTarget {
+  const { model, region, bucket, gates, hooks } = options;
+  const place = { model: model.id, region };
+
+  async function callOnce(call: ModelCall): Promise<CallAnswer> {
+    const waitedMs = (await bucket?.take(call.estimatedTokens, call)) ?? 0;
+    if (waitedMs > 0) hooks.onWait?.({ ...place, waitedMs });
+    return await gates.own.run(() => gates.all.run(() => invokeNow(call), call.signal), call.signal);
+  }
+
+  async function invokeNow(call: ModelCall): Promise<CallAnswer> {
+    assertWanted(call.signal);
+    const startedAt = options.now();
+    const answer = await options.invoke(call.texts, call);
+    const tokens = answer.tokens ?? call.estimatedTokens;
+    bucket?.settle(tokens - call.estimatedTokens);
+    const tookMs = options.now() - startedAt;
+    hooks.onCall?.({ ...place, texts: call.texts.length, tokens, costMicroUsd: costMicroUsd(model, tokens), tookMs });
+    return { vectors: answer.vectors, tokens };
+  }
+
+  /** Counts a failure, and gives how long to wait before the next try; undefined where there should be none here. */
+  function noteFailure(error: AppError, attempt: number, maxWaitMs: number): number | undefined {
+    if (error.reason === "rate_limited") return undefined;
+    hooks.onFailure?.({ ...place, code: error.code, reason: error.reason });
+    if (error.code !== "resource_exhausted") return undefined;
+    if (error.reason === "throttled") {
+      bucket?.slowDown(error.retryAfterMs);
+      hooks.onThrottled?.({ ...place, share: bucket?.share() ?? 1 });
+    }
+    if (attempt + 1 >= maxAttempts) return undefined;
+    const delayMs = backoffMs(attempt, options.random(), error.retryAfterMs);
+    return delayMs > maxWaitMs ? undefined : delayMs;
+  }
+
+  async function call(wanted: ModelCall): Promise<CallAnswer> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await callOnce(wanted);
+      } catch (caught) {
+        assertWanted(wanted.signal);
+        const error = toAppError(caught);
+        const delayMs = noteFailure(error, attempt, wanted.maxWaitMs);
+        if (delayMs === undefined) throw error;
+        hooks.onRetry?.({ ...place, delayMs });
+        await options.sleep(delayMs, wanted.signal);
+      }
+    }
+  }
+
+  return { region, waitMs: () => bucket?.waitMs() ?? 0, call };
+}
