@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ChunkId, CollectionId, DocumentId, ImportId } from "../ids.ts";
 import { utf8Bytes } from "../json.ts";
-import { textSchema } from "../text.ts";
+import { isStorable, textSchema } from "../text.ts";
 import type { Vector } from "./vector.ts";
 
 /** The most documents of one request. */
@@ -11,7 +11,6 @@ export const maxContentBytes = 1_048_576;
 /** The largest metadata of one document, in bytes of JSON. */
 export const maxMetadataBytes = 16_384;
 
-const isStorable = (text: string): boolean => text.isWellFormed() && !text.includes("\u0000");
 /** In JSON text, the escape of a character that Postgres' jsonb refuses: after an even number of backslashes. */
 const unstorableEscape = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
 

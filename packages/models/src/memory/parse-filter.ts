@@ -1,4 +1,5 @@
 import { AppError, type FieldProblem } from "../errors.ts";
+import { isStorable } from "../text.ts";
 import {
   type MetadataField,
   type MetadataFilter,
@@ -153,7 +154,7 @@ function assertMembers(members: Members, known: readonly string[], at: string): 
 }
 
 function assertStorable(text: string, at: string): void {
-  if (text.includes("\u0000") || !text.isWellFormed()) throw problem(at, "must not hold U+0000 or a lone surrogate");
+  if (!isStorable(text)) throw problem(at, "must not hold U+0000 or a lone surrogate");
 }
 
 function isRange(operator: string): operator is (typeof rangeOperators)[number] {
