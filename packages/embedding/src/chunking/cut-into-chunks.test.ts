@@ -171,11 +171,12 @@ describe("cutIntoChunks", () => {
     ["items", "- a\n".repeat(1 << 18)],
     ["full stops", ". ".repeat(1 << 19)],
     ["high surrogates", "\ud800".repeat(1 << 19)],
-  ])("cuts 1 MiB of %s in linear time", (_, content) => {
+  ])("cuts 1 MiB of %s in linear time", { timeout: 60_000 }, (_, content) => {
     for (const mode of ["markdown", "text", "code"] as const) {
-      const began = performance.now();
+      // of the processor, not of the clock: what else the machine does is no part of it
+      const before = process.cpuUsage();
       cutIntoChunks(content, options({ mode, maxTokens: 400, overlapTokens: 40 }));
-      expect(performance.now() - began).toBeLessThan(8_000);
+      expect(process.cpuUsage(before).user / 1_000).toBeLessThan(8_000);
     }
   });
 });

@@ -18,7 +18,7 @@ function nearness(a: string, b: string): number {
 }
 
 describe("embedLocally", () => {
-  it("gives one vector of unit length a text, whatever the text", () => {
+  it("gives one vector of unit length a text, whatever the text", { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: "binary" })), fc.constantFrom(...sizes), (texts, dimensions) => {
         const vectors = embedLocally(texts, dimensions);
