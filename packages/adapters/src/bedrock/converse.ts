@@ -37,11 +37,14 @@ export function toConverseCommand(request: ConverseRequest): ConverseCommand {
 }
 
 /** @throws AppError `unavailable` for an answer without text, as a guardrail or a filter leaves it. */
-export function toConverseAnswer({ output, usage, stopReason }: ConverseCommandOutput): ConverseAnswer {
+export function toConverseAnswer(
+  { output, usage, stopReason }: ConverseCommandOutput,
+  modelId: string,
+): ConverseAnswer {
   const blocks = output?.message?.content ?? [];
   const text = blocks.map((block) => block.text ?? "").join("");
   if (text === "") {
-    throw new AppError("unavailable", `the model wrote nothing, and stopped for ${stopReason ?? "no reason"}`, {
+    throw new AppError("unavailable", `${modelId} wrote nothing, and stopped for ${stopReason ?? "no reason"}`, {
       reason: "empty_answer",
     });
   }
