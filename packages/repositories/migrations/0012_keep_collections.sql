@@ -109,10 +109,13 @@ create table pending_document (
   version int not null,
   -- when somebody may take it: at once, or when the time of who has it runs out
   due_at timestamptz(3) not null default now(),
+  -- since when it waits, whoever took it meanwhile
+  since timestamptz(3) not null default now(),
   -- why it was given up
   error jsonb
 );
 create index pending_document_due on pending_document (tenant_id, due_at, document_id) where error is null;
+create index pending_document_since on pending_document (since) where error is null;
 create index pending_document_of on pending_document (collection_id, document_id);
 alter table pending_document add primary key (document_id);
 

@@ -139,7 +139,7 @@ async function writePending(
     select ${tenantId}, ${collectionId}, w.id, w.version
     from ${unnest(["uuid", cut.map(({ id }) => id)], ["int", cut.map(({ version }) => version)])} as w (id, version)
     order by w.id
-    on conflict (document_id) do update set version = excluded.version, due_at = now(), error = null`);
+    on conflict (document_id) do update set version = excluded.version, due_at = now(), since = now(), error = null`);
 }
 
 /** A document that was given up is tried again when it is written again, though nothing of it has changed. */
@@ -147,7 +147,7 @@ async function retryFailed(tx: Queryable, left: readonly LeftAlone[]): Promise<v
   const ids = left.flatMap(({ id, isUnchanged }) => (isUnchanged ? [id] : []));
   if (ids.length === 0) return;
   await tx.query(sql`
-    update pending_document set error = null, due_at = now()
+    update pending_document set error = null, due_at = now(), since = now()
     where document_id = any (${ids}::uuid[]) and error is not null`);
 }
 

@@ -16,6 +16,12 @@ import { lexemesOf } from "./words.ts";
 /** A document that was taken, and whose it is. */
 export type ClaimedDocument = PendingDocument & { readonly tenantId: TenantId };
 
+/** How much waits to be embedded. */
+export interface Backlog {
+  readonly claimed: number;
+  readonly oldestSeconds: number | undefined;
+}
+
 /** What the pipeline that embeds needs. `version` is that of a document's content: new metadata alone keeps it. */
 export interface PendingRepository {
   /**
@@ -23,7 +29,12 @@ export interface PendingRepository {
    * whose time ran out. Tenants in turn.
    */
   claim(limit: number, forMs: number): Promise<readonly ClaimedDocument[]>;
-  /** The chunks without vector of documents that still have this version, up to `limit`. */
+  /**
+   * What waits, over all tenants: how many are taken now, counted to `atMost`, and how long the oldest has waited;
+   * undefined where none waits.
+   */
+  backlog(atMost: number): Promise<Backlog>;
+  /** The chunks without vector of documents that still have this version, given up or not, up to `limit`. */
   findChunks(
     tenantId: TenantId,
     documents: readonly PendingDocument[],
@@ -60,6 +71,21 @@ export function pendingRepository(database: Database): PendingRepository {
         claimDocuments(limit, forMs),
       );
       return rows;
+    },
+    backlog: async (atMost) => {
+      const { rows } = await database.queryAs<{ claimed: number; oldestSeconds: number | null }>(
+        { role: "devmesh_engine" },
+        sql`
+          select (
+            select count(*)::int from (
+              select from pending_document p where p.error is null and p.due_at > now() limit ${atMost}
+            ) p
+          ) as claimed, (
+            select extract(epoch from now() - p.since)::double precision
+            from pending_document p where p.error is null order by p.since limit 1
+          ) as "oldestSeconds"`,
+      );
+      return { claimed: rows[0]?.claimed ?? 0, oldestSeconds: rows[0]?.oldestSeconds ?? undefined };
     },
     findChunks: (tenantId, documents, limit) => run(tenantId, (tx) => findChunks(tx, documents, limit)),
     findContents: (tenantId, documents) => run(tenantId, (tx) => findContents(tx, documents)),
@@ -170,11 +196,11 @@ async function findContents(
   return contents;
 }
 
-/** Ids of those documents that still wait in this version. */
+/** Ids of those documents that still have this version, and are not indexed. */
 function stillPending(documents: readonly PendingDocument[]): Sql {
   return sql`array(
           select p.document_id from ${versionsOf(documents)} as w (id, version)
-          join pending_document p on p.document_id = w.id and p.version = w.version and p.error is null
+          join pending_document p on p.document_id = w.id and p.version = w.version
         )`;
 }
 
@@ -232,7 +258,7 @@ async function writeVectors(
     on conflict (collection_id, chunk_id) do nothing`);
   const { rows } = await tx.query<{ id: DocumentId }>(sql`
     delete from pending_document p
-    where p.document_id = any (${documentIds}::uuid[]) and p.error is null and not exists (
+    where p.document_id = any (${documentIds}::uuid[]) and not exists (
       select from chunk c
       where c.collection_id = ${collectionId} and c.document_id = p.document_id and not exists (
         select from chunk_vector v where v.collection_id = ${collectionId} and v.chunk_id = c.id
