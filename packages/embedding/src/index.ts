@@ -4,6 +4,9 @@ export { countTokens } from "./chunking/count-tokens.ts";
 export { type CutOptions, cutIntoChunks } from "./chunking/cut-into-chunks.ts";
 export { type CreateCollectionDeps, createCollection, planCollection } from "./collections/create-collection.ts";
 export { findCollections } from "./collections/find-collections.ts";
+export type { ClaudeDeps } from "./contextual/ask-claude.ts";
+export { defaultClaudeModel } from "./contextual/claude-price.ts";
+export { type ContextsRequest, writeContexts } from "./contextual/write-contexts.ts";
 export { createEmbedder, type EmbedderDeps, type RoutingEmbedder } from "./create-embedder.ts";
 export {
   type AddDocumentsDeps,
@@ -53,3 +56,4 @@ export type { MethodRequest, MethodResult, SearchStore } from "./ports/search-st
 export type { EstimatedUsage, UsageLedger } from "./ports/usage-ledger.ts";
 export type { SearchDeps, SearchOrder, SearchTerms } from "./search/run-methods.ts";
 export { type SearchAnswer, type SearchExplanation, searchCollections } from "./search/search-collections.ts";
+export { type SummaryRequest, summarize } from "./summary/summarize.ts";
