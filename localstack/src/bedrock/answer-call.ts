@@ -1,6 +1,7 @@
 import { checkSignature, type KnownKey, type SignedRequest } from "./check-signature.ts";
 import { standInModels } from "./models/all-models.ts";
-import { converse, isClaude } from "./models/claude.ts";
+import { converse } from "./models/claude.ts";
+import { findClaude } from "./models/claude-models.ts";
 import { parseJson } from "./parse-body.ts";
 import type { PromptCache } from "./prompt-cache.ts";
 import { refusal } from "./refusal.ts";
@@ -55,7 +56,8 @@ export function answerCall(call: Call, request: SignedRequest, options: AnswerOp
     const { body, tokens, texts } = model.invoke(parseJson(request.body));
     return { body, headerTokens: tokens, tokens, texts };
   }
-  if (isClaude(modelId)) throw refusal("ValidationException", "the stand-in has Claude by Converse alone");
+  if (findClaude(modelId).model !== undefined)
+    throw refusal("ValidationException", "the stand-in has Claude by Converse alone");
   throw refusal(
     "ResourceNotFoundException",
     `Could not resolve the foundation model from the model identifier: ${modelId}`,

@@ -3,7 +3,7 @@ import { createServer, type Http2Server, type ServerHttp2Session } from "node:ht
 import type { AddressInfo } from "node:net";
 import { AppError } from "@devmesh/models";
 import { createFaults, type Fault, type Faults } from "./faults.ts";
-import { minCachedTokensOf } from "./models/claude.ts";
+import { minCachedTokensOf } from "./models/claude-models.ts";
 import { createPromptCache } from "./prompt-cache.ts";
 import { serveStream } from "./serve-stream.ts";
 import { createTally, type Tally } from "./tally.ts";

@@ -191,6 +191,17 @@ describe("Converse over HTTP/2", () => {
     expect(error.message).toContain(words);
   });
 
+  it.each([
+    "global.anthropic.claude-haiku-5-5",
+    "eu.anthropic.claude-sonnet-5-5",
+    "global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+  ])("has %s write without thinking, which few tokens would not be enough for", async (modelId) => {
+    const [, europe] = bedrock.transports;
+    const answer = await europe?.converse({ ...request, modelId, prompt: "Which lane?", maxTokens: 20 }, { signal });
+    expect(answer?.text).toContain("How lanes work");
+    expect(answer?.outputTokens).toBeLessThanOrEqual(20);
+  });
+
   it("refuses a mark for a cache that a model doesn't have", async () => {
     const modelId = "anthropic.claude-3-haiku-20240307-v1:0";
     expect(await refusalOf(converse({ modelId }))).toMatchObject({ code: "permission_denied" });

@@ -3,29 +3,13 @@ import { countTokens } from "../count-tokens.ts";
 import { parseBody } from "../parse-body.ts";
 import type { CacheUse, PromptCache } from "../prompt-cache.ts";
 import { refusal } from "../refusal.ts";
+import { type ClaudeModel, findClaude, minCachedTokensOf } from "./claude-models.ts";
 import { writeAnswer } from "./write-answer.ts";
-
-/** A model that writes. */
-interface ClaudeModel {
-  /** A newer model is called by a profile alone: `us.`, `eu.`, `apac.`, `global.` before its id. */
-  readonly needsProfile: boolean;
-  /** Of a prefix that is kept in the prompt cache; undefined where the model has none. */
-  readonly minCachedTokens: number | undefined;
-}
-
-/** By id. @see https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html */
-const claudeModels: ReadonlyMap<string, ClaudeModel> = new Map([
-  ["anthropic.claude-3-haiku-20240307-v1:0", { needsProfile: false, minCachedTokens: undefined }],
-  ["anthropic.claude-3-5-haiku-20241022-v1:0", { needsProfile: true, minCachedTokens: 2_048 }],
-  ["anthropic.claude-3-7-sonnet-20250219-v1:0", { needsProfile: true, minCachedTokens: 1_024 }],
-  ["anthropic.claude-sonnet-4-20250514-v1:0", { needsProfile: true, minCachedTokens: 1_024 }],
-  ["anthropic.claude-sonnet-4-5-20250929-v1:0", { needsProfile: true, minCachedTokens: 1_024 }],
-  ["anthropic.claude-haiku-4-5-20251001-v1:0", { needsProfile: true, minCachedTokens: 4_096 }],
-]);
 
 const maxInputTokens = 200_000;
 const maxCachePoints = 4;
-const profilePattern = /^(us|eu|apac|jp|au|global)\./;
+/** What a model thinks where nobody tells it not to, in tokens of its answer. */
+const thoughtTokens = 200;
 
 const text = z.strictObject({ text: z.string().min(1, "The text field in the ContentBlock object is blank") });
 const cachePoint = z.strictObject({
@@ -45,22 +29,16 @@ const schema = z.strictObject({
       stopSequences: z.array(z.string().min(1)).max(4).optional(),
     })
     .optional(),
+  additionalModelRequestFields: z
+    .strictObject({ thinking: z.strictObject({ type: z.enum(["disabled", "adaptive"]) }).optional() })
+    .optional(),
 });
+type Request = z.infer<typeof schema>;
 
 /** Where a model is asked for, and what it remembers. */
 export interface ConverseOptions {
   readonly region: string;
   readonly cache: PromptCache;
-}
-
-/** What a prefix must have to be kept; no model of this name has one that long. */
-export function minCachedTokensOf(modelId: string): number {
-  return claudeModels.get(modelId.replace(profilePattern, ""))?.minCachedTokens ?? Number.POSITIVE_INFINITY;
-}
-
-/** True for a model that writes, by id or profile. */
-export function isClaude(modelId: string): boolean {
-  return claudeModels.has(modelId.replace(profilePattern, ""));
 }
 
 /** Answers a Converse. @throws AppError with the refusal of AWS. */
@@ -69,8 +47,9 @@ export function converse(
   body: unknown,
   { region, cache }: ConverseOptions,
 ): { readonly body: unknown; readonly tokens: number } {
-  assertCallable(modelId, region);
+  const model = findCallable(modelId, region);
   const request = parseBody(schema, body);
+  assertTaken(model, request);
   const blocks: readonly Block[] = [...(request.system ?? []), ...request.messages.flatMap(({ content }) => content)];
   const prefixes = toPrefixes(modelId, blocks);
   const texts = blocks.flatMap((one) => ("text" in one ? [one.text] : []));
@@ -81,22 +60,37 @@ export function converse(
   const marked = blocks.findLastIndex((one) => "cachePoint" in one);
   const before = blocks[marked - 1];
   const document = before !== undefined && "text" in before ? before.text : prompt;
-  const answer = writeAnswer({ document, prompt, maxTokens: request.inferenceConfig?.maxTokens ?? 4_096 });
-  return { body: toAnswer(answer, allTokens, use), tokens: allTokens };
+  const thought = thinks(model, request) ? thoughtTokens : 0;
+  const maxTokens = (request.inferenceConfig?.maxTokens ?? 4_096) - thought;
+  const answer = maxTokens > 0 ? writeAnswer({ document, prompt, maxTokens }) : { text: "", isCut: true };
+  return { body: toAnswer({ ...answer, thought }, allTokens, use), tokens: allTokens };
 }
 
-function assertCallable(modelId: string, region: string): void {
-  const model = claudeModels.get(modelId.replace(profilePattern, ""));
-  if (model === undefined) throw refusal("ValidationException", "The provided model identifier is invalid.");
-  const profile = profilePattern.exec(modelId)?.[1];
-  if (profile === undefined && model.needsProfile) {
-    throw refusal(
-      "ValidationException",
-      `Invocation of model ID ${modelId} with on-demand throughput isn’t supported. Retry your request with the ID or ARN of an inference profile that contains this model.`,
-    );
+function thinks({ thinking }: ClaudeModel, { additionalModelRequestFields: fields }: Request): boolean {
+  if (fields?.thinking === undefined) return thinking === "by default";
+  return fields.thinking.type === "adaptive";
+}
+
+function assertTaken(model: ClaudeModel, { inferenceConfig, additionalModelRequestFields: fields }: Request): void {
+  if (model.thinking === "never" && fields?.thinking !== undefined) {
+    throw refusal("ValidationException", "Malformed input request: #: extraneous key [thinking] is not permitted");
   }
+  if (!model.takesTemperature && (inferenceConfig?.temperature ?? inferenceConfig?.topP) !== undefined) {
+    throw refusal("ValidationException", "`temperature` is deprecated for this model.");
+  }
+}
+
+function findCallable(modelId: string, region: string): ClaudeModel {
+  const { model, profile } = findClaude(modelId);
   const isElsewhere = (profile === "us" || profile === "eu") && !region.startsWith(`${profile}-`);
-  if (isElsewhere) throw refusal("ValidationException", "The provided model identifier is invalid.");
+  if (model === undefined || isElsewhere) {
+    throw refusal("ValidationException", "The provided model identifier is invalid.");
+  }
+  if (profile !== undefined || !model.needsProfile) return model;
+  throw refusal(
+    "ValidationException",
+    `Invocation of model ID ${modelId} with on-demand throughput isn’t supported. Retry your request with the ID or ARN of an inference profile that contains this model.`,
+  );
 }
 
 /** All up to each mark. */
@@ -123,16 +117,19 @@ function toPrefixes(modelId: string, blocks: readonly Block[]): { readonly text:
   return prefixes;
 }
 
-/** Tokens of the cache are not among `inputTokens`, and are in the total. */
+/** Tokens of the cache are not among `inputTokens`, and are in the total; thoughts are paid for, and not shown. */
 function toAnswer(
-  { text: written, isCut }: { readonly text: string; readonly isCut: boolean },
+  answer: { readonly text: string; readonly isCut: boolean; readonly thought: number },
   allTokens: number,
   { readTokens, writeTokens }: CacheUse,
 ): unknown {
-  const outputTokens = countTokens(written);
+  const { text: written, isCut, thought } = answer;
+  const outputTokens = countTokens(written) + thought;
+  const thoughts = thought === 0 ? [] : [{ reasoningContent: { reasoningText: { text: "", signature: "stand-in" } } }];
+  const texts = written === "" ? [] : [{ text: written }];
   return {
     metrics: { latencyMs: 1 },
-    output: { message: { role: "assistant", content: [{ text: written }] } },
+    output: { message: { role: "assistant", content: [...thoughts, ...texts] } },
     stopReason: isCut ? "max_tokens" : "end_turn",
     usage: {
       inputTokens: allTokens - readTokens - writeTokens,
