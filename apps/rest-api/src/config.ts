@@ -1,10 +1,14 @@
 import {
   envReader,
+  type ModelsConfig,
+  type ModelsEnv,
   type ReadEnvOptions,
+  readModelsEnv,
   readServiceEnv,
   type ServiceConfig,
   type ServiceEnv,
   type StoresConfig,
+  toModelsConfig,
   toServiceConfig,
   toStoresConfig,
 } from "@devmesh/runtime";
@@ -13,12 +17,14 @@ import {
 export interface RestEnv extends ServiceEnv {
   /** 0 turns it off. */
   readonly rateLimitPerSecond: number;
+  readonly models: ModelsEnv;
 }
 
 /** How the REST service runs. What it opens itself, in `main.ts`, is under `stores`. */
 export interface RestConfig extends ServiceConfig {
   /** Undefined: off. */
   readonly rateLimit: { readonly perSecond: number; readonly burst: number } | undefined;
+  readonly models: ModelsConfig;
   /** Undefined where the caller brings the database. */
   readonly stores: StoresConfig | undefined;
 }
@@ -36,6 +42,7 @@ export function readEnv(
   const raw: RestEnv = {
     ...readServiceEnv(reader, { portVariable: "DEVMESH_REST_PORT", defaultPort: 8080, ownStores }),
     rateLimitPerSecond: reader.int("DEVMESH_RATE_LIMIT_PER_SECOND", 2_000, { min: 0, max: 1_000_000 }),
+    models: readModelsEnv(reader),
   };
   reader.done();
   return raw;
@@ -47,6 +54,7 @@ export function toConfig(raw: RestEnv): RestConfig {
   return {
     ...toServiceConfig(raw),
     rateLimit: perSecond === 0 ? undefined : { perSecond, burst: perSecond * 2 },
+    models: toModelsConfig(raw.models),
     stores: toStoresConfig(raw),
   };
 }

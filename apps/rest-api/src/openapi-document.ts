@@ -34,6 +34,12 @@ export function describeApi(routes: readonly Route[]): Record<string, unknown> {
       { name: "Limits" },
       { name: "Budgets" },
       { name: "Usage" },
+      { name: "Embeddings" },
+      { name: "Collections" },
+      { name: "Documents" },
+      { name: "Search" },
+      { name: "Contexts" },
+      { name: "Knowledge" },
       { name: "Operations" },
     ],
     security: [{ bearer: [] }, { apiKey: [] }],
@@ -76,21 +82,26 @@ type ResponseConfig = ReturnType<typeof createRoute>["responses"][string];
 
 function describeSuccess({ success }: Route): ResponseConfig {
   const { description, data, isPaged, example, mediaType } = success;
-  const meta = z
-    .object({ nextCursor: z.string().optional().meta({ description: "Absent on the last page." }) })
-    .meta({ id: "PageMeta" });
-  const envelope = isPaged === true ? z.object({ data, meta }) : z.object({ data });
+  const meta = success.meta ?? (isPaged === true ? pageMeta : undefined);
+  const envelope = meta === undefined ? z.object({ data }) : z.object({ data, meta: meta.schema });
   const content =
     mediaType === undefined
       ? {
           "application/json": {
             schema: envelope,
-            example: isPaged === true ? { data: example, meta: {} } : { data: example },
+            example: meta === undefined ? { data: example } : { data: example, meta: meta.example },
           },
         }
       : { [mediaType]: { schema: data, example } };
   return { description, headers: describeHeaders(success.headers ?? {}), content };
 }
+
+const pageMeta = {
+  schema: z
+    .object({ nextCursor: z.string().optional().meta({ description: "Absent on the last page." }) })
+    .meta({ id: "PageMeta" }),
+  example: {},
+};
 
 /** What every route may answer beside its own errors. */
 const commonErrors: readonly ErrorCode[] = [

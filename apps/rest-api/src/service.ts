@@ -23,6 +23,7 @@ import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { createApp } from "./app.ts";
 import type { RestConfig } from "./config.ts";
 import { createRateLimiter } from "./http/rate-limit.ts";
+import { openMemory } from "./open-memory.ts";
 import { createRestHealth } from "./rest-health.ts";
 import { createTaskWaiters } from "./waiters.ts";
 
@@ -71,26 +72,27 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
   await using waiters = createTaskWaiters({ reads, logger, maxWatches, recheckMs });
   metrics.gauge({ name: "devmesh_task_watches", help: "Requests that wait for tasks", read: () => waiters.size });
   await hints.onTaskChanges((refs) => waiters.onChanged(refs));
+  await using memory = openMemory({
+    config,
+    database,
+    metrics,
+    newId,
+    nudgeEmbeddings: () => hints.nudgeEmbeddings(),
+  });
+  await hints.onCollectionsChanged((refs) => memory.collectionWaiters.onChanged(refs));
   const app = createApp({
+    ...memory,
+    ...storesOf(database),
     engine,
     reads,
-    attention: attentionReads(database),
-    limits: limitRepository(database),
-    budgets: budgetRepository(database),
-    usage: usageRepository(database),
     agents,
-    agentMetrics: agentMetricsRepository(database),
     findConnection: agents.connectionOf,
     closeConnection: ({ nodeId, connectionId }, code, reason) =>
       hints.closeConnection(nodeId, connectionId, code, reason),
-    deadLetters: deadLetterReads(database),
-    deadLetterWrites: deadLetterWrites(database),
-    redriveJobs: redriveJobs(database),
     nudgeRedrives: () => hints.nudgeRedrives(),
     onRedrive: countRedrives(metrics),
     nudgeOutbox: () => hints.nudgeOutbox(),
     waiters,
-    newId,
     keepAliveMs,
     logger,
     authenticator,
@@ -112,6 +114,20 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
   open.onReady?.({ port: http.port });
   logger.info({ port: http.port }, "rest-api is ready");
   if (!signal.aborted) await once(signal, "abort");
+}
+
+/** What routes read and write without a rule between. */
+function storesOf(database: Database) {
+  return {
+    attention: attentionReads(database),
+    limits: limitRepository(database),
+    budgets: budgetRepository(database),
+    usage: usageRepository(database),
+    agentMetrics: agentMetricsRepository(database),
+    deadLetters: deadLetterReads(database),
+    deadLetterWrites: deadLetterWrites(database),
+    redriveJobs: redriveJobs(database),
+  };
 }
 
 function countRedrives(metrics: Metrics): (outcome: "redriven" | "refused") => void {

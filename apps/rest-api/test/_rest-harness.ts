@@ -26,6 +26,8 @@ import { createHealth, createUuidV7 } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas, type TaskEngine } from "@devmesh/tasks";
 import { openTestDatabase } from "@devmesh/testing";
 import { type AppDeps, createApp } from "../src/app.ts";
+import { readEnv, toConfig } from "../src/config.ts";
+import { openMemory } from "../src/open-memory.ts";
 import { createTaskWaiters } from "../src/waiters.ts";
 
 const pepper = "a pepper for tests";
@@ -93,7 +95,10 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
     pepper,
     now: Date.now,
   });
+  const config = toConfig(readEnv({ DEVMESH_PEPPER: pepper }));
+  const memory = stack.use(openMemory({ config, database, metrics, newId, nudgeEmbeddings: () => undefined }));
   const deps: AppDeps = {
+    ...memory,
     engine,
     reads,
     attention: attentionReads(database),
@@ -111,7 +116,6 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
     nudgeRedrives: () => undefined,
     onRedrive: () => undefined,
     waiters,
-    newId,
     stopping: stopping.signal,
     keepAliveMs: 15_000,
     logger,

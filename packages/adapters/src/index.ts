@@ -16,6 +16,11 @@ export { assertFanOutReady, type FanOut } from "./redis/fan-out.ts";
 export { memoryFanOut } from "./redis/memory-fan-out.ts";
 export { memoryPresence } from "./redis/memory-presence.ts";
 export type { NodeFacts, Presence } from "./redis/presence.ts";
+export {
+  type RedisEmbeddingCache,
+  type RedisEmbeddingCacheOptions,
+  redisEmbeddingCache,
+} from "./redis/redis-embedding-cache.ts";
 export { openRedisFanOut, type RedisFanOutOptions } from "./redis/redis-fan-out.ts";
 export { openRedisPresence } from "./redis/redis-presence.ts";
 export { type ByteRange, type ObjectHead, type Objects, openObjects } from "./s3/objects.ts";

@@ -1,35 +1,10 @@
-import { AppError, parseId, type TenantId, type Vector } from "@devmesh/models";
+import { AppError, type Vector } from "@devmesh/models";
 import { describe, expect, test } from "vitest";
+import { ask, makeDeps } from "../test/_fake-models.ts";
 import { createEmbedder, type EmbedderDeps } from "./create-embedder.ts";
-import type { EmbedRequest } from "./embedder.ts";
 import { embedLocally } from "./local/embed-locally.ts";
 
-const tenantId: TenantId = parseId("0198a000-0000-7000-8000-000000000001", "tenant");
 const local = "local.feature-hashing-v1";
-
-function makeDeps(over: Partial<EmbedderDeps> = {}): EmbedderDeps {
-  return {
-    transports: [],
-    caches: [],
-    ledger: { assertRoom: async () => undefined, record: async () => undefined },
-    embedLocally,
-    now: () => 0,
-    random: () => 0,
-    sleep: async () => undefined,
-    ...over,
-  };
-}
-
-function ask(texts: readonly string[], over: Partial<EmbedRequest> = {}): EmbedRequest {
-  return {
-    tenantId,
-    texts,
-    choice: { strategy: "balanced" },
-    purpose: "document",
-    signal: new AbortController().signal,
-    ...over,
-  };
-}
 
 describe("without Bedrock", () => {
   test("every strategy means the local model", () => {

@@ -67,12 +67,7 @@ export async function embedPlan(deps: PlanDeps, plan: PlannedTexts): Promise<Pla
 
 async function findCached(levels: CacheLevels, plan: PlannedTexts): Promise<Map<string, Vector | AppError>> {
   const keys = plan.texts.map(({ key }) => key);
-  const values = new Map<string, Vector | AppError>();
-  if (keys.length === 0) return values;
-  for (const [key, vector] of await levels.getMany(keys, plan.signal)) {
-    if (vector.length === plan.dimensions) values.set(key, vector);
-  }
-  return values;
+  return new Map(keys.length === 0 ? [] : await levels.getMany(keys, plan.dimensions, plan.signal));
 }
 
 async function lead(

@@ -4,6 +4,17 @@ export { countTokens } from "./chunking/count-tokens.ts";
 export { type CutOptions, cutIntoChunks } from "./chunking/cut-into-chunks.ts";
 export { type CreateCollectionDeps, createCollection, planCollection } from "./collections/create-collection.ts";
 export { findCollections } from "./collections/find-collections.ts";
+export {
+  type ContextCollectionDeps,
+  type ContextDocuments,
+  contextDocuments,
+  contextSearch,
+} from "./contexts/context-documents.ts";
+export { type DigestDeps, type DigestOutcome, digestContext } from "./contexts/digest-context.ts";
+export { type RemoveContextsDeps, removeContexts } from "./contexts/remove-contexts.ts";
+export type { ClaudeDeps } from "./contextual/ask-claude.ts";
+export { defaultClaudeModel } from "./contextual/claude-price.ts";
+export { type ContextsRequest, writeContexts } from "./contextual/write-contexts.ts";
 export { createEmbedder, type EmbedderDeps, type RoutingEmbedder } from "./create-embedder.ts";
 export {
   type AddDocumentsDeps,
@@ -33,6 +44,7 @@ export {
   toEmbeddingMessages,
 } from "./pipeline/embedding-message.ts";
 export type { CollectionStore, PageAfter, RequestKey } from "./ports/collection-store.ts";
+export type { ClaimedContext, ContextDigests, ContextRemovals, DigestResult } from "./ports/context-store.ts";
 export type { CollectionRef, DocumentStore, PendingStore } from "./ports/document-store.ts";
 export type { EmbeddingCache } from "./ports/embedding-cache.ts";
 export type {
@@ -53,3 +65,4 @@ export type { MethodRequest, MethodResult, SearchStore } from "./ports/search-st
 export type { EstimatedUsage, UsageLedger } from "./ports/usage-ledger.ts";
 export type { SearchDeps, SearchOrder, SearchTerms } from "./search/run-methods.ts";
 export { type SearchAnswer, type SearchExplanation, searchCollections } from "./search/search-collections.ts";
+export { type SummaryRequest, summarize } from "./summary/summarize.ts";

@@ -16,6 +16,9 @@ export {
 } from "./caps/budget-repository.ts";
 export { type LimitAsked, type LimitRepository, limitRepository } from "./caps/limit-repository.ts";
 export { type KeyedUsage, type UsageAsked, type UsageRepository, usageRepository } from "./caps/usage-repository.ts";
+export { type CollectionRepository, collectionRepository } from "./collections/collection-repository.ts";
+export { type DocumentRepository, documentRepository } from "./collections/document-repository.ts";
+export { type PendingRepository, pendingRepository } from "./collections/pending-repository.ts";
 export {
   type ClaimedContext,
   type ContextDigests,
@@ -75,6 +78,7 @@ export {
   type DeliveryRepository,
   deliveryRepository,
 } from "./delivery-repository.ts";
+export { type PostgresEmbeddingCache, postgresEmbeddingCache } from "./embedding-cache.ts";
 export {
   type EventRepository,
   eventRepository,
@@ -97,9 +101,11 @@ export {
   type SendOutcome,
 } from "./message-repository.ts";
 export { migrate, migrationsDir } from "./migrate.ts";
+export { type UsageLedgerRepository, usageLedger } from "./model-usage.ts";
 export { type NodeRepository, nodeRepository } from "./node-repository.ts";
 export { type NotifyFanOut, notifyFanOut } from "./notify-fan-out.ts";
 export { type OutboxRepository, outboxRepository, type Relayed } from "./outbox-repository.ts";
 export { findQueuedLanes, type QueuedLane } from "./queued-lanes.ts";
+export { type SearchRepository, searchRepository } from "./search/search-repository.ts";
 export { type SubscriptionRepository, type Subscriptions, subscriptionRepository } from "./subscription-repository.ts";
 export { type TaskFilter, type TaskReads, taskReads } from "./task-reads.ts";

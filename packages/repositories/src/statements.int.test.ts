@@ -1,4 +1,12 @@
-import type { AgentRegistration, LedgerChange, LedgerEntry, NewTask, RedriveJob, Requirements } from "@devmesh/models";
+import type {
+  AgentRegistration,
+  Collection,
+  LedgerChange,
+  LedgerEntry,
+  NewTask,
+  RedriveJob,
+  Requirements,
+} from "@devmesh/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnPostgres, newUuid, type OpenDatabase } from "../test/fixture.ts";
 import { agentMetricsRepository } from "./agent-metrics.ts";
@@ -7,6 +15,9 @@ import { attentionReads } from "./attention.ts";
 import { budgetRepository } from "./caps/budget-repository.ts";
 import { limitRepository } from "./caps/limit-repository.ts";
 import { usageRepository } from "./caps/usage-repository.ts";
+import { collectionRepository } from "./collections/collection-repository.ts";
+import { documentRepository } from "./collections/document-repository.ts";
+import { pendingRepository } from "./collections/pending-repository.ts";
 import { contextDigests } from "./contexts/context-digests.ts";
 import { contextRemovals } from "./contexts/context-removals.ts";
 import { contextRepository } from "./contexts/context-repository.ts";
@@ -18,15 +29,18 @@ import { deadMessages } from "./dead-letters/dead-messages.ts";
 import { openRedrives } from "./dead-letters/open-redrives.ts";
 import { redriveJobs } from "./dead-letters/redrive-jobs.ts";
 import { deliveryRepository } from "./delivery-repository.ts";
+import { postgresEmbeddingCache } from "./embedding-cache.ts";
 import { eventRepository } from "./event-repository.ts";
 import { keyRepository } from "./key-repository.ts";
 import { knowledgeRepository } from "./knowledge/knowledge-repository.ts";
 import { knowledgeSyncRepository } from "./knowledge/knowledge-sync.ts";
 import { ledgerStore } from "./ledger/ledger-store.ts";
 import { messageRepository, type OutgoingMessage } from "./message-repository.ts";
+import { usageLedger } from "./model-usage.ts";
 import { nodeRepository } from "./node-repository.ts";
 import { outboxRepository } from "./outbox-repository.ts";
 import { findQueuedLanes } from "./queued-lanes.ts";
+import { searchRepository } from "./search/search-repository.ts";
 import { subscriptionRepository } from "./subscription-repository.ts";
 import { taskReads } from "./task-reads.ts";
 
@@ -333,6 +347,7 @@ function callContexts(database: Database): readonly (() => Promise<unknown>)[] {
     () => contexts.create(tenantId, context, undefined),
     () => contexts.create(tenantId, context, { principalId: id, key: "k", bodyHash: "00" }),
     () => contexts.find(tenantId, id),
+    () => contexts.findReady(tenantId, [id]),
     () => contexts.list(tenantId, { ...page, state: "ready" }),
     () => contexts.complete(tenantId, id, "etag"),
     () => contexts.delete(tenantId, id),
@@ -340,6 +355,84 @@ function callContexts(database: Database): readonly (() => Promise<unknown>)[] {
     () => digests.settle({ id, tries: 1 }, { summary: "s", documents: 1, bytesRead: 1 }),
     () => removals.claim(1, 1),
     () => removals.settle([id]),
+  ];
+}
+
+const collection: Collection = {
+  tenantId,
+  id,
+  kind: "user",
+  name: "c",
+  description: undefined,
+  model: "m",
+  dimensions: 256,
+  distance: "cosine",
+  storage: "halfvec",
+  hnsw: { m: 16, efConstruction: 64, efSearch: 100 },
+  chunking: { mode: "auto", maxTokens: 400, overlapTokens: 40 },
+  context: "none",
+  language: "english",
+  createdAt: new Date(),
+};
+
+function callCollections(database: Database): readonly (() => Promise<unknown>)[] {
+  const collections = collectionRepository(database);
+  const documents = documentRepository(database);
+  const pending = pendingRepository(database);
+  const ofCollection = { tenantId, collectionId: id };
+  const waiting = [{ collectionId: id, documentId: id, version: 1 }];
+  const chunk = { id, ordinal: 0, content: "a", start: 0, end: 1, heading: undefined, tokens: 1 };
+  const document = { id, externalId: "a", content: "a", contentHash: "a", mediaType: undefined, metadata: { a: 1 } };
+  const key = { principalId: id, key: "k", bodyHash: "00" };
+  return [
+    () => collections.create(collection, { max: 10 }),
+    () => collections.create(collection, { max: 10, key }),
+    () => collections.ensure({ ...collection, kind: "knowledge" }),
+    () => collections.findAll(tenantId, [id, "name"]),
+    () => collections.find(tenantId, id),
+    () => collections.counts(tenantId, id),
+    () => collections.list(tenantId, page),
+    () => collections.delete(tenantId, id),
+    () => collections.fields(tenantId, [id]),
+    () => documents.write(ofCollection, [{ ...document, chunks: [chunk] }]),
+    () => documents.write(ofCollection, [{ ...document, chunks: [chunk] }], { importId: id, since: new Date() }),
+    () => documents.find(ofCollection, id),
+    () => documents.list(ofCollection, { ...page, state: "failed" }),
+    () => documents.list(ofCollection, { ...page, state: "indexed" }),
+    () => documents.delete(ofCollection, [id, "a"]),
+    () => pending.claim(1, 1),
+    () => pending.backlog(1),
+    () => pending.findChunks(tenantId, waiting, 1),
+    () => pending.findContents(tenantId, waiting),
+    () => pending.setContexts(ofCollection, new Map([[id, "context"]])),
+    () => pending.writeVectors(ofCollection, [{ chunkId: id, vector: new Float32Array(256) }]),
+    () => pending.fail(tenantId, waiting, { code: "internal", message: "m" }),
+  ];
+}
+
+function callSearch(database: Database): readonly (() => Promise<unknown>)[] {
+  const search = searchRepository(database);
+  const cache = postgresEmbeddingCache(database);
+  const usage = usageLedger(database);
+  const vector = new Float32Array(256).fill(1);
+  const filter = { op: "eq", path: ["a"], value: 1 } as const;
+  const asked = { limit: 1, explain: false, signal: new AbortController().signal, efSearch: undefined };
+  const found = { collectionId: id, chunkId: id, documentId: id, score: 1 };
+  const byVector = (given: Partial<Collection>) => () =>
+    search.byVector({ ...asked, collection: { ...collection, ...given }, filter: undefined, vector });
+  return [
+    ...(["cosine", "dot", "l2"] as const).map((distance) => byVector({ distance })),
+    ...([384, 512, 1024, 1536, 3072] as const).map((dimensions) => byVector({ dimensions })),
+    byVector({ storage: "vector" }),
+    () => search.byVector({ ...asked, collection, filter, vector }),
+    () => search.byText({ ...asked, collection, filter: undefined, query: "a" }),
+    () => search.byText({ ...asked, collection, filter, query: "a" }),
+    () => search.load(tenantId, [found]),
+    () => search.vectors(collection, [id]),
+    () => cache.getMany(["00"]),
+    () => cache.setMany(new Map([["00", vector]])),
+    () => usage.assertRoom(tenantId, { tokens: 1, costMicroUsd: 1 }),
+    () => usage.record(tenantId, "embed", [{ model: "m", inputTokens: 1, outputTokens: 0, costMicroUsd: 1 }]),
   ];
 }
 
@@ -389,6 +482,8 @@ function describeStatements(open: OpenDatabase): void {
       ...callDeadLetters(recorded),
       ...callCaps(recorded),
       ...callContexts(recorded),
+      ...callCollections(recorded),
+      ...callSearch(recorded),
       ...callLedger(recorded),
     ];
     await runAll(calls);

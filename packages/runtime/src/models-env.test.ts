@@ -19,7 +19,7 @@ function problemsOf(env: Record<string, string>): string {
   throw new Error("nothing was refused");
 }
 
-const local: ModelsConfig = { provider: "local", regions: [], endpoint: undefined };
+const local: ModelsConfig = { provider: "local", regions: [], endpoint: undefined, claudeModel: undefined };
 const key = { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE" };
 
 describe("the models of the environment", () => {
@@ -42,6 +42,7 @@ describe("the models of the environment", () => {
       provider: "bedrock",
       regions: ["eu-central-1"],
       endpoint: undefined,
+      claudeModel: undefined,
     });
     expect(read({ [name]: "x", AWS_DEFAULT_REGION: "us-gov-west-1" }).regions).toEqual(["us-gov-west-1"]);
     expect(read({ [name]: "x", AWS_REGION: "eu-central-1", DEVMESH_EMBEDDINGS: "local" })).toEqual(local);
@@ -58,8 +59,15 @@ describe("the models of the environment", () => {
       provider: "bedrock",
       regions: ["us-east-1"],
       endpoint,
+      claudeModel: undefined,
     });
     expect(read({ DEVMESH_BEDROCK_ENDPOINT: endpoint, DEVMESH_EMBEDDINGS: "local" })).toEqual(local);
+  });
+
+  it("write by the Claude that is named", () => {
+    const model = "eu.anthropic.claude-haiku-5-5";
+    expect(read({ ...key, AWS_REGION: "eu-west-1", DEVMESH_CLAUDE_MODEL: model }).claudeModel).toBe(model);
+    expect(problemsOf({ DEVMESH_CLAUDE_MODEL: "x".repeat(201) })).toContain("DEVMESH_CLAUDE_MODEL");
   });
 
   it("may be asked for without credentials in the environment, which a machine's role gives, but not without region", () => {

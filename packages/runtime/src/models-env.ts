@@ -12,6 +12,7 @@ export interface ModelsEnv {
   /** In order of preference; empty where none is named. */
   readonly bedrockRegions: readonly string[];
   readonly bedrockEndpoint: string | undefined;
+  readonly claudeModel: string | undefined;
 }
 
 /** Which models a service may use, beside the local one, which there always is. */
@@ -21,6 +22,8 @@ export interface ModelsConfig {
   readonly regions: readonly string[];
   /** Where a stand-in of Bedrock listens, which takes credentials of its own; AWS itself when absent. */
   readonly endpoint: string | undefined;
+  /** What writes contexts and summaries: an id, or that of an inference profile; the default of who asks when absent. */
+  readonly claudeModel: string | undefined;
 }
 
 /** Judgement: each region more is one more place to wait for when all are down. */
@@ -47,6 +50,7 @@ export function readModelsEnv(reader: EnvReader): ModelsEnv {
     hasAwsCredentials: credentialVariables.some((name) => reader.secret(name, undefined) !== undefined),
     awsRegion: reader.string("AWS_REGION", undefined) ?? reader.string("AWS_DEFAULT_REGION", undefined),
     bedrockRegions: reader.list("DEVMESH_BEDROCK_REGIONS", [], { maxItems: maxRegions }),
+    claudeModel: reader.string("DEVMESH_CLAUDE_MODEL", undefined, { maxLength: 200 }),
     bedrockEndpoint: reader.url("DEVMESH_BEDROCK_ENDPOINT", undefined, { protocols: ["http", "https"] }),
   };
   refuseRegions(reader, raw);
@@ -72,9 +76,10 @@ function refuseRegions(reader: EnvReader, raw: ModelsEnv): void {
 
 /** Gives it its shape. */
 export function toModelsConfig(raw: ModelsEnv): ModelsConfig {
-  if (toProvider(raw) === "local") return { provider: "local", regions: [], endpoint: undefined };
-  const { bedrockRegions, awsRegion = standInRegion, bedrockEndpoint: endpoint } = raw;
-  return { provider: "bedrock", regions: bedrockRegions.length > 0 ? bedrockRegions : [awsRegion], endpoint };
+  const { bedrockRegions, awsRegion = standInRegion, bedrockEndpoint: endpoint, claudeModel } = raw;
+  if (toProvider(raw) === "local") return { provider: "local", regions: [], endpoint: undefined, claudeModel };
+  const regions = bedrockRegions.length > 0 ? bedrockRegions : [awsRegion];
+  return { provider: "bedrock", regions, endpoint, claudeModel };
 }
 
 /** A stand-in is named on purpose, and counts as credentials and region do. */

@@ -34,6 +34,8 @@ interface RouteSuccess {
   readonly data: z.ZodType;
   readonly isPaged?: boolean;
   readonly example?: unknown;
+  /** Of `meta`, where it is more than a list's. */
+  readonly meta?: { readonly schema: z.ZodType; readonly example: unknown };
   readonly headers?: Readonly<Record<string, string>>;
   readonly mediaType?: string;
 }
@@ -43,7 +45,19 @@ export interface RouteSpec<Query extends z.ZodObject> {
   /** Below the base path, with parameters in braces. */
   readonly path: string;
   readonly operationId: string;
-  readonly tag: "Tasks" | "Agents" | "Dead letters" | "Limits" | "Budgets" | "Usage";
+  readonly tag:
+    | "Tasks"
+    | "Agents"
+    | "Dead letters"
+    | "Limits"
+    | "Budgets"
+    | "Usage"
+    | "Embeddings"
+    | "Collections"
+    | "Documents"
+    | "Search"
+    | "Contexts"
+    | "Knowledge";
   readonly summary: string;
   readonly description?: string;
   readonly scope: Scope;

@@ -13,6 +13,11 @@ import { updateAgent } from "./agents/update-agent.ts";
 import { listAttention } from "./attention/list-attention.ts";
 import { createBudget, deleteBudget, updateBudget } from "./budgets/change-budgets.ts";
 import { getBudget, listBudgets } from "./budgets/read-budgets.ts";
+import { createCollection } from "./collections/create-collection.ts";
+import { deleteCollection } from "./collections/delete-collection.ts";
+import { getCollection } from "./collections/get-collection.ts";
+import { listCollections } from "./collections/list-collections.ts";
+import { waitForCollection } from "./collections/wait-for-collection.ts";
 import { getRedrive, listRedrives, stopRedrive } from "./dlq/follow-redrives.ts";
 import { getDeadLetter } from "./dlq/get-dead-letter.ts";
 import { listDeadLetterAudit } from "./dlq/list-dead-letter-audit.ts";
@@ -20,9 +25,16 @@ import { listDeadLetters } from "./dlq/list-dead-letters.ts";
 import { purgeDeadLetter, purgeDeadLetters } from "./dlq/purge-dead-letters.ts";
 import { redriveDeadLetter } from "./dlq/redrive-dead-letter.ts";
 import { startRedrive } from "./dlq/start-redrive.ts";
+import { addDocuments } from "./documents/add-documents.ts";
+import { deleteDocument, deleteDocuments } from "./documents/delete-documents.ts";
+import { getDocument } from "./documents/get-document.ts";
+import { listDocuments } from "./documents/list-documents.ts";
+import { createEmbeddings } from "./embeddings/create-embeddings.ts";
+import { listModels } from "./embeddings/list-models.ts";
 import { createLimit, deleteLimit, updateLimit } from "./limits/change-limits.ts";
 import { getLimit, listLimits } from "./limits/read-limits.ts";
 import type { RouteDeps } from "./route-deps.ts";
+import { search } from "./search/search.ts";
 import { answerTask } from "./tasks/answer-task.ts";
 import { cancelTask } from "./tasks/cancel-task.ts";
 import { getTask } from "./tasks/get-task.ts";
@@ -81,5 +93,18 @@ export function allRoutes(deps: RouteDeps): readonly Route[] {
     updateBudget(deps),
     deleteBudget(deps),
     getUsage(deps),
+    createEmbeddings(deps),
+    listModels(deps),
+    createCollection(deps),
+    listCollections(deps),
+    getCollection(deps),
+    deleteCollection(deps),
+    waitForCollection(deps),
+    addDocuments(deps),
+    listDocuments(deps),
+    deleteDocuments(deps),
+    getDocument(deps),
+    deleteDocument(deps),
+    search(deps),
   ];
 }

@@ -12,12 +12,13 @@ import type {
 import type { TaskEngine } from "@devmesh/tasks";
 import type { AgentMetrics, AttentionReads, TaskReads } from "../task-reads.ts";
 import type { TaskWaiters } from "../waiters.ts";
+import type { MemoryDeps } from "./memory-deps.ts";
 
 /** The part of the registry that this API uses. */
 type AgentRegistry = Pick<AgentStore, "register" | "update" | "setAdmin" | "deregister" | "find" | "list">;
 
 /** What the routes stand on; each names the part that it uses. */
-export interface RouteDeps {
+export interface RouteDeps extends MemoryDeps {
   readonly engine: Pick<
     TaskEngine,
     "submit" | "submitBatch" | "answer" | "cancel" | "redrive" | "release" | "requestAssignment"

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { BedrockRuntimeClient } from "@aws-sdk/client-bedrock-runtime";
 
 /** Which Bedrock, and as whom. */
@@ -7,6 +8,8 @@ export interface BedrockClientOptions {
   readonly endpoint?: string | undefined;
   /** The SDK's own chain (environment, profile, role) when absent. */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+  /** How a connection is made, as through a proxy; by TLS to the host itself when absent. */
+  readonly connect?: ((authority: URL) => Duplex) | undefined;
 }
 
 /** What a stand-in is shown: it checks the form alone, and an account's own are nobody else's business. */
@@ -18,7 +21,8 @@ const standInCredentials = { accessKeyId: "devmesh-stand-in", secretAccessKey: "
 const sessionTimeoutMs = 180_000;
 
 /** Opens a client of Bedrock Runtime, over HTTP/2; nothing is sent before the first call. The caller destroys it. */
-export function createBedrockClient({ region, endpoint, credentials }: BedrockClientOptions): BedrockRuntimeClient {
+export function createBedrockClient(options: BedrockClientOptions): BedrockRuntimeClient {
+  const { region, endpoint, credentials, connect } = options;
   return new BedrockRuntimeClient({
     region,
     // A bearer token in the environment, which would be preferred, is for AWS alone, as credentials are.
@@ -28,6 +32,10 @@ export function createBedrockClient({ region, endpoint, credentials }: BedrockCl
     maxAttempts: 1,
     // Calls share a connection, where the client's default is one for each, with its TLS handshake. Its time limits are
     // `withinLimit`'s affair: those of this handler end with the head of an answer.
-    requestHandler: { disableConcurrentStreams: false, sessionTimeout: sessionTimeoutMs },
+    requestHandler: {
+      disableConcurrentStreams: false,
+      sessionTimeout: sessionTimeoutMs,
+      ...(connect !== undefined && { nodeHttp2ConnectOptions: { createConnection: connect } }),
+    },
   });
 }

@@ -90,7 +90,7 @@ export function bedrockTransport(
       run({ modelId, signal, limitMs: invokeLimitMs }, (end) => sendInvoke(client, { modelId, body }, end)),
     converse: (request, { signal }) =>
       run({ modelId: request.modelId, signal, limitMs: converseLimitMs }, async (abortSignal) =>
-        toConverseAnswer(await client.send(toConverseCommand(request), { abortSignal })),
+        toConverseAnswer(await client.send(toConverseCommand(request), { abortSignal }), request.modelId),
       ),
     [Symbol.dispose]: () => breakers.dispose(),
   };

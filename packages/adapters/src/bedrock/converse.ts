@@ -20,9 +20,12 @@ export interface ConverseAnswer {
   readonly cacheWriteTokens: number;
 }
 
+/** Claude from version 4 on: some of them think where nothing is said; those before know no such field. */
+const thinkingPattern = /anthropic\.claude-(haiku|sonnet|opus)-\d/;
+
 /**
- * One message of the user. The cache holds all that comes before its mark, the system's text included. Temperature 0: the
- * same text gets the same words, as far as a model does that.
+ * One message of the user. The cache holds all that comes before its mark, the system's text included. No temperature:
+ * newer Claude models refuse it. No thinking, which would be paid for, and be taken from `maxTokens`.
  */
 export function toConverseCommand(request: ConverseRequest): ConverseCommand {
   const { modelId, system, cachedText, prompt, maxTokens } = request;
@@ -32,16 +35,20 @@ export function toConverseCommand(request: ConverseRequest): ConverseCommand {
     modelId,
     system: [{ text: system }],
     messages: [{ role: "user", content: [...cached, { text: prompt }] }],
-    inferenceConfig: { maxTokens, temperature: 0 },
+    inferenceConfig: { maxTokens },
+    ...(thinkingPattern.test(modelId) && { additionalModelRequestFields: { thinking: { type: "disabled" } } }),
   });
 }
 
 /** @throws AppError `unavailable` for an answer without text, as a guardrail or a filter leaves it. */
-export function toConverseAnswer({ output, usage, stopReason }: ConverseCommandOutput): ConverseAnswer {
+export function toConverseAnswer(
+  { output, usage, stopReason }: ConverseCommandOutput,
+  modelId: string,
+): ConverseAnswer {
   const blocks = output?.message?.content ?? [];
   const text = blocks.map((block) => block.text ?? "").join("");
   if (text === "") {
-    throw new AppError("unavailable", `the model wrote nothing, and stopped for ${stopReason ?? "no reason"}`, {
+    throw new AppError("unavailable", `${modelId} wrote nothing, and stopped for ${stopReason ?? "no reason"}`, {
       reason: "empty_answer",
     });
   }

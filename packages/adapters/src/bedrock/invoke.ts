@@ -33,7 +33,7 @@ export async function sendInvoke(
     { step: "deserialize" },
   );
   const output = await client.send(command, { abortSignal });
-  return { body: parseBody(output.body), inputTokens };
+  return { body: parseBody(output.body, modelId), inputTokens };
 }
 
 function readTokens(response: unknown): number | undefined {
@@ -42,11 +42,11 @@ function readTokens(response: unknown): number | undefined {
   return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-function parseBody(bytes: Uint8Array): unknown {
+function parseBody(bytes: Uint8Array, modelId: string): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    throw new AppError("unavailable", `the model's answer of ${bytes.length} bytes breaks off`, {
+    throw new AppError("unavailable", `the answer of ${modelId} breaks off after ${bytes.length} bytes`, {
       reason: "broken_answer",
       cause,
     });

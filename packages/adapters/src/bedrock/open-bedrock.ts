@@ -16,10 +16,12 @@ export interface Bedrock extends AsyncDisposable {
  * Opens Amazon Bedrock: nothing is sent before the first call. Without `endpoint` calls go to AWS, signed with what the SDK's
  * chain finds; with one, to a stand-in, signed with credentials that are no account's.
  */
-export function openBedrock({ regions, endpoint, credentials, ...guards }: BedrockOptions): Bedrock {
+export function openBedrock({ regions, endpoint, credentials, connect, ...guards }: BedrockOptions): Bedrock {
   const stack = new DisposableStack();
   const transports = regions.map((region) => {
-    const client = stack.adopt(createBedrockClient({ region, endpoint, credentials }), (opened) => opened.destroy());
+    const client = stack.adopt(createBedrockClient({ region, endpoint, credentials, connect }), (opened) =>
+      opened.destroy(),
+    );
     return stack.use(bedrockTransport(client, region, guards));
   });
   return {

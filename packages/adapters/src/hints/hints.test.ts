@@ -126,18 +126,20 @@ test("changes, the earliest time and a nudge arrive, until the hearing ends", as
   expect(heard).toHaveLength(4);
 });
 
-test("what waits for vectors, imports, and collections that got on are told of", async () => {
+test("what waits for vectors, imports, contexts, and collections that got on are told of", async () => {
   const heard: unknown[] = [];
   await hints.onEmbeddings(() => heard.push("embeddings"));
   await hints.onImports(() => heard.push("imports"));
+  await hints.onContexts(() => heard.push("contexts"));
   await hints.onCollectionsChanged((collections) => heard.push(...collections));
   const collection = { tenantId, collectionId: uuid<CollectionId>() };
   hints.nudgeEmbeddings();
   hints.nudgeEmbeddings();
   hints.nudgeImports();
+  hints.nudgeContexts();
   hints.collectionsChanged([collection, collection]);
   await turns();
-  expect(heard).toEqual(["embeddings", "imports", collection]);
+  expect(heard).toEqual(["embeddings", "imports", "contexts", collection]);
 });
 
 test("malformed messages harm nobody", async () => {

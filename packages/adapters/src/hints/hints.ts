@@ -88,6 +88,8 @@ export interface Hints extends AsyncDisposable {
   /** Tells the workers that an import waits, or is to be cancelled. */
   nudgeImports(): void;
   collectionsChanged(collections: readonly CollectionHint[]): void;
+  /** Tells the workers that something is to be made of a context, or one to be removed. */
+  nudgeContexts(): void;
   onNode(nodeId: NodeId, handler: (hint: NodeHint) => void): Promise<EndHearing>;
   onTaskChanges(handler: (tasks: readonly TaskHint[]) => void): Promise<EndHearing>;
   onDue(handler: (at: Date) => void): Promise<EndHearing>;
@@ -96,6 +98,7 @@ export interface Hints extends AsyncDisposable {
   onRedrives(handler: () => void): Promise<EndHearing>;
   onEmbeddings(handler: () => void): Promise<EndHearing>;
   onImports(handler: () => void): Promise<EndHearing>;
+  onContexts(handler: () => void): Promise<EndHearing>;
   onCollectionsChanged(handler: (collections: readonly CollectionHint[]) => void): Promise<EndHearing>;
 }
 
@@ -109,7 +112,7 @@ export interface Hints extends AsyncDisposable {
  * | devmesh:outbox | 1 |
  * | devmesh:events | tenantId |
  * | devmesh:redrives | 1 |
- * | devmesh:embeddings, devmesh:imports | 1 |
+ * | devmesh:embeddings, devmesh:imports, devmesh:contexts | 1 |
  * | devmesh:collections | `[tenantId, collectionId]` |
  */
 const channels = {
@@ -122,6 +125,7 @@ const channels = {
   redrives: "devmesh:redrives",
   embeddings: "devmesh:embeddings",
   imports: "devmesh:imports",
+  contexts: "devmesh:contexts",
   collections: "devmesh:collections",
 } as const;
 
@@ -167,6 +171,7 @@ export function createHints(fanOut: FanOut): Hints {
     nudgeRedrives: () => gatherer.add(channels.redrives, 1),
     nudgeEmbeddings: () => gatherer.add(channels.embeddings, 1, pauseMs),
     nudgeImports: () => gatherer.add(channels.imports, 1),
+    nudgeContexts: () => gatherer.add(channels.contexts, 1),
     collectionsChanged(collections) {
       for (const { tenantId, collectionId } of collections) {
         gatherer.add(channels.collections, [tenantId, collectionId], progressPauseMs);
@@ -198,6 +203,7 @@ export function createHints(fanOut: FanOut): Hints {
     onRedrives: (handler) => hear(channels.redrives, () => handler()),
     onEmbeddings: (handler) => hear(channels.embeddings, () => handler()),
     onImports: (handler) => hear(channels.imports, () => handler()),
+    onContexts: (handler) => hear(channels.contexts, () => handler()),
     onCollectionsChanged: (handler) =>
       hear(channels.collections, (items) => {
         const collections = items.flatMap((item) => parseCollection(item) ?? []);

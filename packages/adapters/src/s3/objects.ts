@@ -9,6 +9,7 @@ import { AppError } from "@devmesh/models";
 import { type BreakerOptions, createBreaker } from "../breaker.ts";
 import {
   type DownloadTerms,
+  type PresignedDownload,
   type PresignedUpload,
   presignDownload,
   presignUpload,
@@ -60,7 +61,7 @@ export interface PutOptions {
 export interface Objects {
   /** Lets its holder store the one object that `terms` describe, and no other. */
   presignPut(terms: UploadTerms): Promise<PresignedUpload>;
-  presignGet(terms: DownloadTerms): Promise<string>;
+  presignGet(terms: DownloadTerms): Promise<PresignedDownload>;
   /** Undefined where there is none. */
   head(key: string, signal?: AbortSignal): Promise<ObjectHead | undefined>;
   /** @throws AppError `conflict` where the object is another one than `etag` by now; `invalid_argument` past its end. */

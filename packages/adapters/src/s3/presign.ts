@@ -1,4 +1,5 @@
 import { GetObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { assert } from "@devmesh/models";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 
 /** The one object that an upload may bring. */
@@ -18,6 +19,15 @@ export interface PresignedUpload {
   readonly method: "PUT";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** When it must have begun. */
+  readonly expiresAt: Date;
+}
+
+/** The same to read. */
+export interface PresignedDownload {
+  readonly method: "GET";
+  readonly url: string;
+  readonly expiresAt: Date;
 }
 
 /** What a download's answer says of itself. */
@@ -52,11 +62,15 @@ export async function presignUpload(client: S3Client, bucket: string, terms: Upl
     "content-type": terms.mediaType,
     [checksumHeader]: checksum,
   };
-  return { method: "PUT", url, headers };
+  return { method: "PUT", url, headers, expiresAt: expiryOf(url) };
 }
 
 /** Signs a download. */
-export async function presignDownload(client: S3Client, bucket: string, terms: DownloadTerms): Promise<string> {
+export async function presignDownload(
+  client: S3Client,
+  bucket: string,
+  terms: DownloadTerms,
+): Promise<PresignedDownload> {
   const { key, mediaType, fileName, expiresInSeconds } = terms;
   const command = new GetObjectCommand({
     Bucket: bucket,
@@ -64,7 +78,19 @@ export async function presignDownload(client: S3Client, bucket: string, terms: D
     ...(mediaType !== undefined && { ResponseContentType: mediaType }),
     ...(fileName !== undefined && { ResponseContentDisposition: toDisposition(fileName) }),
   });
-  return getSignedUrl(client, command, { expiresIn: expiresInSeconds });
+  const url = await getSignedUrl(client, command, { expiresIn: expiresInSeconds });
+  return { method: "GET", url, expiresAt: expiryOf(url) };
+}
+
+/** As the signature says it, which is what S3 goes by. */
+function expiryOf(url: string): Date {
+  const { searchParams } = new URL(url);
+  const [, year, month, day, hour, minute, second] =
+    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(searchParams.get("X-Amz-Date") ?? "") ?? [];
+  const signedAt = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  const seconds = Number(searchParams.get("X-Amz-Expires"));
+  assert(Number.isFinite(signedAt) && seconds > 0, "a presigned URL says when it was signed, and for how long");
+  return new Date(signedAt + seconds * 1_000);
 }
 
 /** RFC 6266 with RFC 8187's form, in which any name can be written. */

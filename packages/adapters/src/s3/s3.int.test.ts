@@ -78,7 +78,12 @@ describe("presignPut", () => {
 describe("presignGet", () => {
   it("lets its holder read the object, as the type and name that were given", async () => {
     await put("get");
-    const url = await objects.presignGet({ key: "get", mediaType: "text/plain", fileName: "é'x\".txt", ...never });
+    const terms = { key: "get", mediaType: "text/plain", fileName: "é'x\".txt", ...never };
+    const { method, url, expiresAt } = await objects.presignGet(terms);
+    expect(method).toBe("GET");
+    const inMs = expiresAt.getTime() - Date.now();
+    expect(inMs).toBeGreaterThan(540_000);
+    expect(inMs).toBeLessThanOrEqual(600_000);
     const query = new URL(url).searchParams;
     expect(query.get("response-content-disposition")).toBe("attachment; filename*=UTF-8''%C3%A9%27x%22.txt");
     expect(query.get("response-content-type")).toBe("text/plain");
@@ -186,7 +191,9 @@ describe("S3 that is away", () => {
     await expect(away.head("a")).rejects.toMatchObject({ code: "unavailable", reason: "breaker_open" });
     await expect(away.readRange("a", { start: 0, end: 1 })).rejects.toMatchObject({ code: "unavailable" });
     await expect(away.ensureBucket()).rejects.toMatchObject({ code: "unavailable" });
-    await expect(away.presignGet({ key: "a", ...never })).resolves.toContain("X-Amz-Signature=");
+    await expect(away.presignGet({ key: "a", ...never })).resolves.toMatchObject({
+      url: expect.stringContaining("X-Amz-Signature="),
+    });
   });
 
   it("is not_found for a bucket that is missing", async () => {

@@ -6,8 +6,11 @@ import { createMemoryCache } from "./memory-cache.ts";
 export interface CacheLevels {
   /** In memory alone, at once. */
   peek(key: string): Vector | undefined;
-  /** From the first level that has each; what a lower one had is written to all above it. */
-  getMany(keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Vector>>;
+  /**
+   * From the first level that has each; what a lower one had is written to all above it. A vector of other dimensions is
+   * as good as none.
+   */
+  getMany(keys: readonly string[], dimensions: number, signal: AbortSignal): Promise<ReadonlyMap<string, Vector>>;
   /** In memory alone, at once: so that it is there before anybody can miss it. */
   remember(key: string, vector: Vector): void;
   /** Into every level. */
@@ -30,7 +33,11 @@ export function createCacheLevels(options: CacheLevelsOptions): CacheLevels {
   const memory = createMemoryCache(options.memoryBytes);
   const { caches, onLookup } = options;
 
-  async function getMany(keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Vector>> {
+  async function getMany(
+    keys: readonly string[],
+    dimensions: number,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, Vector>> {
     const found = new Map<string, Vector>();
     for (const key of keys) {
       const vector = memory.get(key);
@@ -40,7 +47,8 @@ export function createCacheLevels(options: CacheLevelsOptions): CacheLevels {
     for (const [depth, cache] of caches.entries()) {
       const wanted = keys.filter((key) => !found.has(key));
       if (wanted.length === 0) break;
-      const here = (await within(() => cache.getMany(wanted), signal)) ?? new Map<string, Vector>();
+      const answered = (await within(() => cache.getMany(wanted), signal)) ?? [];
+      const here = new Map([...answered].filter(([, vector]) => vector.length === dimensions));
       onLookup(cache.level, here.size, wanted.length - here.size);
       for (const [key, vector] of here) found.set(key, vector);
       await writeTo(caches.slice(0, depth), here, signal);

@@ -35,7 +35,14 @@ export function* piecesOfBlock(content: string, block: Block, limits: PieceLimit
   }
 }
 
+/** A shorter paragraph, and most items and headings, is not worth a look for where its sentences end. */
+const shortParagraph = 64;
+
 function* partsBySentence(content: string, block: Block): Iterable<Part> {
+  if (block.kind === "heading" || block.end - block.start < shortParagraph) {
+    yield { start: block.start, end: block.end, cut: cuts.sentence };
+    return;
+  }
   // a line's end inside a paragraph ends no sentence
   const text = content.slice(block.start, block.end).replace(/[\r\n]/g, " ");
   for (const { index, segment } of sentences.segment(text)) {
@@ -66,7 +73,6 @@ function* fittingParts(content: string, part: Part, limits: PieceLimits): Iterab
 }
 
 function fits(content: string, { start, end }: Part, limits: PieceLimits): boolean {
-  // a token is at least a tenth of a character by our count: white space apart, it is more
   return end - start <= limits.maxCharacters && countTokens(content.slice(start, end)) <= limits.maxTokens;
 }
 

@@ -59,5 +59,5 @@ const passing: readonly string[] = ["unavailable", "resource_exhausted", "deadli
 /** The error of a model that can't be had now; undefined for one of the query, of the caller or of ours. */
 export function toModelOutage(caught: unknown): AppError | undefined {
   const error = toAppError(caught);
-  return passing.includes(error.code) ? error : undefined;
+  return passing.includes(error.code) || error.reason === "no_provider" ? error : undefined;
 }

@@ -6,8 +6,9 @@ import { sql } from "../database/sql.ts";
 export interface RemovedContext {
   readonly tenantId: TenantId;
   readonly id: ContextId;
-  /** How many documents of the tenant's collection of contexts are its. */
-  readonly documents: number;
+  readonly size: number;
+  /** Summary and embedding were begun, whether that came to an end or not. */
+  readonly wasClaimed: boolean;
 }
 
 /** What the sweep of contexts needs, over all tenants. */
@@ -44,7 +45,7 @@ export function contextRemovals(database: Database): ContextRemovals {
           set state = 'expired', sweep_at = now() + ${forMs}::int * interval '1 millisecond', digest_at = null, summary = null
           from due
           where c.id = due.id
-          returning c.tenant_id as "tenantId", c.id, c.documents`,
+          returning c.tenant_id as "tenantId", c.id, c.size, c.digest_tries > 0 as "wasClaimed"`,
       );
       return rows;
     },

@@ -199,15 +199,15 @@ function describeContexts(open: OpenDatabase): void {
     const abandoned = await create();
     const deleted = await createReady();
     const kept = await createReady();
-    await backdate(expired.id, sql`expires_at = now(), sweep_at = now(), documents = 3, summary = 'text'`);
+    await backdate(expired.id, sql`expires_at = now(), sweep_at = now(), digest_tries = 1, summary = 'text'`);
     await backdate(abandoned.id, sql`upload_until = now(), sweep_at = now()`);
     await contextRepository(database).delete(tenantId, deleted.id);
     const claims = await removals.claim(10, 60_000);
-    expect(new Map(claims.map(({ id, documents }) => [id, documents]))).toEqual(
+    expect(new Map(claims.map(({ id, wasClaimed }) => [id, wasClaimed]))).toEqual(
       new Map([
-        [expired.id, 3],
-        [abandoned.id, 0],
-        [deleted.id, 0],
+        [expired.id, true],
+        [abandoned.id, false],
+        [deleted.id, false],
       ]),
     );
     expect(await removals.claim(10, 60_000)).toEqual([]);
@@ -233,7 +233,7 @@ function describeContexts(open: OpenDatabase): void {
     await contextRepository(database).delete(tenantId, id);
     expect(await contextRemovals(database).claim(10, 60_000)).toEqual([]);
     expect(await contextDigests(database).settle(claim, { summary: "s", documents: 1 })).toBe(true);
-    expect(await contextRemovals(database).claim(10, 60_000)).toMatchObject([{ id, documents: 1 }]);
+    expect(await contextRemovals(database).claim(10, 60_000)).toMatchObject([{ id, wasClaimed: true }]);
     const other = await createReady();
     await backdate(other.id, sql`sweep_at = now()`);
     expect(await contextDigests(database).claim(10, 60_000)).toEqual([]);

@@ -24,6 +24,8 @@ export interface ContextRepository {
    */
   create(tenantId: TenantId, context: ContextWrite, key: RequestKey | undefined): Promise<Made<StoredContext>>;
   find(tenantId: TenantId, id: ContextId): Promise<StoredContext | undefined>;
+  /** Those of them that can be read now. */
+  findReady(tenantId: TenantId, ids: readonly ContextId[]): Promise<ReadonlySet<ContextId>>;
   /** Newest first. */
   list(
     tenantId: TenantId,
@@ -49,6 +51,18 @@ export function contextRepository(database: Database): ContextRepository {
     create: (tenantId, context, key) =>
       database.transaction(scopeOf(tenantId), (tx) => create(tx, tenantId, { context, key })),
     find: async (tenantId, id) => (await query(tenantId, findContext(tenantId, id)))[0],
+    findReady: async (tenantId, ids) => {
+      if (ids.length === 0) return new Set();
+      const { rows } = await database.queryAs<{ readonly id: ContextId }>(
+        scopeOf(tenantId),
+        sql`
+          select c.id
+          from context c
+          where c.id = any (${ids}::uuid[]) and c.tenant_id = ${tenantId} and c.deleted_at is null
+            and ${standingOf} = 'ready'`,
+      );
+      return new Set(rows.map(({ id }) => id));
+    },
     list: (tenantId, { limit, after, state }) =>
       query(
         tenantId,

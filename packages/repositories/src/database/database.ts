@@ -42,8 +42,12 @@ export type TransactionScope = (
   | { readonly role: "devmesh_app"; readonly tenants: readonly TenantId[] }
   | { readonly role: "devmesh_engine" }
 ) & {
-  /** For statements that find every row by an index: their plans stay right however the tables grow. */
-  readonly plans?: "by_index";
+  /**
+   * `by_index`: for statements that find every row by an index: their plans stay right however the tables grow.
+   * `by_value`: for statements on tables with a partition for each collection: each is planned for its own values, so
+   * that no partition but theirs is looked at, or locked.
+   */
+  readonly plans?: "by_index" | "by_value";
   /** Begin travels with the first statement and is not waited for: {@link Transaction.now} is known with its answer. */
   readonly begins?: "with_first_statement";
 };

@@ -1,0 +1,142 @@
+import type { ChunkId, DocumentId, FoundChunk } from "@devmesh/models";
+import type { Queryable } from "../database/database.ts";
+import { joinSql, type Sql, sql, unnest } from "../database/sql.ts";
+import { filterPath } from "./filter-path.ts";
+import { runPlanned, toStep } from "./measured.ts";
+import type { MethodRequest, MethodResult } from "./search-repository.ts";
+
+type TextRequest = MethodRequest & { readonly query: string };
+
+/** A word of the query that is in the collection. */
+interface Word {
+  /** As tsquery. */
+  readonly query: string;
+  /** In how many chunks it is, at most {@link maxCounted}. */
+  readonly chunks: number;
+}
+
+/** More words of one query than these, the rarest, are not looked for. Judgement. */
+const maxWords = 24;
+/** A word is counted no further: it is common, and weighs little. Judgement. */
+const maxCounted = 5_000;
+/** So many chunks are weighed, those of the rarest words: about 25 ms. Measured. */
+const maxWeighed = 3_000;
+
+/**
+ * Chunks that hold all of the query's words, and of those that hold some, those of the rarest. Each word counts by how
+ * rare it is in the collection (its inverse frequency, as BM25 has it) times how much of the chunk it is (`ts_rank`, in
+ * which a heading counts more). Words that the language leaves out, such as "the", are not looked for.
+ */
+export async function searchByText(tx: Queryable, request: TextRequest): Promise<MethodResult> {
+  const started = performance.now();
+  const { collection, explain, limit } = request;
+  const { words, total } = await findWords(tx, request);
+  const rare = takeRare(words);
+  const first = await runPlanned<FoundRow>(tx, weigh(request, { words, total, looked: rare }), explain);
+  const isShort = first.rows.length < limit && rare.length < words.length;
+  const last = isShort
+    ? await runPlanned<FoundRow>(tx, weigh(request, { words, total, looked: words }), explain)
+    : first;
+  const strategy = `gin ${isShort ? words.length : rare.length} of ${words.length} words`;
+  const plan = isShort ? [...first.plan, ...last.plan] : first.plan;
+  const found = last.rows.map((row): FoundChunk => ({ ...row, collectionId: collection.id }));
+  return { found, step: toStep(collection, { method: "text", strategy, found: found.length, started, plan }) };
+}
+
+interface FoundRow {
+  readonly chunkId: ChunkId;
+  readonly documentId: DocumentId;
+  readonly score: number;
+}
+
+interface Words {
+  readonly words: readonly Word[];
+  /** How many chunks there are, about. */
+  readonly total: number;
+}
+
+/** The query's words, rarest first, without those that no chunk has. Each is one look into `chunk_words`. */
+async function findWords(tx: Queryable, { collection, query }: TextRequest): Promise<Words> {
+  const { tenantId, id, language } = collection;
+  const { rows } = await tx.query<Word & { readonly total: number }>(sql`
+    with word as materialized (
+      select array_to_tsvector(array[w.lexeme])::text as query
+      from unnest(tsvector_to_array(to_tsvector(${language}::regconfig, ${query}))) as w (lexeme)
+      where w.lexeme <> ''
+      limit 200
+    )
+    select w.query, c.chunks, greatest(t.estimate, t.counted)::int as total
+    from word w
+    cross join lateral (
+      select count(*)::int as chunks from (
+        select from chunk c
+        where c.tenant_id = ${tenantId} and c.collection_id = ${id} and c.words @@ w.query::tsquery
+        limit ${maxCounted}
+      ) c
+    ) c
+    cross join (
+      select (
+        select count(*) from (select from chunk c where c.collection_id = ${id} limit ${maxCounted}) c
+      ) as counted, (
+        select r.reltuples from pg_class r
+        where r.relname = 'chunk_' || replace(${id}, '-', '_') and r.relnamespace = 'collections'::regnamespace
+      ) as estimate
+    ) t
+    where c.chunks > 0
+    order by c.chunks, w.query collate "C"
+    limit ${maxWords}`);
+  return { words: rows, total: rows[0]?.total ?? 0 };
+}
+
+/** The rarest, as long as not too many chunks have them; at least one. */
+function takeRare(words: readonly Word[]): readonly Word[] {
+  let chunks = 0;
+  const count = words.findIndex((word) => {
+    chunks += word.chunks;
+    return chunks > maxWeighed;
+  });
+  return count < 0 ? words : words.slice(0, Math.max(1, count));
+}
+
+interface Weighed extends Words {
+  /** Chunks that hold one of these are weighed, and those that hold all words. */
+  readonly looked: readonly Word[];
+}
+
+function weigh({ collection, filter, limit }: TextRequest, { words, total, looked }: Weighed): Sql {
+  const { tenantId, id } = collection;
+  const path = filter && filterPath(filter);
+  const passes = sql`and (
+            select d.metadata @@ ${path}::jsonpath from document d where d.collection_id = ${id} and d.id = c.document_id
+          )`;
+  const holding = (query: string): Sql => sql`(
+        select c.id from chunk c
+        where c.tenant_id = ${tenantId} and c.collection_id = ${id} and c.words @@ ${query}::tsquery
+          ${path === undefined ? sql`` : passes}
+        limit ${maxWeighed})`;
+  const all = words.map(({ query }) => query).join(" & ");
+  const any = looked.map(({ query }) => query).join(" | ");
+  const queries = looked.length === words.length ? [any] : [all, any];
+  return sql`
+    with word (query, weight) as materialized (
+      select w.query::tsquery, w.weight
+      from ${unnest(
+        ["text", words.map(({ query }) => query)],
+        ["double precision", words.map(({ chunks }) => rarity(chunks, total))],
+      )} as w (query, weight)
+    ), found as materialized (
+      ${joinSql(queries.map(holding), sql` union `)}
+    ), weighed as materialized (
+      select c.id, c.document_id, (
+        select sum(w.weight * ts_rank('{0.5, 0.5, 0.7, 1}', c.words, w.query)) from word w
+      ) as score
+      from found f
+      join chunk c on c.collection_id = ${id} and c.id = f.id
+    )
+    select id as "chunkId", document_id as "documentId", score from weighed order by score desc, id limit ${limit}`;
+}
+
+/** Inverse document frequency as in BM25, always above 0. */
+function rarity(chunks: number, total: number): number {
+  return Math.log(1 + (Math.max(total, chunks) - chunks + 0.5) / (chunks + 0.5));
+}
