@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import { openBedrock } from "@devmesh/adapters";
-import { createEmbedder, embedLocally } from "@devmesh/embedding";
+import { createEmbedder, embedderMetrics, embedLocally } from "@devmesh/embedding";
 import type { NewId } from "@devmesh/models";
 import type { Metrics } from "@devmesh/observability";
 import {
@@ -14,7 +14,7 @@ import {
 import { monotonicClock, sleep } from "@devmesh/runtime";
 import { createCollectionWaiters } from "./collection-waiters.ts";
 import type { RestConfig } from "./config.ts";
-import { modelMetrics, searchMetrics } from "./model-metrics.ts";
+import { searchMetrics } from "./model-metrics.ts";
 import type { MemoryDeps } from "./routes/memory-deps.ts";
 
 /** A query's vector is worth waiting for so long; a hybrid search goes on without it then. */
@@ -47,7 +47,7 @@ export function openMemory(options: OpenMemoryOptions): MemoryDeps & AsyncDispos
     now: monotonicClock,
     random: Math.random,
     sleep,
-    hooks: modelMetrics(metrics),
+    hooks: embedderMetrics(metrics),
   });
   return {
     embedder,

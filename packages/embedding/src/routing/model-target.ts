@@ -1,9 +1,9 @@
-import { type AppError, toAppError, type Vector } from "@devmesh/models";
+import { AppError, toAppError, type Vector } from "@devmesh/models";
 import type { EmbeddingModel, WireOptions } from "../catalogue/embedding-model.ts";
 import { costMicroUsd } from "../catalogue/model-cost.ts";
 import type { EmbedderHooks } from "../embedder-hooks.ts";
 import { backoffMs } from "./backoff.ts";
-import { assertWanted } from "./cancelled.ts";
+import { assertWanted, whileWanted } from "./cancelled.ts";
 import type { Gate } from "./gate.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
@@ -14,6 +14,8 @@ export interface ModelCall extends WireOptions {
   /** What they are taken to have, before the model has counted. */
   readonly estimatedTokens: number;
   readonly maxWaitMs: number;
+  /** How long the model may take before another region is better. */
+  readonly limitMs?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -28,6 +30,8 @@ export interface ModelTarget {
   readonly region: string;
   /** How long a call would wait for the bucket now. */
   waitMs(): number;
+  /** False for half a minute after a call that took longer than its limit. */
+  isPrompt(): boolean;
   /**
    * Calls, and calls again up to twice while the service throttles or is too busy, with full jitter.
    *
@@ -59,10 +63,13 @@ export interface ModelTargetOptions {
 
 /** Tries of one call in one region. */
 const maxAttempts = 3;
+/** How long a region that was late comes after the others: as long as an open breaker keeps it away. */
+const lateMs = 30_000;
 
 export function createModelTarget(options: ModelTargetOptions): ModelTarget {
   const { model, region, bucket, gates, hooks } = options;
   const place = { model: model.id, region };
+  let lateUntil = Number.NEGATIVE_INFINITY;
 
   async function callOnce(call: ModelCall): Promise<CallAnswer> {
     const waitedMs = (await bucket?.take(call.estimatedTokens, call)) ?? 0;
@@ -73,7 +80,7 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
   async function invokeNow(call: ModelCall): Promise<CallAnswer> {
     assertWanted(call.signal);
     const startedAt = options.now();
-    const answer = await options.invoke(call.texts, call);
+    const answer = await withinLimit((signal) => options.invoke(call.texts, { ...call, signal }), call, options.sleep);
     const tokens = answer.tokens ?? call.estimatedTokens;
     bucket?.settle(tokens - call.estimatedTokens);
     const tookMs = options.now() - startedAt;
@@ -85,6 +92,7 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
   function noteFailure(error: AppError, attempt: number, maxWaitMs: number): number | undefined {
     if (error.reason === "rate_limited") return undefined;
     hooks.onFailure?.({ ...place, code: error.code, reason: error.reason });
+    if (error.code === "deadline_exceeded") lateUntil = options.now() + lateMs;
     if (error.code !== "resource_exhausted") return undefined;
     if (error.reason === "throttled") {
       bucket?.slowDown(error.retryAfterMs);
@@ -110,5 +118,25 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
     }
   }
 
-  return { region, waitMs: () => bucket?.waitMs() ?? 0, call };
+  return { region, waitMs: () => bucket?.waitMs() ?? 0, isPrompt: () => options.now() >= lateUntil, call };
+}
+
+/** @throws AppError `deadline_exceeded` once `limitMs` is over, and what `invoke` throws */
+async function withinLimit<T>(
+  invoke: (signal: AbortSignal) => Promise<T>,
+  { limitMs, signal }: ModelCall,
+  sleep: ModelTargetOptions["sleep"],
+): Promise<T> {
+  if (limitMs === undefined) return await invoke(signal);
+  const [limit, done] = [new AbortController(), new AbortController()];
+  const late = new AppError("deadline_exceeded", `the model took longer than ${limitMs} ms`);
+  const timing = sleep(limitMs, done.signal).then(() => {
+    if (!done.signal.aborted) limit.abort(late);
+  });
+  try {
+    return await whileWanted(invoke(AbortSignal.any([signal, limit.signal])), limit.signal);
+  } finally {
+    done.abort();
+    await timing;
+  }
 }
