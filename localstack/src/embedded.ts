@@ -5,7 +5,7 @@ import { runService as runMcpServer } from "@devmesh/mcp-server/service";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { lockFolder, migrate, openPglite } from "@devmesh/repositories";
 import { runService as runRestApi } from "@devmesh/rest-api/service";
-import { createUuidV7 } from "@devmesh/runtime";
+import { createUuidV7, type ModelsConfig } from "@devmesh/runtime";
 import { openEmbeddingsQueue, openTasksQueue } from "@devmesh/worker/queues";
 import { runService as runWorker } from "@devmesh/worker/service";
 import { startAwsStandIn } from "./aws-stand-in.ts";
@@ -24,9 +24,10 @@ export interface EmbeddedOptions {
   readonly work: (mesh: EmbeddedMesh, signal: AbortSignal) => Promise<void>;
 }
 
-/** What runs, and a key of kind `agt` for agents of its own. */
+/** What runs, a key of kind `agt` for agents of its own, and who embeds. */
 export interface EmbeddedMesh extends LocalMesh {
   readonly agentKey: string;
+  readonly models: ModelsConfig;
 }
 
 const region = "us-east-1";
@@ -84,7 +85,11 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
     },
     {
       signal,
-      work: (ports, end) => work({ ...toLocalMesh(config, ports, secrets.apiKey), agentKey: secrets.agentKey }, end),
+      work: (ports, end) =>
+        work(
+          { ...toLocalMesh(config, ports, secrets.apiKey), agentKey: secrets.agentKey, models: config.rest.models },
+          end,
+        ),
     },
   );
 }
