@@ -1,5 +1,5 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import { openBedrock } from "@devmesh/adapters";
+import { openBedrock, redisEmbeddingCache } from "@devmesh/adapters";
 import { createEmbedder, embedderMetrics, embedLocally } from "@devmesh/embedding";
 import type { NewId } from "@devmesh/models";
 import type { Metrics } from "@devmesh/observability";
@@ -37,11 +37,12 @@ export interface OpenMemoryOptions {
 export function openMemory(options: OpenMemoryOptions): MemoryDeps & AsyncDisposable {
   const { config, database, metrics, newId, nudgeEmbeddings } = options;
   const stack = new AsyncDisposableStack();
-  const bedrock = config.models.provider === "bedrock" ? stack.use(openBedrock(config.models)) : undefined;
-  const transports = bedrock?.transports ?? [];
+  const { models, stores } = config;
+  const transports = models.provider === "bedrock" ? stack.use(openBedrock(models)).transports : [];
+  const redis = stores?.redisUrl && stack.use(redisEmbeddingCache({ url: stores.redisUrl.reveal() }));
   const embedder = createEmbedder({
     transports,
-    caches: [postgresEmbeddingCache(database)],
+    caches: [...(redis === undefined ? [] : [redis]), postgresEmbeddingCache(database)],
     ledger: usageLedger(database),
     embedLocally,
     now: monotonicClock,
