@@ -66,6 +66,7 @@ function createHandler(given: Partial<EmbeddingMessagesDeps> = {}) {
       },
     },
     writeContexts: undefined,
+    maxCharacters: () => 1_000,
     headroom: () => ({ retryAfterMs: 0 }),
     now: () => time,
     sleep: async (ms) => {

@@ -78,6 +78,7 @@ function createFake(chunks: readonly Chunk[], given: Partial<EmbedDocumentsDeps>
     },
     writeContexts: async ({ chunks: bare, document }) =>
       new Map(bare.map(({ ordinal }) => [ordinal, `of ${document}`])),
+    maxCharacters: () => 60,
     headroom: () => ({ retryAfterMs: 0 }),
     now: () => time,
     sleep: async (ms) => {
@@ -138,6 +139,13 @@ describe("embedding documents", () => {
     const unfinished = await embedDocuments({ ...fake, embedder }, { tenantId, documents: [a, b], signal: never });
     expect([...unfinished].map(([id, { code }]) => [id, code])).toEqual([["a", "unavailable"]]);
     expect(fake.log).toContainEqual(["done", "e", 1, 0]);
+  });
+
+  test("what is longer than the model reads is cut, and never within a character", async () => {
+    const a = toDocument("a");
+    const fake = createFake([toChunk("1", a, "x".repeat(100)), toChunk("2", a, `${"x".repeat(59)}😀`)]);
+    await embedDocuments(fake, { tenantId, documents: [a], signal: never });
+    expect(fake.embedded[0]?.texts).toEqual(["x".repeat(60), "x".repeat(59)]);
   });
 
   test("what is gone, and a collection that is gone, is nobody's concern", async () => {

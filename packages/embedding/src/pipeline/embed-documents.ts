@@ -22,6 +22,8 @@ export interface EmbedDocumentsDeps extends PatienceDeps {
   readonly embedder: Pick<Embedder, "embed">;
   readonly collections: Pick<CollectionStore, "find">;
   readonly pending: Omit<PendingStore, "claim" | "backlog">;
+  /** How many characters of a text a model reads. */
+  readonly maxCharacters: (model: string) => number;
   /** Undefined where no model is there that writes. */
   readonly writeContexts: WriteContexts | undefined;
   /** Told of what became of documents, and of how many chunks went to a model together. */
@@ -104,7 +106,9 @@ async function embedChunks(deps: EmbedDocumentsDeps, request: ChunksRequest): Pr
   const ready = await addContexts(deps, { tenantId, chunks, collections: byId, signal, problems });
   if (ready.length === 0) return problems;
   deps.onBatch(ready.length);
-  const vectors = await embedAll(deps, { tenantId, signal, collection: alike[0], texts: ready.map(toEmbeddedText) });
+  const maxCharacters = deps.maxCharacters(alike[0].model);
+  const texts = ready.map((chunk) => toEmbeddedText(chunk, maxCharacters));
+  const vectors = await embedAll(deps, { tenantId, signal, collection: alike[0], texts });
   const written = new Map<CollectionId, { chunkId: ChunkId; vector: Float32Array }[]>();
   for (const [index, { id: chunkId, document }] of ready.entries()) {
     const vector = vectors[index] ?? new AppError("internal", "the embedder gave no vector");
