@@ -8,8 +8,8 @@ import { wordsOf } from "./words-of.ts";
 export type LocalDimensions = 256 | 512 | 1024;
 
 /** How much of a word's weight its pieces (three and four letters) and its pair with the next word get. */
-const pieceShare = 0.5;
-const pairShare = 0.3;
+const pieceShare = 0.8;
+const pairShare = 0.2;
 
 /**
  * Vectors of unit length, one a text, by feature hashing: words, pairs of neighbours and pieces of words, each with a
