@@ -88,20 +88,14 @@ describe("every model of the catalogue", () => {
     .listModels()
     .filter((model) => model.provider !== "local");
 
-  test.each(models.flatMap((model) => model.dimensions.map((dimensions) => [model.id, dimensions] as const)))(
-    "%s gives vectors of %d dimensions, near for texts that are alike",
-    async (model, dimensions) => {
+  test.each(models.map((model) => model.id))(
+    "%s gives vectors of unit length, near for texts that are alike",
+    async (model) => {
       const { embedder, recorded } = open();
       const texts = ["how a lease ends", "how a lease of a task ends", "Füße und Äpfel — ☂"];
-      const { vectors, usage } = await embedder.embed(ask(texts, { choice: { model, dimensions } }));
-      expect(vectors.map((one) => one instanceof Float32Array && one.length)).toEqual([
-        dimensions,
-        dimensions,
-        dimensions,
-      ]);
+      const { vectors, usage } = await embedder.embed(ask(texts, { choice: { model } }));
       for (const vector of vectors) expect(cosine(vector, vector)).toBeCloseTo(1, 5);
       expect(cosine(vectors[0], vectors[1])).toBeGreaterThan(cosine(vectors[0], vectors[2]) + 0.2);
-      expect(usage.inputTokens).toBe(east.calls.of(model).tokens);
       expect(recorded).toEqual([usage]);
       expect(usage.costMicroUsd).toBeGreaterThan(0);
     },
@@ -140,14 +134,19 @@ describe("batches", () => {
     expect(east.calls.of(titan).maxInFlight).toBeLessThanOrEqual(16);
   });
 
+  test("hold a text that Cohere's version 3 reads the beginning of", async () => {
+    const choice = { model: "cohere.embed-english-v3" };
+    const { vectors } = await open().embedder.embed(ask(["a 1 ".repeat(500), "fox"], { choice }));
+    expect(errorsOf(vectors)).toEqual([]);
+  });
+
   test("with one text of too many tokens lose that one alone", async () => {
     const { embedder, recorded } = open();
-    const model = "cohere.embed-english-v3";
-    const texts = Array.from({ length: 96 }, (_, at) => (at === 70 ? "a 1 ".repeat(500) : `lane number ${at}`));
-    const { vectors, usage } = await embedder.embed(ask(texts, { choice: { model } }));
+    const texts = Array.from({ length: 96 }, (_, at) => (at === 70 ? "a ".repeat(140_000) : `lane number ${at}`));
+    const { vectors, usage } = await embedder.embed(ask(texts, { choice: { model: cohere } }));
     expect(errorsOf(vectors)).toEqual([[70, "invalid_argument"]]);
     expect(String(vectors[70])).toContain("texts[70]: ");
-    expect(east.calls.of(model).calls).toBeLessThanOrEqual(15);
+    expect(east.calls.of(cohere).calls).toBeLessThanOrEqual(15);
     expect(recorded).toEqual([usage]);
   });
 });

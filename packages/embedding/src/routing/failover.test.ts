@@ -224,6 +224,14 @@ describe("a region", () => {
     expect(first.calls).toHaveLength(2);
   });
 
+  test("is not slowed by calls that it refused", async () => {
+    const refusing = failing("us-east-1", new AppError("invalid_argument", "too many tokens"));
+    const quota = { requestsPerMinute: 6_000, tokensPerMinute: 4_000 };
+    const embedder = createEmbedder(makeDeps({ transports: [refusing], quota }));
+    for (let at = 0; at < 20; at++) await embedder.embed(ask([`${at} ${"fox ".repeat(400)}`], { choice: named }));
+    expect(embedder.headroom(titan)).toEqual({ retryAfterMs: 0 });
+  });
+
   test("that stalls costs a search two seconds once, and comes last for half a minute", async () => {
     const clock = makeClock();
     const stalled = fakeTransport("us-east-1", (_, signal) => {
@@ -267,6 +275,18 @@ describe("a region", () => {
     await embedder.embed(ask(["b"], { choice: named }));
     expect(() => embedder.headroom("word2vec")).toThrow("unknown");
   });
+});
+
+test("headroom is the shortest wait of all regions, for buckets and for breakers that are open", async () => {
+  const clock = makeClock();
+  const away = (region: string, retryAfterMs: number) =>
+    failing(region, new AppError("unavailable", "x", { reason: "breaker_open", retryAfterMs }));
+  const transports = [away("us-east-1", 30_000), away("eu-west-1", 20_000)];
+  const embedder = createEmbedder(makeDeps({ ...clock, transports }));
+  await expect(embedder.embed(ask(["a"], { choice: named }))).rejects.toMatchObject({ retryAfterMs: 20_000 });
+  expect(embedder.headroom(titan)).toEqual({ retryAfterMs: 20_000 });
+  clock.pass(20_000);
+  expect(embedder.headroom(titan)).toEqual({ retryAfterMs: 0 });
 });
 
 test("hooks are told of calls, failures, throttling, retries and waiting", async () => {

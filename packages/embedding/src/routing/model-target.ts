@@ -28,7 +28,7 @@ export interface CallAnswer {
 /** One model in one region: what a call may go to. */
 export interface ModelTarget {
   readonly region: string;
-  /** How long a call would wait for the bucket now. */
+  /** How long a call would wait now, for the bucket or for an open breaker. */
   waitMs(): number;
   /** False for half a minute after a call that took longer than its limit. */
   isPrompt(): boolean;
@@ -40,17 +40,17 @@ export interface ModelTarget {
   call(call: ModelCall): Promise<CallAnswer>;
 }
 
+/** What a model gave, before anybody has estimated what it didn't count. */
+interface RawAnswer {
+  readonly vectors: readonly Vector[];
+  readonly tokens: number | undefined;
+}
+
 /** What a target is made of. */
 export interface ModelTargetOptions {
   readonly model: EmbeddingModel;
   readonly region: string;
-  readonly invoke: (
-    texts: readonly string[],
-    call: ModelCall,
-  ) => Promise<{
-    readonly vectors: readonly Vector[];
-    readonly tokens: number | undefined;
-  }>;
+  readonly invoke: (texts: readonly string[], call: ModelCall) => Promise<RawAnswer>;
   /** Undefined: nothing limits how fast it goes. */
   readonly bucket: TokenBucket | undefined;
   /** Entered in this order. */
@@ -70,6 +70,7 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
   const { model, region, bucket, gates, hooks } = options;
   const place = { model: model.id, region };
   let lateUntil = Number.NEGATIVE_INFINITY;
+  let brokenUntil = Number.NEGATIVE_INFINITY;
 
   async function callOnce(call: ModelCall): Promise<CallAnswer> {
     const waitedMs = (await bucket?.take(call.estimatedTokens, call)) ?? 0;
@@ -80,7 +81,7 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
   async function invokeNow(call: ModelCall): Promise<CallAnswer> {
     assertWanted(call.signal);
     const startedAt = options.now();
-    const answer = await withinLimit((signal) => options.invoke(call.texts, { ...call, signal }), call, options.sleep);
+    const answer = await invokeOrGiveBack(call);
     const tokens = answer.tokens ?? call.estimatedTokens;
     bucket?.settle(tokens - call.estimatedTokens);
     const tookMs = options.now() - startedAt;
@@ -88,17 +89,28 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
     return { vectors: answer.vectors, tokens };
   }
 
-  /** Counts a failure, and gives how long to wait before the next try; undefined where there should be none here. */
-  function noteFailure(error: AppError, attempt: number, maxWaitMs: number): number | undefined {
-    if (error.reason === "rate_limited") return undefined;
-    hooks.onFailure?.({ ...place, code: error.code, reason: error.reason });
-    if (error.code === "deadline_exceeded") lateUntil = options.now() + lateMs;
-    if (error.code !== "resource_exhausted") return undefined;
-    if (error.reason === "throttled") {
-      bucket?.slowDown(error.retryAfterMs);
-      hooks.onThrottled?.({ ...place, share: bucket?.share() ?? 1 });
+  /** What a call that failed has not read is not counted against the quota. */
+  async function invokeOrGiveBack(call: ModelCall): Promise<RawAnswer> {
+    try {
+      return await withinLimit((signal) => options.invoke(call.texts, { ...call, signal }), call, options.sleep);
+    } catch (error) {
+      bucket?.settle(-call.estimatedTokens);
+      throw error;
     }
-    if (attempt + 1 >= maxAttempts) return undefined;
+  }
+
+  function noteFailure({ code, reason, retryAfterMs }: AppError): void {
+    hooks.onFailure?.({ ...place, code, reason });
+    if (reason === "breaker_open") brokenUntil = options.now() + (retryAfterMs ?? 0);
+    if (code === "deadline_exceeded") lateUntil = options.now() + lateMs;
+    if (reason !== "throttled") return;
+    bucket?.slowDown(retryAfterMs);
+    hooks.onThrottled?.({ ...place, share: bucket?.share() ?? 1 });
+  }
+
+  /** How long to wait before the next try; undefined where there should be none here. */
+  function delayBefore(error: AppError, attempt: number, maxWaitMs: number): number | undefined {
+    if (error.code !== "resource_exhausted" || attempt + 1 >= maxAttempts) return undefined;
     const delayMs = backoffMs(attempt, options.random(), error.retryAfterMs);
     return delayMs > maxWaitMs ? undefined : delayMs;
   }
@@ -110,7 +122,10 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
       } catch (caught) {
         assertWanted(wanted.signal);
         const error = toAppError(caught);
-        const delayMs = noteFailure(error, attempt, wanted.maxWaitMs);
+        // Of our own bucket, which has waited, or won't.
+        if (error.reason === "rate_limited") throw error;
+        noteFailure(error);
+        const delayMs = delayBefore(error, attempt, wanted.maxWaitMs);
         if (delayMs === undefined) throw error;
         hooks.onRetry?.({ ...place, delayMs });
         await options.sleep(delayMs, wanted.signal);
@@ -118,7 +133,12 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
     }
   }
 
-  return { region, waitMs: () => bucket?.waitMs() ?? 0, isPrompt: () => options.now() >= lateUntil, call };
+  return {
+    region,
+    waitMs: () => Math.max(bucket?.waitMs() ?? 0, Math.ceil(brokenUntil - options.now()), 0),
+    isPrompt: () => options.now() >= lateUntil,
+    call,
+  };
 }
 
 /** @throws AppError `deadline_exceeded` once `limitMs` is over, and what `invoke` throws */
