@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { memoryFanOut, memoryPresence } from "@devmesh/adapters";
+import { memoryFanOut, memoryPresence, openObjects } from "@devmesh/adapters";
 import { runService as runMcpServer } from "@devmesh/mcp-server/service";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { lockFolder, migrate, openPglite } from "@devmesh/repositories";
@@ -31,6 +31,7 @@ export interface EmbeddedMesh extends LocalMesh {
 }
 
 const region = "us-east-1";
+const contextsBucket = "devmesh-contexts";
 
 /**
  * Runs the three services in this process on an embedded database, queue and fan-out, until `signal` aborts.
@@ -57,6 +58,7 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
   await using fanOut = memoryFanOut();
   await using presence = memoryPresence(() => performance.now());
   const queues = { region, endpoint: aws.endpoint, queueUrl: undefined, deadLetterUrl: undefined };
+  await using objects = openObjects({ bucket: contextsBucket, region, endpoint: aws.endpoint });
   using tasksQueue = openTasksQueue(queues);
   using embeddingsQueue = openEmbeddingsQueue(queues);
 
@@ -65,7 +67,12 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
   await runTogether(
     {
       rest: (end, onReady) =>
-        runRestApi(config.rest, end, { ...shared, logger: loggerOf("rest-api"), onReady: ({ port }) => onReady(port) }),
+        runRestApi(config.rest, end, {
+          ...shared,
+          objects,
+          logger: loggerOf("rest-api"),
+          onReady: ({ port }) => onReady(port),
+        }),
       mcp: (end, onReady) =>
         runMcpServer(config.mcp, end, {
           ...shared,
@@ -79,6 +86,7 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
           presence,
           tasksQueue,
           embeddingsQueue,
+          objects,
           logger: loggerOf("worker"),
           onReady: ({ port }) => onReady(port),
         }),

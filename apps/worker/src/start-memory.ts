@@ -2,6 +2,8 @@ import { type Hints, type Objects, type SqsQueue, startConsumer } from "@devmesh
 import type { Logger, Metrics } from "@devmesh/observability";
 import type { Database, DeadMessages } from "@devmesh/repositories";
 import type { WorkerConfig } from "./config.ts";
+import { keepContexts } from "./contexts/keep-contexts.ts";
+import { openContexts } from "./contexts/open-contexts.ts";
 import type { DatabaseWatch } from "./database-watch.ts";
 import { recordDeadLetters } from "./dead-letters/record-dead-letters.ts";
 import type { KeptQueue } from "./dead-letters/run-redrive.ts";
@@ -39,10 +41,10 @@ export interface Memory extends AsyncDisposable {
 /** In hand at a time, of 50 documents each at most. While a model has no room no more are received. Judgement. */
 const maxMessages = 16;
 
-/** Opens the models and starts what embeds documents, until `signal` aborts. */
+/** Opens the models and starts what embeds documents and keeps contexts, until `signal` aborts. */
 export async function startMemory(options: StartMemoryOptions): Promise<Memory> {
   await using opened = new AsyncDisposableStack();
-  const { config, database, hints, queue, metrics, logger, watch, signal, graceMs } = options;
+  const { config, database, hints, queue, objects, metrics, logger, watch, signal, graceMs } = options;
   const redisUrl = config.stores?.redisUrl;
   const models = opened.use(openModels({ config: config.models, redisUrl, database, metrics }));
   const { claimMs } = config.embedding;
@@ -56,6 +58,11 @@ export async function startMemory(options: StartMemoryOptions): Promise<Memory> 
       ...{ signal, graceMs, logger },
     }),
   );
+  if (objects !== undefined) {
+    const contexts = await openContexts({ database, hints, objects, models, metrics, logger });
+    const kept = keepContexts(contexts, signal);
+    opened.defer(() => kept);
+  }
   const owned = opened.move();
   return {
     models,

@@ -1,11 +1,5 @@
 import type { ClaimedContext, ContextDigests } from "@devmesh/embedding";
-import {
-  type DigestDeps,
-  type DigestOutcome,
-  digestContext,
-  type RemoveContextsDeps,
-  removeContexts,
-} from "@devmesh/embedding";
+import { type DigestDeps, digestContext, type RemoveContextsDeps, removeContexts } from "@devmesh/embedding";
 import type { CounterMetric, Logger } from "@devmesh/observability";
 import { type Nudge, runLoop } from "@devmesh/runtime";
 
@@ -53,11 +47,8 @@ async function digestOne(deps: KeepContextsDeps, claim: ClaimedContext, signal: 
   const ends = AbortSignal.any([signal, AbortSignal.timeout(digestLimitMs)]);
   const outcome = await digestContext(digest, claim, ends);
   digested.inc({ outcome });
-  if (isTold(outcome)) logger.info({ contextId: claim.id, outcome, tries: claim.tries }, "context was not digested");
-}
-
-function isTold(outcome: DigestOutcome): boolean {
-  return outcome !== "done";
+  const told = { contextId: claim.id, outcome, tries: claim.tries };
+  if (outcome !== "done") logger.info(told, "context has no summary or embedding yet");
 }
 
 async function removeDue({ removal, removed, nudges }: KeepContextsDeps, signal: AbortSignal): Promise<void> {
