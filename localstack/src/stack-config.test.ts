@@ -37,6 +37,7 @@ describe("readStackConfig", () => {
     // one for processes of a distributed mesh, which this stack brings itself
     const config = readStackConfig({ ...aws, DEVMESH_AWS_ENDPOINT: "http://127.0.0.1:4566" }, pepper);
     expect(config.rest.models).toMatchObject({ provider: "bedrock", regions: ["eu-west-1"], endpoint: undefined });
+    expect(config.worker.models).toEqual(config.rest.models);
     expect(readStackConfig({ ...aws, DEVMESH_EMBEDDINGS: "local" }, pepper).rest.models.provider).toBe("local");
   });
 });
