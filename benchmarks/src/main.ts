@@ -1,9 +1,11 @@
 // usage: pnpm bench [trips|pickup|codec|sockets|idle]…      all of them without an argument
+//        pnpm bench search [--parts quality,…]
 //        pnpm bench tasks [--quick] [--json FILE] [--rounds N] [--only PEER,…] [--parts drain,pickup,backlog,costs]
 import { cpus, totalmem } from "node:os";
 import { benchCodec } from "./codec.ts";
 import { benchIdle } from "./idle.ts";
 import { benchPickup } from "./pickup.ts";
+import { benchSearch } from "./search/bench-search.ts";
 import { benchSockets } from "./sockets/bench-sockets.ts";
 import { benchTasks } from "./tasks/bench-tasks.ts";
 import { benchTrips } from "./trips.ts";
@@ -17,9 +19,15 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
 };
 
 const asked = process.argv.slice(2);
-if (asked[0] === "tasks") {
+const [first = "", ...rest] = asked;
+const withArguments: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  tasks: benchTasks,
+  search: benchSearch,
+};
+const bench = withArguments[first];
+if (bench !== undefined) {
   printMachine();
-  await benchTasks(asked.slice(1));
+  await bench(rest);
   process.exit();
 }
 const unknown = asked.find((name) => !(name in benchmarks));

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the mesh's queues, each with its dead-letter queue. LocalStack runs it when it is ready; it may run again.
+# Makes the mesh's bucket, and its queues, each with its dead-letter queue. LocalStack runs it when it is ready; it may run again.
 # usage: create-queues.sh      (in the container, as /etc/localstack/init/ready.d/create-queues.sh)
 set -euo pipefail
 
@@ -15,5 +15,6 @@ make_queue() {
   )"
 }
 
+awslocal s3api head-bucket --bucket devmesh-contexts 2>/dev/null || awslocal s3 mb s3://devmesh-contexts
 make_queue devmesh-tasks
 make_queue devmesh-embeddings

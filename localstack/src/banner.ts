@@ -1,8 +1,10 @@
 import { isAbsolute, relative } from "node:path";
-import { type LocalMesh, localFile } from "./local-file.ts";
+import type { ModelsConfig } from "@devmesh/runtime";
+import type { EmbeddedMesh } from "./embedded.ts";
+import { localFile } from "./local-file.ts";
 
 /** What a person needs to know when all is ready. */
-export function formatBanner({ restUrl, wsUrl, mcpUrl }: LocalMesh, home: string, readyMs: number): string {
+export function formatBanner({ restUrl, wsUrl, mcpUrl, models }: EmbeddedMesh, home: string, readyMs: number): string {
   const file = shorten(localFile(home));
   return `
 Devmesh is ready, after ${(readyMs / 1_000).toFixed(1)} s.
@@ -11,6 +13,7 @@ Devmesh is ready, after ${(readyMs / 1_000).toFixed(1)} s.
   API docs    ${restUrl}/docs
   Agents      ${wsUrl}
   MCP         ${mcpUrl} (reserved: not served yet)
+  Embeddings  ${describeModels(models)}
   API key     in ${file}, with these URLs
 
   Try it:
@@ -21,6 +24,13 @@ Devmesh is ready, after ${(readyMs / 1_000).toFixed(1)} s.
 
   Ctrl-C stops everything; the tasks stay in ${shorten(home)} for the next start.
 `;
+}
+
+/** What costs money is said. */
+function describeModels({ provider, regions, endpoint }: ModelsConfig): string {
+  if (provider === "local") return "by this process; with AWS credentials and a region, by Amazon Bedrock";
+  if (endpoint !== undefined) return `by the stand-in of Bedrock at ${endpoint}`;
+  return `by Amazon Bedrock in ${regions.join(", ")}, on your account (DEVMESH_EMBEDDINGS=local: by this process)`;
 }
 
 /** As a person below this folder would write it. */

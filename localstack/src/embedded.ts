@@ -1,11 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { memoryFanOut, memoryPresence } from "@devmesh/adapters";
+import { memoryFanOut, memoryPresence, openObjects } from "@devmesh/adapters";
 import { runService as runMcpServer } from "@devmesh/mcp-server/service";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { lockFolder, migrate, openPglite } from "@devmesh/repositories";
 import { runService as runRestApi } from "@devmesh/rest-api/service";
-import { createUuidV7 } from "@devmesh/runtime";
+import { createUuidV7, type ModelsConfig } from "@devmesh/runtime";
 import { openEmbeddingsQueue, openTasksQueue } from "@devmesh/worker/queues";
 import { runService as runWorker } from "@devmesh/worker/service";
 import { startAwsStandIn } from "./aws-stand-in.ts";
@@ -24,12 +24,14 @@ export interface EmbeddedOptions {
   readonly work: (mesh: EmbeddedMesh, signal: AbortSignal) => Promise<void>;
 }
 
-/** What runs, and a key of kind `agt` for agents of its own. */
+/** What runs, a key of kind `agt` for agents of its own, and who embeds. */
 export interface EmbeddedMesh extends LocalMesh {
   readonly agentKey: string;
+  readonly models: ModelsConfig;
 }
 
 const region = "us-east-1";
+const contextsBucket = "devmesh-contexts";
 
 /**
  * Runs the three services in this process on an embedded database, queue and fan-out, until `signal` aborts.
@@ -56,6 +58,7 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
   await using fanOut = memoryFanOut();
   await using presence = memoryPresence(() => performance.now());
   const queues = { region, endpoint: aws.endpoint, queueUrl: undefined, deadLetterUrl: undefined };
+  await using objects = openObjects({ bucket: contextsBucket, region, endpoint: aws.endpoint });
   using tasksQueue = openTasksQueue(queues);
   using embeddingsQueue = openEmbeddingsQueue(queues);
 
@@ -64,7 +67,12 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
   await runTogether(
     {
       rest: (end, onReady) =>
-        runRestApi(config.rest, end, { ...shared, logger: loggerOf("rest-api"), onReady: ({ port }) => onReady(port) }),
+        runRestApi(config.rest, end, {
+          ...shared,
+          objects,
+          logger: loggerOf("rest-api"),
+          onReady: ({ port }) => onReady(port),
+        }),
       mcp: (end, onReady) =>
         runMcpServer(config.mcp, end, {
           ...shared,
@@ -78,13 +86,18 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
           presence,
           tasksQueue,
           embeddingsQueue,
+          objects,
           logger: loggerOf("worker"),
           onReady: ({ port }) => onReady(port),
         }),
     },
     {
       signal,
-      work: (ports, end) => work({ ...toLocalMesh(config, ports, secrets.apiKey), agentKey: secrets.agentKey }, end),
+      work: (ports, end) =>
+        work(
+          { ...toLocalMesh(config, ports, secrets.apiKey), agentKey: secrets.agentKey, models: config.rest.models },
+          end,
+        ),
     },
   );
 }

@@ -15,7 +15,8 @@ usage: npm start [-- --no-demo] [--home DIR]
   --help        this page
 
 environment: DEVMESH_REST_PORT (8080), DEVMESH_MCP_PORT (8081), DEVMESH_WORKER_PORT (8082), DEVMESH_AWS_PORT (4566),
-  DEVMESH_HOST (127.0.0.1), DEVMESH_LOG_LEVEL (warn), DEVMESH_HEARTBEAT_MS, DEVMESH_LEASE_MS, DEVMESH_ACCEPT_MS
+  DEVMESH_HOST (127.0.0.1), DEVMESH_LOG_LEVEL (warn), DEVMESH_HEARTBEAT_MS, DEVMESH_LEASE_MS, DEVMESH_ACCEPT_MS,
+  DEVMESH_EMBEDDINGS (auto: Amazon Bedrock where AWS credentials and a region are set, else local), DEVMESH_BEDROCK_REGIONS
 `;
 
 /** Reads the arguments after the program's name. */

@@ -30,4 +30,14 @@ describe("readStackConfig", () => {
     }
     for (const name of Object.keys(env)) expect(message.split(name)).toHaveLength(2);
   });
+
+  it("embeds by itself, and by Bedrock where AWS credentials and a region are set; the stand-in's own don't count", () => {
+    expect(readStackConfig({}, pepper).rest.models.provider).toBe("local");
+    const aws = { AWS_ACCESS_KEY_ID: "AKIDEXAMPLE", AWS_REGION: "eu-west-1" };
+    // one for processes of a distributed mesh, which this stack brings itself
+    const config = readStackConfig({ ...aws, DEVMESH_AWS_ENDPOINT: "http://127.0.0.1:4566" }, pepper);
+    expect(config.rest.models).toMatchObject({ provider: "bedrock", regions: ["eu-west-1"], endpoint: undefined });
+    expect(config.worker.models).toEqual(config.rest.models);
+    expect(readStackConfig({ ...aws, DEVMESH_EMBEDDINGS: "local" }, pepper).rest.models.provider).toBe("local");
+  });
 });

@@ -66,6 +66,8 @@ export interface FleetOptions {
   readonly fsync?: boolean;
   /** Environment of the services that sets their times. */
   readonly times?: Readonly<Record<string, string>>;
+  /** Environment of the services that names their models. */
+  readonly models?: Readonly<Record<string, string>>;
   /** Puts something between the services and what they stand on. Called before they start. */
   readonly route?: (direct: Routes & { readonly services: NativeServices }) => Promise<Routes>;
 }
@@ -95,6 +97,7 @@ export async function openFleet(options: FleetOptions = {}): Promise<Fleet> {
     AWS_REGION: "us-east-1",
     AWS_ACCESS_KEY_ID: "test",
     AWS_SECRET_ACCESS_KEY: "test",
+    ...options.models,
   };
   const startAll = (name: ServiceName, count: number): Promise<FleetService[]> =>
     Promise.all(Array.from({ length: count }, async () => stack.use(await openService(name, env))));

@@ -2,13 +2,17 @@ import {
   envReader,
   type ModelsConfig,
   type ModelsEnv,
+  type ObjectsConfig,
+  type ObjectsEnv,
   type ReadEnvOptions,
   readModelsEnv,
+  readObjectsEnv,
   readServiceEnv,
   type ServiceConfig,
   type ServiceEnv,
   type StoresConfig,
   toModelsConfig,
+  toObjectsConfig,
   toServiceConfig,
   toStoresConfig,
 } from "@devmesh/runtime";
@@ -18,6 +22,7 @@ export interface RestEnv extends ServiceEnv {
   /** 0 turns it off. */
   readonly rateLimitPerSecond: number;
   readonly models: ModelsEnv;
+  readonly objects: ObjectsEnv;
 }
 
 /** How the REST service runs. What it opens itself, in `main.ts`, is under `stores`. */
@@ -26,7 +31,13 @@ export interface RestConfig extends ServiceConfig {
   readonly rateLimit: { readonly perSecond: number; readonly burst: number } | undefined;
   readonly models: ModelsConfig;
   /** Undefined where the caller brings the database. */
-  readonly stores: StoresConfig | undefined;
+  readonly stores: RestStoresConfig | undefined;
+}
+
+/** What a REST service of its own opens. */
+export interface RestStoresConfig extends StoresConfig {
+  /** Undefined: there are no contexts. */
+  readonly objects: ObjectsConfig | undefined;
 }
 
 /**
@@ -43,6 +54,7 @@ export function readEnv(
     ...readServiceEnv(reader, { portVariable: "DEVMESH_REST_PORT", defaultPort: 8080, ownStores }),
     rateLimitPerSecond: reader.int("DEVMESH_RATE_LIMIT_PER_SECOND", 2_000, { min: 0, max: 1_000_000 }),
     models: readModelsEnv(reader),
+    objects: readObjectsEnv(reader),
   };
   reader.done();
   return raw;
@@ -51,10 +63,11 @@ export function readEnv(
 /** Gives the configuration its shape. */
 export function toConfig(raw: RestEnv): RestConfig {
   const { rateLimitPerSecond: perSecond } = raw;
+  const stores = toStoresConfig(raw);
   return {
     ...toServiceConfig(raw),
     rateLimit: perSecond === 0 ? undefined : { perSecond, burst: perSecond * 2 },
     models: toModelsConfig(raw.models),
-    stores: toStoresConfig(raw),
+    stores: stores && { ...stores, objects: toObjectsConfig(raw.objects) },
   };
 }

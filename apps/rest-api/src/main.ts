@@ -1,4 +1,4 @@
-import { fallbackFanOut, openRedisFanOut } from "@devmesh/adapters";
+import { fallbackFanOut, openObjects, openRedisFanOut } from "@devmesh/adapters";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
 import { shutdownSignal, storesOf } from "@devmesh/runtime";
@@ -7,7 +7,7 @@ import { runService } from "./service.ts";
 
 /** Opens the distributed drivers and runs the service on them. */
 async function run(config: RestConfig, logger: Logger): Promise<void> {
-  const { databaseUrl, databaseConnections, redisUrl } = storesOf(config);
+  const { databaseUrl, databaseConnections, redisUrl, objects: bucket } = storesOf(config);
   const signal = shutdownSignal({ deadlineMs: config.shutdownMs });
   await using database = openPostgres({
     url: databaseUrl.reveal(),
@@ -18,7 +18,8 @@ async function run(config: RestConfig, logger: Logger): Promise<void> {
   const notify = notifyFanOut(database);
   await using fanOut =
     redisUrl === undefined ? notify : fallbackFanOut(openRedisFanOut({ url: redisUrl.reveal(), logger }), notify);
-  await runService(config, signal, { database, fanOut, logger });
+  await using objects = bucket && openObjects(bucket);
+  await runService(config, signal, { database, fanOut, objects, logger });
 }
 
 let logger = createLogger({ level: "info", service: "rest-api" });

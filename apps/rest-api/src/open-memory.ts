@@ -1,6 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
-import { openBedrock } from "@devmesh/adapters";
-import { createEmbedder, embedLocally } from "@devmesh/embedding";
+import { openBedrock, redisEmbeddingCache } from "@devmesh/adapters";
+import { createEmbedder, embedderMetrics, embedLocally } from "@devmesh/embedding";
 import type { NewId } from "@devmesh/models";
 import type { Metrics } from "@devmesh/observability";
 import {
@@ -14,7 +14,7 @@ import {
 import { monotonicClock, sleep } from "@devmesh/runtime";
 import { createCollectionWaiters } from "./collection-waiters.ts";
 import type { RestConfig } from "./config.ts";
-import { modelMetrics, searchMetrics } from "./model-metrics.ts";
+import { searchMetrics } from "./model-metrics.ts";
 import type { MemoryDeps } from "./routes/memory-deps.ts";
 
 /** A query's vector is worth waiting for so long; a hybrid search goes on without it then. */
@@ -37,17 +37,18 @@ export interface OpenMemoryOptions {
 export function openMemory(options: OpenMemoryOptions): MemoryDeps & AsyncDisposable {
   const { config, database, metrics, newId, nudgeEmbeddings } = options;
   const stack = new AsyncDisposableStack();
-  const bedrock = config.models.provider === "bedrock" ? stack.use(openBedrock(config.models)) : undefined;
-  const transports = bedrock?.transports ?? [];
+  const { models, stores } = config;
+  const transports = models.provider === "bedrock" ? stack.use(openBedrock(models)).transports : [];
+  const redis = stores?.redisUrl && stack.use(redisEmbeddingCache({ url: stores.redisUrl.reveal() }));
   const embedder = createEmbedder({
     transports,
-    caches: [postgresEmbeddingCache(database)],
+    caches: [...(redis === undefined ? [] : [redis]), postgresEmbeddingCache(database)],
     ledger: usageLedger(database),
     embedLocally,
     now: monotonicClock,
     random: Math.random,
     sleep,
-    hooks: modelMetrics(metrics),
+    hooks: embedderMetrics(metrics),
   });
   return {
     embedder,

@@ -38,6 +38,7 @@ export function describeApi(routes: readonly Route[]): Record<string, unknown> {
       { name: "Collections" },
       { name: "Documents" },
       { name: "Search" },
+      { name: "Knowledge" },
       { name: "Contexts" },
       { name: "Knowledge" },
       { name: "Operations" },

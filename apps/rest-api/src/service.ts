@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createHints, type FanOut } from "@devmesh/adapters";
+import { createHints, type FanOut, type Objects } from "@devmesh/adapters";
 import { tellOfAgents } from "@devmesh/agents";
 import { type Authenticator, createAuthenticator } from "@devmesh/auth";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
@@ -22,7 +22,9 @@ import { createUuidV7, monotonicClock, serveHttp } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { createApp } from "./app.ts";
 import type { RestConfig } from "./config.ts";
+import { openContexts } from "./contexts/open-contexts.ts";
 import { createRateLimiter } from "./http/rate-limit.ts";
+import { openKnowledge } from "./knowledge/open-knowledge.ts";
 import { openMemory } from "./open-memory.ts";
 import { createRestHealth } from "./rest-health.ts";
 import { createTaskWaiters } from "./waiters.ts";
@@ -31,6 +33,8 @@ import { createTaskWaiters } from "./waiters.ts";
 export interface RestResources {
   readonly database: Database;
   readonly fanOut: FanOut;
+  /** Where contexts are kept; without it there are none. */
+  readonly objects?: Objects | undefined;
   readonly logger: Logger;
   readonly metrics?: Metrics | undefined;
   /** Told where the API is served, when all is at work. */
@@ -80,8 +84,11 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     nudgeEmbeddings: () => hints.nudgeEmbeddings(),
   });
   await hints.onCollectionsChanged((refs) => memory.collectionWaiters.onChanged(refs));
+  const nudgeContexts = (): void => hints.nudgeContexts();
   const app = createApp({
     ...memory,
+    ...openContexts({ database, memory, objects: open.objects, nudgeContexts }),
+    ...openKnowledge({ database, memory, logger }),
     ...storesOf(database),
     engine,
     reads,

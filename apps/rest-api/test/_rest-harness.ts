@@ -27,6 +27,8 @@ import { createTaskEngine, openOutputSchemas, type TaskEngine } from "@devmesh/t
 import { openTestDatabase } from "@devmesh/testing";
 import { type AppDeps, createApp } from "../src/app.ts";
 import { readEnv, toConfig } from "../src/config.ts";
+import { openContexts } from "../src/contexts/open-contexts.ts";
+import { openKnowledge } from "../src/knowledge/open-knowledge.ts";
 import { openMemory } from "../src/open-memory.ts";
 import { createTaskWaiters } from "../src/waiters.ts";
 
@@ -97,8 +99,12 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
   });
   const config = toConfig(readEnv({ DEVMESH_PEPPER: pepper }));
   const memory = stack.use(openMemory({ config, database, metrics, newId, nudgeEmbeddings: () => undefined }));
+  const knowledge = openKnowledge({ database, memory, logger });
+  const contexts = openContexts({ database, memory, objects: undefined, nudgeContexts: () => undefined });
   const deps: AppDeps = {
     ...memory,
+    ...knowledge,
+    ...contexts,
     engine,
     reads,
     attention: attentionReads(database),

@@ -100,7 +100,9 @@ describe("the OpenAPI document", () => {
   test("whatever is sent, the answer is one of those documented, of the documented shape, and never a 5xx", async () => {
     await rest.ask("POST", "/agents", { name: "known", capabilities: [{ name: "a" }] });
     const task = (await (await rest.ask("POST", "/tasks", { type: "a" })).json()) as { data: { id: string } };
-    const known = { task: task.data.id, agent: "known" };
+    await rest.ask("POST", "/collections", { name: "known" });
+    await rest.ask("POST", "/collections/known/documents", { documents: [{ externalId: "known", content: "known" }] });
+    const known = { task: task.data.id, other: "known" };
     await fc.assert(
       fc.asyncProperty(requests(operations(), known), async ({ path, method, operation, body }) => {
         const response = await rest.app.request(path, {
@@ -143,10 +145,10 @@ interface GeneratedRequest {
 /** Requests to operations, in all mixtures of what their schemas allow and of anything else. */
 function requests(
   operations: readonly { method: string; path: string; operation: Operation }[],
-  known: { readonly task: string; readonly agent: string },
+  known: { readonly task: string; readonly other: string },
 ): fc.Arbitrary<GeneratedRequest> {
   return fc.constantFrom(...operations).chain(({ method, path, operation }) => {
-    const own = path.includes("/tasks/") && !path.includes("/agents/") ? known.task : known.agent;
+    const own = path.includes("/tasks/") && !path.includes("/agents/") ? known.task : known.other;
     const id = fc.oneof(
       { weight: 4, arbitrary: fc.constant(own) },
       { weight: 1, arbitrary: fc.constantFrom("nobody", "019ad9b5-6c00-7000-8000-000000000001", "%00", "ä", "a/b") },
@@ -160,17 +162,20 @@ function requests(
     const optional = fc.record(Object.fromEntries(values), { requiredKeys: [] });
     const query = fc.tuple(optional, fc.record(waits)).map(([some, all]) => ({ ...some, ...all }));
     const body = operation.requestBody === undefined ? fc.constant(undefined) : bodies(operation);
-    return fc.record({ id, query, body }).map(({ id: one, query: chosen, body: text }) => ({
-      method,
-      operation,
-      body: text,
-      path: `${path.replace("{id}", encodeURIComponent(toWellFormed(one)))}${toQuery(chosen)}`,
-    }));
+    return fc
+      .record({ ids: fc.tuple(id, id), query, body })
+      .map(({ ids: [first, second], query: chosen, body: text }) => ({
+        method,
+        operation,
+        body: text,
+        path: `${inPath(inPath(path, first), second)}${toQuery(chosen)}`,
+      }));
   });
 }
 
-function toWellFormed(text: string): string {
-  return text.toWellFormed();
+/** Puts a value in the place of the first parameter that is left. */
+function inPath(path: string, value: string): string {
+  return path.replace(/\{\w+\}/, () => encodeURIComponent(value.toWellFormed()));
 }
 
 function toQuery(query: Readonly<Record<string, unknown>>): string {

@@ -18,6 +18,7 @@ const config: RestConfig = {
   tasks: { leaseMs: 30_000, acceptMs: 10_000 },
   shutdownMs: 10_000,
   rateLimit: { perSecond: 2_000, burst: 4_000 },
+  models: { provider: "local", regions: [], endpoint: undefined, claudeModel: undefined },
   stores: undefined,
 };
 

@@ -14,6 +14,7 @@ import type { TaskEngine } from "@devmesh/tasks";
 import { keepDeadLetters } from "./dead-letters/keep-dead-letters.ts";
 import { openDeadLetters } from "./dead-letters/open-dead-letters.ts";
 import type { KeptQueue } from "./dead-letters/run-redrive.ts";
+import { type RelayPendingDeps, relayPending } from "./embedding/relay-pending.ts";
 import { fanOutEvents } from "./outbox/fan-out-events.ts";
 import { relayEvents } from "./outbox/relay.ts";
 import type { WorkerQueue } from "./queue/open-queue.ts";
@@ -28,6 +29,7 @@ export interface BackgroundDeps {
     "onOutbox" | "onTaskChanges" | "onDue" | "onRedrives" | "nudgeOutbox" | "eventsReadable" | "engineHints"
   >;
   readonly engine: TaskEngine;
+  readonly relayPending: RelayPendingDeps;
   readonly queue: WorkerQueue;
   /** Those whose dead letters are kept: `queue`, too. */
   readonly keptQueues: readonly KeptQueue[];
@@ -37,7 +39,7 @@ export interface BackgroundDeps {
   readonly logger: Logger;
 }
 
-/** Runs what one worker at a time does, until `signal` aborts: the relay, and the sweep with its housekeeping and the dead letters. */
+/** Runs what one worker at a time does, until `signal` aborts: the relays, and the sweep with its housekeeping and the dead letters. */
 export async function runBackground(deps: BackgroundDeps, signal: AbortSignal): Promise<void> {
   await Promise.all([runRelay(deps, signal), runSweep(deps, signal)]);
 }
@@ -75,7 +77,7 @@ async function runRelay(deps: BackgroundDeps, signal: AbortSignal): Promise<void
     }),
   };
   await runAlone("relay", deps, signal, async (held) => {
-    await Promise.all([relayEvents(relay, held), fanOutEvents(fanOut, held)]);
+    await Promise.all([relayEvents(relay, held), fanOutEvents(fanOut, held), relayPending(deps.relayPending, held)]);
   });
 }
 

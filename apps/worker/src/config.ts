@@ -2,14 +2,22 @@ import { defaultNodeLeaseMs } from "@devmesh/agents";
 import { type LogLevel, logLevels } from "@devmesh/observability";
 import {
   envReader,
+  type ModelsConfig,
+  type ModelsEnv,
+  type ObjectsConfig,
+  type ObjectsEnv,
   postgresUrls,
   type ReadEnvOptions,
+  readModelsEnv,
+  readObjectsEnv,
   readServiceEnv,
   required,
   type Secret,
   type ServiceConfig,
   type ServiceEnv,
   type StoresConfig,
+  toModelsConfig,
+  toObjectsConfig,
   toServiceConfig,
   toStoresConfig,
 } from "@devmesh/runtime";
@@ -23,6 +31,8 @@ export interface WorkerEnv extends ServiceEnv {
   readonly embeddingsQueueUrl: string | undefined;
   readonly embeddingsDeadLetterUrl: string | undefined;
   readonly embeddingClaimMs: number;
+  readonly models: ModelsEnv;
+  readonly objects: ObjectsEnv;
   readonly nodeLeaseMs: number;
 }
 
@@ -40,6 +50,8 @@ export interface QueueConfig {
 export interface WorkerStoresConfig extends StoresConfig {
   readonly tasksQueue: QueueConfig;
   readonly embeddingsQueue: QueueConfig;
+  /** Undefined where there is no bucket: no imports, no contexts. */
+  readonly objects: ObjectsConfig | undefined;
 }
 
 /** How the worker runs; `http` is that of its health. What it opens itself, in `main.ts`, is under `stores`. */
@@ -48,6 +60,7 @@ export interface WorkerConfig extends ServiceConfig {
   readonly stores: WorkerStoresConfig | undefined;
   /** That of the MCP server's nodes: how often dead ones are looked for follows from it. */
   readonly nodeLeaseMs: number;
+  readonly models: ModelsConfig;
   readonly embedding: {
     /** After so long documents whose vectors have not come are sent again: a message, or a worker, was lost. */
     readonly claimMs: number;
@@ -74,6 +87,8 @@ export function readEnv(env: Environment, { ownStores = false }: ReadEnvOptions 
       protocols: ["http", "https"],
     }),
     embeddingClaimMs: reader.int("DEVMESH_EMBEDDING_CLAIM_MS", 600_000, { min: 1_000, max: 86_400_000 }),
+    models: readModelsEnv(reader),
+    objects: readObjectsEnv(reader),
     nodeLeaseMs: reader.int("DEVMESH_NODE_LEASE_MS", defaultNodeLeaseMs, { min: 300, max: 600_000 }),
   };
   if (ownStores && raw.awsEndpoint === undefined) {
@@ -97,7 +112,8 @@ export function toConfig(raw: WorkerEnv): WorkerConfig {
   const embeddingsQueue = { ...sqs, queueUrl: raw.embeddingsQueueUrl, deadLetterUrl: raw.embeddingsDeadLetterUrl };
   return {
     ...toServiceConfig(raw),
-    stores: stores && { ...stores, tasksQueue, embeddingsQueue },
+    stores: stores && { ...stores, tasksQueue, embeddingsQueue, objects: toObjectsConfig(raw.objects) },
+    models: toModelsConfig(raw.models),
     nodeLeaseMs: raw.nodeLeaseMs,
     embedding: { claimMs: raw.embeddingClaimMs },
   };

@@ -1,4 +1,4 @@
-import { fallbackFanOut, openRedisFanOut, openRedisPresence } from "@devmesh/adapters";
+import { fallbackFanOut, openObjects, openRedisFanOut, openRedisPresence } from "@devmesh/adapters";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
 import { shutdownSignal, storesOf } from "@devmesh/runtime";
@@ -8,7 +8,7 @@ import { runService } from "./service.ts";
 
 /** Opens the distributed drivers and runs the worker on them. */
 async function run(config: WorkerConfig, logger: Logger): Promise<void> {
-  const { databaseUrl, databaseConnections, redisUrl, ...queues } = storesOf(config);
+  const { databaseUrl, databaseConnections, redisUrl, ...aws } = storesOf(config);
   const signal = shutdownSignal({ deadlineMs: config.shutdownMs });
   await using database = openPostgres({
     url: databaseUrl.reveal(),
@@ -20,9 +20,10 @@ async function run(config: WorkerConfig, logger: Logger): Promise<void> {
   await using fanOut =
     redisUrl === undefined ? notify : fallbackFanOut(openRedisFanOut({ url: redisUrl.reveal(), logger }), notify);
   await using presence = redisUrl === undefined ? undefined : openRedisPresence({ url: redisUrl.reveal() });
-  using tasksQueue = openTasksQueue(queues.tasksQueue);
-  using embeddingsQueue = openEmbeddingsQueue(queues.embeddingsQueue);
-  await runService(config, signal, { database, fanOut, presence, tasksQueue, embeddingsQueue, logger });
+  using tasksQueue = openTasksQueue(aws.tasksQueue);
+  using embeddingsQueue = openEmbeddingsQueue(aws.embeddingsQueue);
+  await using objects = aws.objects && openObjects(aws.objects);
+  await runService(config, signal, { database, fanOut, presence, tasksQueue, embeddingsQueue, objects, logger });
 }
 
 let logger = createLogger({ level: "info", service: "worker" });

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createHints, type FanOut, type Presence, startConsumer } from "@devmesh/adapters";
+import { createHints, type FanOut, type Objects, type Presence, startConsumer } from "@devmesh/adapters";
 import { nodeTimes } from "@devmesh/agents";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
 import { type Database, deadMessages, findQueuedLanes, ledgerStore } from "@devmesh/repositories";
@@ -11,7 +11,8 @@ import { watchDatabase } from "./database-watch.ts";
 import { recordDeadLetters } from "./dead-letters/record-dead-letters.ts";
 import { createTaskMessageHandler } from "./queue/consume-tasks.ts";
 import { observeQueue } from "./queue/observe-queue.ts";
-import { tasksQueueName, type WorkerQueue } from "./queue/open-queue.ts";
+import type { WorkerQueue } from "./queue/open-queue.ts";
+import { startMemory } from "./start-memory.ts";
 import { createWorkerHealth } from "./worker-health.ts";
 
 /** What the worker works on. Its caller opened it, may share it, and closes it. */
@@ -24,6 +25,8 @@ export interface WorkerResources {
   readonly tasksQueue: WorkerQueue;
   /** The queue `devmesh-embeddings`. */
   readonly embeddingsQueue: WorkerQueue;
+  /** Undefined where there is no bucket: nothing is imported. */
+  readonly objects?: Objects | undefined;
   readonly logger: Logger;
   readonly metrics?: Metrics | undefined;
   /** Told where health is served, when all is at work. */
@@ -36,13 +39,18 @@ const healthGraceMs = 1_000;
 const closingMs = 5_000;
 
 /**
- * Runs the worker until `signal` aborts: it drains the task queue, relays the outbox and sweeps; the latter two are
- * done by one worker at a time. Resolves when what was in hand is finished.
+ * Runs the worker until `signal` aborts: it drains the queues, relays what is to go into them, and sweeps; the
+ * latter two are done by one worker at a time. Resolves when what was in hand is finished.
  */
 export async function runService(config: WorkerConfig, signal: AbortSignal, open: WorkerResources): Promise<void> {
   const { database, fanOut, logger, metrics = createMetrics("worker") } = open;
-  const { queue: tasksQueue, assertAnswers: assertQueueAnswers } = observeQueue(open.tasksQueue);
-  const health = createWorkerHealth(config.pepper, { database, fanOut, assertQueueAnswers, logger, metrics });
+  const tasks = observeQueue(open.tasksQueue);
+  const embeddings = observeQueue(open.embeddingsQueue);
+  const health = createWorkerHealth(config.pepper, {
+    ...{ database, fanOut, logger, metrics },
+    assertQueueAnswers: tasks.assertAnswers,
+    assertEmbeddingsAnswer: embeddings.assertAnswers,
+  });
   await using http = await serveHttp({
     fetch: health.app.fetch,
     hostname: config.http.host,
@@ -64,14 +72,21 @@ export async function runService(config: WorkerConfig, signal: AbortSignal, open
     onError: (err) => logger.warn({ err }, "assignment round failed"),
   });
   const watch = watchDatabase(database, signal);
+  const store = deadMessages(database);
+  const graceMs = Math.max(0, config.shutdownMs - closingMs);
   await using _consumer = startConsumer({
-    queue: recordDeadLetters(tasksQueue, { store: deadMessages(database), queueName: tasksQueueName }),
+    queue: recordDeadLetters(tasks.queue, { store, queueName: open.tasksQueue.name }),
     handler: createTaskMessageHandler({ engine, findQueuedLanes: (refs) => findQueuedLanes(database, refs), watch }),
     concurrency: 20,
-    signal,
     canReceive: () => watch.isUp,
-    graceMs: Math.max(0, config.shutdownMs - closingMs),
-    logger,
+    ...{ signal, graceMs, logger },
+  });
+  await using memory = await startMemory({
+    ...{ config, database, hints, watch, graceMs, signal, metrics, logger },
+    queue: open.embeddingsQueue,
+    received: embeddings.queue,
+    objects: open.objects,
+    deadMessages: store,
   });
   const background = runBackground(
     {
@@ -79,7 +94,8 @@ export async function runService(config: WorkerConfig, signal: AbortSignal, open
       hints,
       engine,
       queue: open.tasksQueue,
-      keptQueues: [open.tasksQueue, open.embeddingsQueue],
+      keptQueues: [open.tasksQueue, memory.keptQueue],
+      relayPending: memory.relay,
       presence: open.presence,
       nodeTimes: nodeTimes(config.nodeLeaseMs),
       metrics,

@@ -9,13 +9,15 @@ export interface WorkerHealthDeps {
   readonly fanOut: FanOut;
   /** Throws where the queue does not answer. */
   readonly assertQueueAnswers: () => void;
+  /** The same of `devmesh-embeddings`. */
+  readonly assertEmbeddingsAnswer: () => void;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
 /** Makes the worker's `/healthz`, `/readyz` and `/metrics`; the last needs a key with the scope `metrics:read`. */
 export function createWorkerHealth(pepper: Secret, deps: WorkerHealthDeps): Health {
-  const { database, fanOut, assertQueueAnswers, metrics, logger } = deps;
+  const { database, fanOut, assertQueueAnswers, assertEmbeddingsAnswer, metrics, logger } = deps;
   const keys = keyRepository(database);
   const authenticator = createAuthenticator({
     findKeyByHash: (hash) => keys.findByHash(hash),
@@ -29,6 +31,8 @@ export function createWorkerHealth(pepper: Secret, deps: WorkerHealthDeps): Heal
       fan_out: { needed: false, check: async () => assertFanOutReady(fanOut) },
       // without it the sweep and every freed slot find the work, later
       queue: { needed: false, check: async () => assertQueueAnswers() },
+      // without it documents are found by text alone, until it is back
+      embeddings_queue: { needed: false, check: async () => assertEmbeddingsAnswer() },
     },
     metrics,
     authorizeMetrics: async (headers) =>

@@ -1,4 +1,4 @@
-// usage: node --conditions=source localstack/src/bedrock/main.ts [--port 4567] [--host 127.0.0.1]
+// usage: pnpm bedrock [--port 4567] [--host 127.0.0.1]
 // Stands in for Bedrock until Ctrl-C: point DEVMESH_BEDROCK_ENDPOINT at it. Faults: see localstack/README.md.
 import { parseArgs } from "node:util";
 import { shutdownSignal } from "@devmesh/runtime";

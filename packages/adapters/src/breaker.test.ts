@@ -36,4 +36,31 @@ describe("createBreaker", () => {
     const wrong = new AppError("invalid_argument", "wrong");
     for (let count = 0; count < 10; count += 1) await expect(breaker.run(fail(wrong))).rejects.toBe(wrong);
   });
+
+  it("says how long it will rest yet, opens for no code that is called harmless, and tells that it is open", async () => {
+    using breaker = createBreaker("bedrock x", { minCalls: 1, resetMs: 30_000, harmless: ["resource_exhausted"] });
+    const throttled = new AppError("resource_exhausted", "slow down");
+    for (let count = 0; count < 3; count += 1) await expect(breaker.run(fail(throttled))).rejects.toBe(throttled);
+    expect(breaker.isOpen).toBe(false);
+    // three of seven calls were fine: with the fourth that was not, more than half failed
+    for (let count = 0; count < 4; count += 1) await expect(breaker.run(fail(away))).rejects.toBe(away);
+    expect(breaker.isOpen).toBe(true);
+    await vi.advanceTimersByTimeAsync(10_000);
+    await expect(breaker.run(async () => 1)).rejects.toMatchObject({ retryAfterMs: 20_000 });
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(breaker.isOpen).toBe(false);
+  });
+
+  it("isn't closed by a call that was cancelled while it tried", async () => {
+    using breaker = createBreaker("bedrock x", { minCalls: 1, resetMs: 1_000 });
+    await expect(breaker.run(fail(away))).rejects.toBe(away);
+    await vi.advanceTimersByTimeAsync(1_000);
+    const cancelled = new AppError("cancelled", "gone");
+    await expect(breaker.run(fail(cancelled))).rejects.toBe(cancelled);
+    await expect(breaker.run(async () => 1)).rejects.toMatchObject({ reason: "breaker_open" });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(await breaker.run(async () => 1)).toBe(1);
+    await expect(breaker.run(fail(cancelled))).rejects.toBe(cancelled);
+    expect(await breaker.run(async () => 1)).toBe(1);
+  });
 });

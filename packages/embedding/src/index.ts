@@ -27,6 +27,7 @@ export {
 export { type PreparedDocuments, prepareDocuments } from "./documents/prepare-documents.ts";
 export type { Embedder, EmbedOutcome, EmbedRequest, ModelChoice } from "./embedder.ts";
 export type { CallPlace, EmbedderHooks } from "./embedder-hooks.ts";
+export { type EmbedderMeter, embedderMetrics } from "./embedder-metrics.ts";
 export {
   type KnowledgeCollectionDeps,
   knowledgeDocuments,

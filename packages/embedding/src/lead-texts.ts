@@ -37,6 +37,8 @@ export interface LeadDeps extends RoundTimes {
 
 /** How long a call may wait for its token bucket: somebody waits for a search, nobody for a document. */
 const maxWaitMs = { query: 3_000, document: 15_000 } as const;
+/** How long a search waits for one region while there is another: a call takes 0.1 to 0.5 s. */
+const queryLimitMs = 2_000;
 /** Refused calls of one batch until the rest of it is given up: one bad text among 96 takes 8, two take at most 14. */
 const maxRefusals = 24;
 
@@ -120,6 +122,7 @@ async function callOrRefusal({ deps, led }: BatchRun, texts: readonly PreparedTe
         texts: texts.map(({ text }) => text),
         estimatedTokens: sumTokens(texts),
         maxWaitMs: maxWaitMs[led.kind.purpose],
+        limitMs: led.kind.purpose === "query" ? queryLimitMs : undefined,
         signal: led.signal,
       },
       deps,

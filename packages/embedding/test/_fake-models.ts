@@ -49,10 +49,20 @@ export function makeClock(): {
 
 /** A vector that no other text has, of length one. */
 export function vectorOf(text: string, dimensions: number): Vector {
-  const [full] = embedLocally([text], 1024);
-  const numbers = Float32Array.from({ length: dimensions }, (_, at) => (full?.[at % 1024] ?? 0) + 1e-3);
+  let state = 2_166_136_261;
+  for (let at = 0; at < text.length; at++) state = Math.imul(state ^ text.charCodeAt(at), 16_777_619);
+  const numbers = Float32Array.from({ length: dimensions }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
+    return state / 2 ** 31;
+  });
   const length = Math.hypot(...numbers);
-  return numbers.map((value) => value / length);
+  return toWire(numbers.map((value) => value / length));
+}
+
+/** As it is once readers have made it of unit length again: the same float for the same text. */
+function toWire(vector: Vector): Vector {
+  const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0));
+  return vector.map((value) => value / length);
 }
 
 export interface FakeCall {

@@ -1,15 +1,18 @@
-import type { TenantId } from "@devmesh/models";
+import { AppError, type CollectionId, type TenantId } from "@devmesh/models";
 import type { Database, Queryable } from "./database/database.ts";
 import { sql } from "./database/sql.ts";
 
 /** Of each kind in one call: short transactions, whatever has gathered. Judgement. */
 const maxRows = 1_000;
+/** Cached vectors: 2 GB of 1,024 dimensions. Judgement. */
+const maxCachedVectors = 500_000;
 
 /**
  * Removes idempotency keys older than 24 h, lanes that nobody used for a day and that hold no unfinished task, expired
  * mail, subscriptions of connections that are gone, ids of messages older than 24 h, events of agents older than 7 days,
- * budgets that were deleted and keep no task waiting, and dead messages that were redriven or purged
- * 14 days ago, each in a transaction of its own; answers how many rows. To be called again while it removed some.
+ * budgets that were deleted and keep no task waiting, dead messages that were redriven or purged 14 days ago, cached vectors
+ * that nobody asked for in 30 days, and past the 500,000 asked for last, and the storage of a deleted collection, each in a
+ * transaction of its own; answers how many rows, a collection counting as one. To be called again while it removed some.
  */
 export async function prune(database: Database): Promise<number> {
   const run = (work: (tx: Queryable) => Promise<number>): Promise<number> =>
@@ -26,9 +29,45 @@ export async function prune(database: Database): Promise<number> {
     pruneAgentEvents,
     pruneBudgets,
     pruneDeadMessages,
+    pruneCache,
+    pruneCollections,
   ];
-  for (const work of works) removed += await run(work);
+  for (const work of works) removed += await run(work).catch(zeroIfBusy);
   return removed;
+}
+
+/** What would have had to wait for a lock is tried again the next time. */
+function zeroIfBusy(error: unknown): number {
+  if (error instanceof AppError && error.reason === "lock_not_available") return 0;
+  throw error;
+}
+
+/** The oldest first, by the index `collection_deleted`: one a call, since dropping locks the tables of all for a moment. */
+async function pruneCollections(tx: Queryable): Promise<number> {
+  const { rows } = await tx.query<{ id: CollectionId; tenantId: TenantId }>(sql`
+    select c.id, c.tenant_id as "tenantId"
+    from collection c
+    where c.deleted_at < now() - interval '1 minute'
+    order by c.deleted_at
+    limit 1
+    for update skip locked`);
+  const [row] = rows;
+  if (row === undefined) return 0;
+  await tx.query(sql`select drop_collection_storage(${row.id})`);
+  await tx.query(sql`delete from collection where id = ${row.id} and tenant_id = ${row.tenantId}`);
+  return 1;
+}
+
+/** By the index `embedding_cache_age`, which is walked to its 500,000th entry. */
+async function pruneCache(tx: Queryable): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    delete from embedding_cache
+    where key in (
+      (select key from embedding_cache where used_on < current_date - 30 order by used_on limit ${maxRows})
+      union
+      (select key from embedding_cache order by used_on desc offset ${maxCachedVectors} limit ${maxRows})
+    )`);
+  return rowCount;
 }
 
 /**

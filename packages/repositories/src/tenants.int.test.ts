@@ -118,6 +118,7 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
     await fillMessages(tx, tenantId, agent.id);
     await fillCaps(tx, tenantId, first.laneId, agent.id);
     await fillDeadLetters(tx, tenantId);
+    await fillCollections(tx, tenantId);
     await fillContexts(tx, tenantId);
     await tx.query(sql`
       insert into task_result (tenant_id, task_id, assignment_id)
@@ -149,6 +150,28 @@ async function fillDeadLetters(tx: Queryable, tenantId: TenantId): Promise<void>
   await tx.query(sql`
     insert into redrive_job (tenant_id, id, filter, tenants, rate_per_second, force, api_key_id, total)
     values (${tenantId}, ${id}, '{}', ${[tenantId]}::uuid[], 1, false, ${id}, 0)`);
+}
+
+async function fillCollections(tx: Queryable, tenantId: TenantId): Promise<void> {
+  const id = newUuid<string>();
+  await tx.query(sql`
+    insert into collection (tenant_id, id, kind, name, model, dimensions, distance, storage, hnsw_m, hnsw_ef_construction,
+      hnsw_ef_search, chunking, context, language)
+    values (${tenantId}, ${id}, 'user', 'c', 'm', 256, 'cosine', 'halfvec', 16, 64, 100, '{}', 'none', 'english')`);
+  await tx.query(sql`select make_collection_storage(${tenantId}, ${id})`);
+  await tx.query(sql`
+    insert into collection_field (tenant_id, collection_id, path, type) values (${tenantId}, ${id}, 'a', 'string')`);
+  await tx.query(sql`
+    insert into document (tenant_id, collection_id, id, external_id, metadata, content_hash, chunk_count, content)
+    values (${tenantId}, ${id}, ${id}, 'e', '{}', '', 1, 'text')`);
+  await tx.query(sql`
+    insert into chunk (tenant_id, collection_id, document_id, id, ordinal, start_at, end_at, tokens, content, words)
+    values (${tenantId}, ${id}, ${id}, ${id}, 0, 0, 4, 1, 'text', 'text')`);
+  await tx.query(sql`
+    insert into chunk_vector (tenant_id, collection_id, document_id, chunk_id) values (${tenantId}, ${id}, ${id}, ${id})`);
+  await tx.query(sql`
+    insert into pending_document (tenant_id, collection_id, document_id, version)
+    values (${tenantId}, ${id}, ${id}, 1)`);
 }
 
 /** Events of agents are there already. */

@@ -48,6 +48,16 @@ describe("the models of the environment", () => {
     expect(read({ [name]: "x", AWS_REGION: "eu-central-1", DEVMESH_EMBEDDINGS: "local" })).toEqual(local);
   });
 
+  it.each(["DEVMESH_AWS_ENDPOINT", "AWS_ENDPOINT_URL"])(
+    "don't count credentials beside %s, which are a stand-in's",
+    (name) => {
+      const env = { ...key, AWS_REGION: "us-east-1", [name]: "http://127.0.0.1:4566" };
+      expect(read(env)).toEqual(local);
+      expect(read({ ...env, DEVMESH_EMBEDDINGS: "bedrock" }).provider).toBe("bedrock");
+      expect(read({ ...env, DEVMESH_BEDROCK_ENDPOINT: "http://127.0.0.1:4567" }).provider).toBe("bedrock");
+    },
+  );
+
   it("keep the order of the regions that are named, whatever the SDK's own is", () => {
     const env = { ...key, AWS_REGION: "eu-west-1", DEVMESH_BEDROCK_REGIONS: "us-west-2, us-east-1" };
     expect(read(env).regions).toEqual(["us-west-2", "us-east-1"]);

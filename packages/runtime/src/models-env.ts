@@ -3,7 +3,7 @@ import type { EnvReader } from "./env-reader.ts";
 /** Who embeds and writes: `auto` is Bedrock where AWS credentials and a region are set, else this machine. */
 const embeddingsModes = ["auto", "local", "bedrock"] as const;
 
-/** What the environment says about models. Of credentials it is only known whether there are any. */
+/** What the environment says about models. Of credentials it is only known whether there are any for AWS itself. */
 export interface ModelsEnv {
   readonly embeddings: (typeof embeddingsModes)[number];
   readonly hasAwsCredentials: boolean;
@@ -43,11 +43,15 @@ const credentialVariables = [
   "AWS_BEARER_TOKEN_BEDROCK",
 ];
 
+/** Beside one of these, credentials are for a stand-in of AWS that has no Bedrock: `auto` doesn't count them. */
+const standInVariables = ["DEVMESH_AWS_ENDPOINT", "AWS_ENDPOINT_URL"];
+
 /** Reads the variables about models. The caller reads its own, and then calls {@link EnvReader.done}. */
 export function readModelsEnv(reader: EnvReader): ModelsEnv {
+  const isSet = (name: string): boolean => reader.secret(name, undefined) !== undefined;
   const raw: ModelsEnv = {
     embeddings: reader.oneOf("DEVMESH_EMBEDDINGS", "auto", embeddingsModes),
-    hasAwsCredentials: credentialVariables.some((name) => reader.secret(name, undefined) !== undefined),
+    hasAwsCredentials: credentialVariables.some(isSet) && !standInVariables.some(isSet),
     awsRegion: reader.string("AWS_REGION", undefined) ?? reader.string("AWS_DEFAULT_REGION", undefined),
     bedrockRegions: reader.list("DEVMESH_BEDROCK_REGIONS", [], { maxItems: maxRegions }),
     claudeModel: reader.string("DEVMESH_CLAUDE_MODEL", undefined, { maxLength: 200 }),

@@ -26,7 +26,7 @@ const http = { protocols: ["http", "https"] };
 export function readObjectsEnv(reader: EnvReader): ObjectsEnv {
   const raw = {
     contextsBucket: reader.string("DEVMESH_CONTEXTS_BUCKET", undefined, { minLength: 3, maxLength: 63 }),
-    objectsRegion: reader.string("AWS_REGION", "us-east-1"),
+    objectsRegion: reader.string("AWS_REGION", undefined) ?? reader.string("AWS_DEFAULT_REGION", "us-east-1"),
     objectsEndpoint: reader.url("DEVMESH_AWS_ENDPOINT", undefined, http),
     publicObjectsEndpoint: reader.url("DEVMESH_CONTEXTS_PUBLIC_ENDPOINT", undefined, http),
   };

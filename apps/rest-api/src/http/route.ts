@@ -56,6 +56,7 @@ export interface RouteSpec<Query extends z.ZodObject> {
     | "Collections"
     | "Documents"
     | "Search"
+    | "Knowledge"
     | "Contexts"
     | "Knowledge";
   readonly summary: string;

@@ -18,6 +18,7 @@ import { deleteCollection } from "./collections/delete-collection.ts";
 import { getCollection } from "./collections/get-collection.ts";
 import { listCollections } from "./collections/list-collections.ts";
 import { waitForCollection } from "./collections/wait-for-collection.ts";
+import { contextRoutes } from "./contexts/context-routes.ts";
 import { getRedrive, listRedrives, stopRedrive } from "./dlq/follow-redrives.ts";
 import { getDeadLetter } from "./dlq/get-dead-letter.ts";
 import { listDeadLetterAudit } from "./dlq/list-dead-letter-audit.ts";
@@ -31,6 +32,7 @@ import { getDocument } from "./documents/get-document.ts";
 import { listDocuments } from "./documents/list-documents.ts";
 import { createEmbeddings } from "./embeddings/create-embeddings.ts";
 import { listModels } from "./embeddings/list-models.ts";
+import { knowledgeRoutes } from "./knowledge/knowledge-routes.ts";
 import { createLimit, deleteLimit, updateLimit } from "./limits/change-limits.ts";
 import { getLimit, listLimits } from "./limits/read-limits.ts";
 import type { RouteDeps } from "./route-deps.ts";
@@ -61,6 +63,7 @@ export function allRoutes(deps: RouteDeps): readonly Route[] {
     retryTask(deps),
     answerTask(deps),
     listAttention(deps),
+    ...contextRoutes(deps),
     listAgents(deps),
     registerAgent(deps),
     getAgent(deps),
@@ -106,5 +109,6 @@ export function allRoutes(deps: RouteDeps): readonly Route[] {
     getDocument(deps),
     deleteDocument(deps),
     search(deps),
+    ...knowledgeRoutes(deps),
   ];
 }

@@ -10,6 +10,8 @@ import type {
   UsageRepository,
 } from "@devmesh/repositories";
 import type { TaskEngine } from "@devmesh/tasks";
+import type { ContextDeps } from "../contexts/context-deps.ts";
+import type { KnowledgeDeps } from "../knowledge/knowledge-deps.ts";
 import type { AgentMetrics, AttentionReads, TaskReads } from "../task-reads.ts";
 import type { TaskWaiters } from "../waiters.ts";
 import type { MemoryDeps } from "./memory-deps.ts";
@@ -18,7 +20,7 @@ import type { MemoryDeps } from "./memory-deps.ts";
 type AgentRegistry = Pick<AgentStore, "register" | "update" | "setAdmin" | "deregister" | "find" | "list">;
 
 /** What the routes stand on; each names the part that it uses. */
-export interface RouteDeps extends MemoryDeps {
+export interface RouteDeps extends MemoryDeps, ContextDeps, KnowledgeDeps {
   readonly engine: Pick<
     TaskEngine,
     "submit" | "submitBatch" | "answer" | "cancel" | "redrive" | "release" | "requestAssignment"

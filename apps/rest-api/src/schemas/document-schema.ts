@@ -7,7 +7,9 @@ const exampleId = "019ad9b5-6c00-7000-8000-000000000032";
 
 /** A document in a path. */
 export const documentParams = collectionParams.extend({
-  documentId: z.string().openapi({ description: "The document's id, or its external id.", example: exampleId }),
+  documentId: z
+    .string()
+    .openapi({ description: "The document's id, or its external id (but for `delete`).", example: exampleId }),
 });
 
 /** For the document: what `POST /collections/{id}/documents` takes. */

@@ -72,7 +72,7 @@ export interface Objects {
   put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<PutResult>;
   /** Any number of them; those that are not there count as deleted. Gives the keys that could not be. */
   delete(keys: readonly string[], signal?: AbortSignal): Promise<readonly string[]>;
-  /** Makes the bucket where it is missing: for a stand-in. */
+  /** Makes the bucket where it is missing. At a stand-in, which has an `endpoint`, it is made with the first that is written. */
   ensureBucket(): Promise<void>;
 }
 
@@ -85,12 +85,17 @@ const maxDeletes = 1_000;
 
 type Guard = <T>(call: (abortSignal: AbortSignal) => Promise<T>, signal?: AbortSignal) => Promise<T>;
 
+/** A stand-in checks no credentials, but the client signs with some. */
+const standInCredentials = { accessKeyId: "devmesh", secretAccessKey: "devmesh" };
+
 /** Opens a bucket; nothing is sent before the first call. */
 export function openObjects(options: ObjectsOptions): Objects & AsyncDisposable {
   const { bucket, endpoint, publicEndpoint = endpoint } = options;
   const breakers = new DisposableStack();
-  const client = createS3Client(options);
-  const signer = publicEndpoint === endpoint ? client : createS3Client({ ...options, endpoint: publicEndpoint });
+  const who = { credentials: endpoint === undefined ? undefined : standInCredentials, ...options };
+  const client = createS3Client(who);
+  const signer = publicEndpoint === endpoint ? client : createS3Client({ ...who, endpoint: publicEndpoint });
+  const withBucket = endpoint === undefined ? async () => undefined : bucketMaker(client, bucket);
 
   function guard(operation: string, timeoutMs = callTimeoutMs): Guard {
     const breaker = breakers.use(createBreaker(operation, options.breaker));
@@ -100,11 +105,15 @@ export function openObjects(options: ObjectsOptions): Objects & AsyncDisposable 
   const write = guard("s3 put", partTimeoutMs);
   const readers = rangeReaders(client, bucket, guard("s3 get"));
   return {
-    presignPut: (terms) => presignUpload(signer, bucket, terms),
+    presignPut: async (terms) => {
+      await withBucket();
+      return presignUpload(signer, bucket, terms);
+    },
     presignGet: (terms) => presignDownload(signer, bucket, terms),
     head: headReader(client, bucket, guard("s3 head")),
     ...readers,
-    put: (key, body, { signal, ...how }) => {
+    put: async (key, body, { signal, ...how }) => {
+      await withBucket();
       const send = ((command: Parameters<SendParts>[0]) =>
         write((abortSignal) => client.send(command as never, { abortSignal }), signal)) as SendParts;
       return putParts(send, { bucket, key, body, ...how });
@@ -202,6 +211,18 @@ function deleter(client: S3Client, bucket: string, guard: Guard): Objects["delet
       for (const { Key } of Errors) if (Key !== undefined) failed.push(Key);
     }
     return failed;
+  };
+}
+
+/** Makes it once; after a failure the next call tries again. */
+function bucketMaker(client: S3Client, bucket: string): () => Promise<void> {
+  let made: Promise<void> | undefined;
+  return () => {
+    made ??= ensureBucket(client, bucket).catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
   };
 }
 

@@ -1,6 +1,6 @@
 import { GetObjectCommand, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
-import { assert } from "@devmesh/models";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
+import { assert } from "@devmesh/models";
 
 /** The one object that an upload may bring. */
 export interface UploadTerms {

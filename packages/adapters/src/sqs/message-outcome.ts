@@ -2,7 +2,12 @@ import { type AppError, type ErrorCode, toAppError } from "@devmesh/models";
 import type { ReceivedMessage } from "./queue-message.ts";
 
 /** What a handler wants done with its message. */
-export type HandlerOutcome = "done" | "deadLetter" | { readonly retryAfterMs: number };
+export type HandlerOutcome =
+  | "done"
+  | "deadLetter"
+  | { readonly retryAfterMs: number }
+  /** `code: message`. */
+  | { readonly deadLetterBecause: string };
 
 /** What is done with it. */
 export type Settlement =
@@ -34,6 +39,7 @@ const maxRetryMs = 300_000;
 export function settleOutcome(outcome: HandlerOutcome): Settlement {
   if (outcome === "done") return { kind: "delete" };
   if (outcome === "deadLetter") return { kind: "deadLetter", reason: "refused by its handler" };
+  if ("deadLetterBecause" in outcome) return { kind: "deadLetter", reason: outcome.deadLetterBecause };
   return { kind: "retry", afterMs: outcome.retryAfterMs };
 }
 

@@ -17,12 +17,15 @@ export const parseCohereAnswer: ModelWire["parseAnswer"] = (answer, expected) =>
   return { vectors: readVectors(vectors, expected), tokens: undefined };
 };
 
-/** How both languages of version 3 are spoken to: a text that is too long is refused rather than cut. */
+/**
+ * How both languages of version 3 are spoken to. Its limit of characters is told beforehand, that of 512 tokens only by
+ * itself: chunks are cut by an estimate, so of a text that has some more it reads the beginning (`END` drops the end).
+ */
 export const cohereV3Wire: ModelWire = {
   toRequest: (texts, { purpose }) => ({
     texts,
     input_type: toInputType(purpose),
-    truncate: "NONE",
+    truncate: "END",
     embedding_types: ["float"],
   }),
   parseAnswer: parseCohereAnswer,

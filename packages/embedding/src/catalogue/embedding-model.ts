@@ -5,7 +5,7 @@ export type ModelProvider = "local" | "amazon" | "cohere";
 
 /** What a model takes. */
 export interface ModelLimits {
-  /** Of one text. The model alone can count them: it refuses a text that has more, and nobody else does. */
+  /** Of one text. The model alone can count them: it refuses a text that has more; Cohere's version 3 reads its beginning. */
   readonly maxTokens: number;
   /** Of one text, in UTF-16 units: a longer one is refused before it is sent. */
   readonly maxCharacters: number;

@@ -18,7 +18,7 @@ export const titanV2: EmbeddingModel = {
   isEnglishOnly: false,
   distinguishesPurpose: false,
   concurrency: 16,
-  quota: { requestsPerMinute: 2_000, tokensPerMinute: 300_000 },
+  quota: { requestsPerMinute: 6_000, tokensPerMinute: 300_000 },
   wire: {
     toRequest: ([inputText], { dimensions }) => ({ inputText, dimensions, normalize: true }),
     parseAnswer: parseTitanAnswer,

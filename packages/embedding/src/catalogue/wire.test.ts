@@ -28,7 +28,7 @@ describe("each model's request", () => {
   });
 
   test.each(["cohere.embed-english-v3", "cohere.embed-multilingual-v3"])("of %s tells queries from documents", (id) => {
-    const rest = { texts: ["fox", "owl"], truncate: "NONE", embedding_types: ["float"] };
+    const rest = { texts: ["fox", "owl"], truncate: "END", embedding_types: ["float"] };
     expect(request(id, ["fox", "owl"], 1024, "query")).toEqual({ ...rest, input_type: "search_query" });
     expect(request(id, ["fox", "owl"], 1024, "document")).toEqual({ ...rest, input_type: "search_document" });
   });

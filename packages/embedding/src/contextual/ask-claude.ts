@@ -9,7 +9,7 @@ export interface ClaudeDeps {
   readonly ledger: UsageLedger;
   /** `DEVMESH_CLAUDE_MODEL`; the smallest where undefined. */
   readonly model?: string | undefined;
-  /** Rejects when the signal aborts. */
+  /** Ends early when the signal aborts. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** At least 0, less than 1. */
   readonly random: () => number;
@@ -41,6 +41,7 @@ export async function askClaude(
   let trouble = new AppError("unavailable", "no region is configured for Claude");
   for (let round = 0; round < rounds; round++) {
     if (round > 0) await sleep(random() * firstWaitMs * 2 ** (round - 1), signal);
+    signal.throwIfAborted();
     for (const transport of transports) {
       try {
         return await transport.converse(request, { signal });

@@ -52,6 +52,11 @@ export interface PendingStore {
    * whose time ran out. Tenants in turn.
    */
   claim(limit: number, forMs: number): Promise<readonly (PendingDocument & { readonly tenantId: TenantId })[]>;
+  /**
+   * What waits, over all tenants: how many are taken now, counted to `atMost`, and how long the oldest has waited;
+   * undefined where none waits.
+   */
+  backlog(atMost: number): Promise<{ readonly claimed: number; readonly oldestSeconds: number | undefined }>;
   /** The chunks without vector of documents that still have this version, up to `limit`. */
   findChunks(
     tenantId: TenantId,

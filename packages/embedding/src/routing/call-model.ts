@@ -13,7 +13,8 @@ export interface RoundTimes {
 }
 
 /**
- * Calls a model in the first of its regions that answers: in their order, those whose bucket has room first. One that is
+ * Calls a model in the first of its regions that answers: in their order, those that are prompt and have room first. A
+ * call's `limitMs` holds while there is another region to go to. One that is
  * unavailable, late, denied or (after its own retries) busy is passed over. Where all were, and one for a reason that
  * passes, they are gone through again after a pause, three times in all.
  *
@@ -68,9 +69,10 @@ async function callOneOf(
   call: ModelCall,
 ): Promise<CallAnswer | { readonly failures: readonly AppError[] }> {
   const failures: AppError[] = [];
-  for (const target of withRoomFirst(targets)) {
+  const order = bestFirst(targets);
+  for (const target of order) {
     try {
-      return await target.call(call);
+      return await target.call(target === order.at(-1) ? { ...call, limitMs: undefined } : call);
     } catch (caught) {
       const error = toAppError(caught);
       assertWanted(call.signal);
@@ -81,7 +83,9 @@ async function callOneOf(
   return { failures };
 }
 
-function withRoomFirst(targets: readonly ModelTarget[]): readonly ModelTarget[] {
-  const hasRoom = new Map(targets.map((target) => [target, target.waitMs() === 0]));
-  return targets.toSorted((a, b) => Number(hasRoom.get(b)) - Number(hasRoom.get(a)));
+function bestFirst(targets: readonly ModelTarget[]): readonly ModelTarget[] {
+  const drawbacks = new Map(
+    targets.map((target) => [target, Number(target.waitMs() > 0) + 2 * Number(!target.isPrompt())]),
+  );
+  return targets.toSorted((a, b) => (drawbacks.get(a) ?? 0) - (drawbacks.get(b) ?? 0));
 }

@@ -44,6 +44,17 @@ function failing(region: string, error: AppError): ReturnType<typeof fakeTranspo
   return fakeTransport(region, () => Promise.reject(error));
 }
 
+/** Ends with its signal, as real transports do. */
+function whileCalled(transport: ReturnType<typeof fakeTransport>): typeof transport.invoke {
+  return (modelId, body, options) =>
+    Promise.race([
+      transport.invoke(modelId, body, options),
+      new Promise<never>((_, reject) =>
+        options.signal.addEventListener("abort", () => reject(new AppError("cancelled", "left")), { once: true }),
+      ),
+    ]);
+}
+
 const [east, west] = [`us-east-1 ${titan}`, `eu-west-1 ${titan}`];
 
 describe("a named model", () => {
@@ -213,6 +224,42 @@ describe("a region", () => {
     expect(first.calls).toHaveLength(2);
   });
 
+  test("is not slowed by calls that it refused", async () => {
+    const refusing = failing("us-east-1", new AppError("invalid_argument", "too many tokens"));
+    const quota = { requestsPerMinute: 6_000, tokensPerMinute: 4_000 };
+    const embedder = createEmbedder(makeDeps({ transports: [refusing], quota }));
+    for (let at = 0; at < 20; at++) await embedder.embed(ask([`${at} ${"fox ".repeat(400)}`], { choice: named }));
+    expect(embedder.headroom(titan)).toEqual({ retryAfterMs: 0 });
+  });
+
+  test("that stalls costs a search two seconds once, and comes last for half a minute", async () => {
+    const clock = makeClock();
+    const stalled = fakeTransport("us-east-1", (_, signal) => {
+      const { promise, reject } = Promise.withResolvers<never>();
+      signal.addEventListener("abort", () => reject(new AppError("cancelled", "left")), { once: true });
+      return promise;
+    });
+    const other = fakeTransport("eu-west-1");
+    const embedder = createEmbedder(makeDeps({ ...clock, transports: [stalled, other] }));
+    const startedAt = clock.now();
+    for (const text of ["a", "b", "c"]) await embedder.embed(ask([text], { choice: named, purpose: "query" }));
+    expect([stalled.calls.length, other.calls.length, clock.now() - startedAt]).toEqual([1, 3, 2_000]);
+    clock.pass(30_000);
+    await embedder.embed(ask(["d"], { choice: named, purpose: "query" }));
+    expect(stalled.calls).toHaveLength(2);
+  });
+
+  test("that stalls alone is waited for as long as the caller has time", async () => {
+    const controller = new AbortController();
+    const stalled = fakeTransport("us-east-1", () => {
+      setImmediate(() => controller.abort(new DOMException("up", "TimeoutError")));
+      return new Promise(() => undefined);
+    });
+    const embedder = createEmbedder(makeDeps({ transports: [{ ...stalled, invoke: whileCalled(stalled) }] }));
+    const embedding = embedder.embed(ask(["a"], { choice: named, purpose: "query", signal: controller.signal }));
+    await expect(embedding).rejects.toMatchObject({ code: "deadline_exceeded" });
+  });
+
   test("says how long a call would wait, and refuses one that would wait too long", async () => {
     const embedder = createEmbedder(
       makeDeps({
@@ -228,6 +275,18 @@ describe("a region", () => {
     await embedder.embed(ask(["b"], { choice: named }));
     expect(() => embedder.headroom("word2vec")).toThrow("unknown");
   });
+});
+
+test("headroom is the shortest wait of all regions, for buckets and for breakers that are open", async () => {
+  const clock = makeClock();
+  const away = (region: string, retryAfterMs: number) =>
+    failing(region, new AppError("unavailable", "x", { reason: "breaker_open", retryAfterMs }));
+  const transports = [away("us-east-1", 30_000), away("eu-west-1", 20_000)];
+  const embedder = createEmbedder(makeDeps({ ...clock, transports }));
+  await expect(embedder.embed(ask(["a"], { choice: named }))).rejects.toMatchObject({ retryAfterMs: 20_000 });
+  expect(embedder.headroom(titan)).toEqual({ retryAfterMs: 20_000 });
+  clock.pass(20_000);
+  expect(embedder.headroom(titan)).toEqual({ retryAfterMs: 0 });
 });
 
 test("hooks are told of calls, failures, throttling, retries and waiting", async () => {

@@ -107,7 +107,8 @@ async function search(
   terms: Partial<SearchTerms> = {},
   collections: readonly Collection[] = [docs],
 ): Promise<SearchAnswer> {
-  const parsed = searchRequestSchema.parse({ collections: ["docs"], query: "how do tasks travel" });
+  const asked = { collections: ["docs"], query: "how do tasks travel" };
+  const { filter: _filter, collections: _names, ...parsed } = searchRequestSchema.parse(asked);
   return searchCollections(deps, { tenantId, collections, request: { ...parsed, ...terms }, signal });
 }
 

@@ -23,14 +23,14 @@ const mediaTypeSchema = z
   .string()
   .max(255)
   .regex(
-    /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}(; ?charset=[a-z0-9_-]+)?$/i,
+    /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}(; ?charset=[A-Za-z0-9_-]+)?$/,
     "must be a media type, such as text/markdown",
   )
   .transform((type) => type.toLowerCase());
 
 const sha256Schema = z
   .string()
-  .regex(/^[0-9a-f]{64}$/i, "must be 64 hexadecimal digits")
+  .regex(/^[0-9A-Fa-f]{64}$/, "must be 64 hexadecimal digits")
   .transform((digits) => digits.toLowerCase());
 
 /** The largest metadata of a context, in bytes of JSON: it goes into that of its documents. */

@@ -3,7 +3,7 @@ import type { Queryable } from "../database/database.ts";
 import { joinSql, type Sql, sql, unnest } from "../database/sql.ts";
 import { filterPath } from "./filter-path.ts";
 import { runPlanned, toStep } from "./measured.ts";
-import type { MethodRequest, MethodResult } from "./search-repository.ts";
+import type { MethodRequest, MethodResult, SearchBounds } from "./search-repository.ts";
 
 type TextRequest = MethodRequest & { readonly query: string };
 
@@ -19,27 +19,45 @@ interface Word {
 const maxWords = 24;
 /** A word is counted no further: it is common, and weighs little. Judgement. */
 const maxCounted = 5_000;
-/** So many chunks are weighed, those of the rarest words: about 25 ms. Measured. */
-const maxWeighed = 3_000;
 
 /**
  * Chunks that hold all of the query's words, and of those that hold some, those of the rarest. Each word counts by how
  * rare it is in the collection (its inverse frequency, as BM25 has it) times how much of the chunk it is (`ts_rank`, in
  * which a heading counts more). Words that the language leaves out, such as "the", are not looked for.
  */
-export async function searchByText(tx: Queryable, request: TextRequest): Promise<MethodResult> {
+export async function searchByText(
+  tx: Queryable,
+  request: TextRequest,
+  { maxWeighed }: SearchBounds,
+): Promise<MethodResult> {
   const started = performance.now();
-  const { collection, explain, limit } = request;
+  const { explain, limit } = request;
   const { words, total } = await findWords(tx, request);
-  const rare = takeRare(words);
-  const first = await runPlanned<FoundRow>(tx, weigh(request, { words, total, looked: rare }), explain);
-  const isShort = first.rows.length < limit && rare.length < words.length;
-  const last = isShort
-    ? await runPlanned<FoundRow>(tx, weigh(request, { words, total, looked: words }), explain)
-    : first;
+  if (words.length === 0) return toResult(request, { strategy: "no word of it", started });
+  // before a new partition has statistics the planner takes it for small, and would rather read all of it
+  await tx.query(sql`select set_config('enable_seqscan', 'off', true), set_config('enable_material', 'off', true)`);
+  const rare = takeRare(words, maxWeighed);
+  const run = (looked: readonly Sql[]) =>
+    runPlanned<FoundRow>(tx, weigh(request, { words, total, looked, maxWeighed }), explain);
+  const isAll = rare.length === words.length;
+  const looked = isAll ? [holdingAny(rare)] : [holdingAll(words), holdingAny(rare)];
+  const first = await run(looked);
+  const isShort = first.rows.length < limit && !isAll;
+  const last = isShort ? await run([...looked, holdingAny(words)]) : first;
   const strategy = `gin ${isShort ? words.length : rare.length} of ${words.length} words`;
   const plan = isShort ? [...first.plan, ...last.plan] : first.plan;
-  const found = last.rows.map((row): FoundChunk => ({ ...row, collectionId: collection.id }));
+  return toResult(request, { strategy, started, rows: last.rows, plan });
+}
+
+interface Outcome {
+  readonly strategy: string;
+  readonly started: number;
+  readonly rows?: readonly FoundRow[];
+  readonly plan?: readonly string[];
+}
+
+function toResult({ collection }: TextRequest, { strategy, started, rows = [], plan = [] }: Outcome): MethodResult {
+  const found = rows.map((row): FoundChunk => ({ ...row, collectionId: collection.id }));
   return { found, step: toStep(collection, { method: "text", strategy, found: found.length, started, plan }) };
 }
 
@@ -89,34 +107,42 @@ async function findWords(tx: Queryable, { collection, query }: TextRequest): Pro
 }
 
 /** The rarest, as long as not too many chunks have them; at least one. */
-function takeRare(words: readonly Word[]): readonly Word[] {
+function takeRare(words: readonly Word[], maxChunks: number): readonly Word[] {
   let chunks = 0;
   const count = words.findIndex((word) => {
     chunks += word.chunks;
-    return chunks > maxWeighed;
+    return chunks > maxChunks;
   });
   return count < 0 ? words : words.slice(0, Math.max(1, count));
 }
 
-interface Weighed extends Words {
-  /** Chunks that hold one of these are weighed, and those that hold all words. */
-  readonly looked: readonly Word[];
+function holdingAll(words: readonly Word[]): Sql {
+  return sql`c.words @@ ${words.map(({ query }) => query).join(" & ")}::tsquery`;
 }
 
-function weigh({ collection, filter, limit }: TextRequest, { words, total, looked }: Weighed): Sql {
+function holdingAny(words: readonly Word[]): Sql {
+  return sql`c.words @@ ${words.map(({ query }) => query).join(" | ")}::tsquery`;
+}
+
+interface Weighed extends Words {
+  /** Conditions on chunk `c`; of each so many chunks are weighed. */
+  readonly looked: readonly Sql[];
+  readonly maxWeighed: number;
+}
+
+function weigh({ collection, filter, limit }: TextRequest, { words, total, looked, maxWeighed }: Weighed): Sql {
   const { tenantId, id } = collection;
   const path = filter && filterPath(filter);
   const passes = sql`and (
             select d.metadata @@ ${path}::jsonpath from document d where d.collection_id = ${id} and d.id = c.document_id
           )`;
-  const holding = (query: string): Sql => sql`(
+  const found = looked.map(
+    (condition) => sql`(
         select c.id from chunk c
-        where c.tenant_id = ${tenantId} and c.collection_id = ${id} and c.words @@ ${query}::tsquery
+        where c.tenant_id = ${tenantId} and c.collection_id = ${id} and ${condition}
           ${path === undefined ? sql`` : passes}
-        limit ${maxWeighed})`;
-  const all = words.map(({ query }) => query).join(" & ");
-  const any = looked.map(({ query }) => query).join(" | ");
-  const queries = looked.length === words.length ? [any] : [all, any];
+        limit ${maxWeighed})`,
+  );
   return sql`
     with word (query, weight) as materialized (
       select w.query::tsquery, w.weight
@@ -125,7 +151,7 @@ function weigh({ collection, filter, limit }: TextRequest, { words, total, looke
         ["double precision", words.map(({ chunks }) => rarity(chunks, total))],
       )} as w (query, weight)
     ), found as materialized (
-      ${joinSql(queries.map(holding), sql` union `)}
+      ${joinSql(found, sql` union `)}
     ), weighed as materialized (
       select c.id, c.document_id, (
         select sum(w.weight * ts_rank('{0.5, 0.5, 0.7, 1}', c.words, w.query)) from word w

@@ -3,7 +3,7 @@ import type { Queryable } from "../database/database.ts";
 import { joinSql, type Sql, sql } from "../database/sql.ts";
 import { filterPath } from "./filter-path.ts";
 import { type Planned, runPlanned, toStep } from "./measured.ts";
-import type { MethodRequest, MethodResult } from "./search-repository.ts";
+import type { MethodRequest, MethodResult, SearchBounds } from "./search-repository.ts";
 import { distanceTo, similarityOf } from "./vector-sql.ts";
 
 type VectorRequest = MethodRequest & { readonly vector: Vector; readonly efSearch: number | undefined };
@@ -14,22 +14,21 @@ interface NearRow {
   readonly distance: number;
 }
 
-/** So many chunks that a filter leaves are compared one by one: faster than looking for them in the index. Measured. */
-const maxExact = 2_000;
-/** How far an index is walked for what a filter leaves, before everything is compared. pgvector's own default. */
-const maxScanTuples = 20_000;
-
 /**
  * Without a filter by the collection's index. With one: what it leaves is counted, to a bound; few chunks are compared one
  * by one, among many the index is walked on until enough are found (`hnsw.iterative_scan`). Where the index gives less than
  * was asked for, everything that matches is compared.
  */
-export async function searchByVector(tx: Queryable, request: VectorRequest): Promise<MethodResult> {
+export async function searchByVector(
+  tx: Queryable,
+  request: VectorRequest,
+  { maxExact, maxScanTuples }: SearchBounds,
+): Promise<MethodResult> {
   const started = performance.now();
   const { collection, vector, limit, filter, explain } = request;
   if (collection.distance === "cosine" && vector.every((one) => one === 0)) return toResult(request, "none", started);
   const path = filter && filterPath(filter);
-  const few = path === undefined ? undefined : await countMatching(tx, collection, path);
+  const few = path === undefined ? undefined : await countMatching(tx, collection, { path, maxExact });
   if (few !== undefined) {
     const exact = await runPlanned<NearRow>(tx, compareAll(request, path), explain);
     return toResult(request, `exact over ${few} filtered`, started, exact);
@@ -53,7 +52,11 @@ function otherWays(setting: "on" | "off"): Sql {
 }
 
 /** How many chunks a filter leaves; undefined where there are too many to compare one by one. */
-async function countMatching(tx: Queryable, collection: Collection, path: string): Promise<number | undefined> {
+async function countMatching(
+  tx: Queryable,
+  collection: Collection,
+  { path, maxExact }: { readonly path: string; readonly maxExact: number },
+): Promise<number | undefined> {
   const { rows } = await tx.query<{ chunks: number }>(sql`
     select coalesce(sum(chunk_count), 0)::int as chunks
     from (${matching(collection, path, sql`d.chunk_count`)} limit ${maxExact + 1}) d`);

@@ -32,6 +32,19 @@ export interface MethodRequest {
   readonly signal: AbortSignal;
 }
 
+/** How much work one search may be. */
+export interface SearchBounds {
+  /** So many chunks that a filter leaves are compared one by one; among more the index is walked. */
+  readonly maxExact: number;
+  /** How far an index is walked for what a filter leaves, before everything that it leaves is compared. */
+  readonly maxScanTuples: number;
+  /** So many chunks with words of a query are weighed: all that hold all of them, and those of the rarest. */
+  readonly maxWeighed: number;
+}
+
+/** Measured: docs/decisions/021. `maxScanTuples` is pgvector's own default. */
+const defaultBounds: SearchBounds = { maxExact: 2_000, maxScanTuples: 20_000, maxWeighed: 3_000 };
+
 /** Finds chunks. `limit` results whenever so many match, however few of the rows the filter leaves. */
 export interface SearchRepository {
   /** `score` is a similarity: 1 − cosine distance, the inner product, or 1 ÷ (1 + L2 distance). Ties by chunk id. */
@@ -56,7 +69,7 @@ export interface SearchRepository {
  * `@@` of words and of metadata only on rows that have passed it, and so never by an index (neither operator is leakproof).
  * What is shown of a chunk, text and metadata, is read in the tenant's role.
  */
-export function searchRepository(database: Database): SearchRepository {
+export function searchRepository(database: Database, bounds = defaultBounds): SearchRepository {
   const search = async (
     { signal }: MethodRequest,
     work: (tx: Transaction) => Promise<MethodResult>,
@@ -67,8 +80,8 @@ export function searchRepository(database: Database): SearchRepository {
   const read = <T>(tenantId: TenantId, work: (tx: Transaction) => Promise<T>): Promise<T> =>
     database.transaction({ role: "devmesh_app", tenants: [tenantId], plans: "by_value" }, work);
   return {
-    byVector: (request) => search(request, (tx) => searchByVector(tx, request)),
-    byText: (request) => search(request, (tx) => searchByText(tx, request)),
+    byVector: (request) => search(request, (tx) => searchByVector(tx, request, bounds)),
+    byText: (request) => search(request, (tx) => searchByText(tx, request, bounds)),
     load: async (tenantId, chunks) =>
       chunks.length === 0 ? new Map() : read(tenantId, (tx) => loadChunks(tx, tenantId, chunks)),
     vectors: async (collection, chunkIds) =>

@@ -1,0 +1,13 @@
+import type { KnowledgeAsker, KnowledgeStore } from "@devmesh/embedding";
+import type { KnowledgeHit, KnowledgeId, KnowledgeSearch, TenantId } from "@devmesh/models";
+
+/** What the routes of knowledge stand on. */
+export interface KnowledgeDeps {
+  readonly knowledge: KnowledgeStore;
+  /** Writes the document of an entry that was changed. Never throws: what fails is logged, and done by the worker. */
+  readonly carryOverEntry: (tenantId: TenantId, id: KnowledgeId) => Promise<void>;
+  readonly searchEntries: (
+    asker: KnowledgeAsker,
+    request: { readonly asked: KnowledgeSearch; readonly signal: AbortSignal },
+  ) => Promise<readonly KnowledgeHit[]>;
+}

@@ -1,0 +1,63 @@
+import { setImmediate as breathe } from "node:timers/promises";
+import type { Hints, Objects } from "@devmesh/adapters";
+import { contextDocuments, summarize } from "@devmesh/embedding";
+import type { Logger, Metrics } from "@devmesh/observability";
+import {
+  collectionRepository,
+  contextDigests,
+  contextRemovals,
+  type Database,
+  documentRepository,
+} from "@devmesh/repositories";
+import { createNudge, createUuidV7 } from "@devmesh/runtime";
+import type { Models } from "../embedding/open-models.ts";
+import type { KeepContextsDeps } from "./keep-contexts.ts";
+
+export interface OpenContextsOptions {
+  readonly database: Database;
+  readonly hints: Pick<Hints, "onContexts" | "nudgeEmbeddings">;
+  readonly objects: Objects;
+  readonly models: Pick<Models, "embedder" | "claude">;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** Wires what keeps contexts: its stores, S3, metrics, and the hints that wake it and that it gives. */
+export async function openContexts(options: OpenContextsOptions): Promise<KeepContextsDeps> {
+  const { database, hints, objects, models, metrics, logger } = options;
+  const nudges = { digest: createNudge(), removal: createNudge() };
+  await hints.onContexts(() => {
+    nudges.digest.nudge();
+    nudges.removal.nudge();
+  });
+  const documents = contextDocuments({
+    collections: collectionRepository(database),
+    documents: documentRepository(database),
+    embedder: models.embedder,
+    canWriteContexts: models.claude !== undefined,
+    newId: createUuidV7(),
+    breathe,
+    nudgeEmbeddings: () => hints.nudgeEmbeddings(),
+  });
+  return {
+    digest: {
+      digests: contextDigests(database),
+      readObject: (key, range) => objects.readRange(key, range),
+      summarize: (request) => summarize(models.claude, request),
+      documents,
+    },
+    removal: {
+      removals: contextRemovals(database),
+      documents,
+      deleteObjects: (keys, signal) => objects.delete(keys, signal),
+    },
+    nudges,
+    digested: metrics.counter({
+      name: "devmesh_contexts_digested_total",
+      help: "contexts of which summary and embedding were to be made, by how that ended",
+      labels: ["outcome"] as const,
+    }),
+    removed: metrics.counter({ name: "devmesh_contexts_removed_total", help: "contexts that were over" }),
+    logger,
+  };
+}
