@@ -96,6 +96,18 @@ describe("cutIntoChunks", () => {
     );
   });
 
+  it.each([
+    [400, 2_048],
+    [512, 2_048],
+    [2_048, 8_192],
+  ])("bounds a chunk of %i tokens by %i characters where nothing else is said", (maxTokens, maxCharacters) => {
+    const lengths = cutIntoChunks(`${"_".repeat(70)}\n`.repeat(2_000), options({ maxTokens })).map(
+      ({ content }) => content.length,
+    );
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(maxCharacters);
+    expect(Math.max(...lengths)).toBeGreaterThan(maxCharacters / 2);
+  });
+
   it.each(["", " ", "\n\n\n", "\u2028 \t"])("gives %j no chunks", (content) => {
     expect(cutIntoChunks(content, options())).toEqual([]);
   });

@@ -8,15 +8,20 @@ import { packPieces } from "./pack-pieces.ts";
 import type { Block, Piece, PieceLimits } from "./piece.ts";
 import { piecesOfBlock } from "./pieces-of-block.ts";
 
-/** The longest chunk where nothing else is said: Cohere's v3 models take 2,048 characters, fewer than any other. */
-const defaultMaxCharacters = 2_048;
+/**
+ * What a token may take where nothing else is said. Cohere's v3 models read 512 tokens and 2,048 characters, fewer than any
+ * other: chunks of as many tokens as they read are never longer than they read.
+ */
+const charactersPerToken = 4;
+/** Shorter chunks may use them all: code and tables have many characters a token. */
+const leastMaxCharacters = 2_048;
 
 /** How a document is cut. */
 export interface CutOptions extends Chunking {
   readonly mediaType: string | undefined;
   /** Its ending tells what the document is, where the media type doesn't. */
   readonly externalId: string;
-  /** UTF-16 units; at least 8. 2,048 where absent. */
+  /** UTF-16 units; at least 8. Where absent, 4 a token of `maxTokens`, and 2,048 at least. */
   readonly maxCharacters?: number | undefined;
 }
 
@@ -31,7 +36,8 @@ export interface CutOptions extends Chunking {
  * has no chunks. Time is linear in the length.
  */
 export function cutIntoChunks(content: string, options: CutOptions): readonly Chunk[] {
-  const limits = { ...options, maxCharacters: options.maxCharacters ?? defaultMaxCharacters };
+  const usual = Math.max(leastMaxCharacters, charactersPerToken * options.maxTokens);
+  const limits = { ...options, maxCharacters: options.maxCharacters ?? usual };
   const pieces = piecesOf(content, blocksOf(content, options), limits);
   return packPieces(content, pieces, limits).map(({ from, to }, ordinal) => {
     const start = pieces[from]?.start ?? 0;
