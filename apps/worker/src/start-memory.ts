@@ -11,6 +11,7 @@ import { createEmbeddingMessageHandler } from "./embedding/consume-embeddings.ts
 import { openEmbedding } from "./embedding/open-embedding.ts";
 import { type Models, openModels } from "./embedding/open-models.ts";
 import type { RelayPendingDeps } from "./embedding/relay-pending.ts";
+import { keepKnowledge } from "./knowledge/keep-knowledge.ts";
 import type { WorkerQueue } from "./queue/open-queue.ts";
 
 /** What memory stands on. Its caller opened it. */
@@ -41,7 +42,7 @@ export interface Memory extends AsyncDisposable {
 /** In hand at a time, of 50 documents each at most. While a model has no room no more are received. Judgement. */
 const maxMessages = 16;
 
-/** Opens the models and starts what embeds documents and keeps contexts, until `signal` aborts. */
+/** Opens the models and starts what embeds documents and keeps contexts and knowledge, until `signal` aborts. */
 export async function startMemory(options: StartMemoryOptions): Promise<Memory> {
   await using opened = new AsyncDisposableStack();
   const { config, database, hints, queue, objects, metrics, logger, watch, signal, graceMs } = options;
@@ -63,6 +64,8 @@ export async function startMemory(options: StartMemoryOptions): Promise<Memory> 
     const kept = keepContexts(contexts, signal);
     opened.defer(() => kept);
   }
+  const knowledge = keepKnowledge({ database, hints, models, logger }, signal);
+  opened.defer(() => knowledge);
   const owned = opened.move();
   return {
     models,

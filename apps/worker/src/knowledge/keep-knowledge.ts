@@ -1,0 +1,51 @@
+import { setImmediate as breathe } from "node:timers/promises";
+import type { Hints } from "@devmesh/adapters";
+import { knowledgeDocuments, type SyncDeps, syncStale } from "@devmesh/embedding";
+import type { Logger } from "@devmesh/observability";
+import {
+  collectionRepository,
+  type Database,
+  documentRepository,
+  knowledgeSyncRepository,
+} from "@devmesh/repositories";
+import { createUuidV7, runLoop, sleep } from "@devmesh/runtime";
+import type { Models } from "../embedding/open-models.ts";
+
+/** What knowledge is kept with. */
+export interface KeepKnowledgeOptions {
+  readonly database: Database;
+  readonly hints: Pick<Hints, "nudgeEmbeddings">;
+  readonly models: Pick<Models, "embedder" | "claude">;
+  readonly logger: Logger;
+}
+
+const entriesAtOnce = 100;
+const lookEveryMs = 60_000;
+
+/**
+ * Writes documents of entries that whoever wrote the entry could not write, until `signal` aborts. Any number of workers
+ * do it side by side.
+ */
+export async function keepKnowledge(options: KeepKnowledgeOptions, signal: AbortSignal): Promise<void> {
+  const { logger } = options;
+  const deps = openSync(options);
+  const work = async (): Promise<void> => {
+    const written = await syncStale(deps, entriesAtOnce);
+    if (written > 0) logger.info({ entries: written }, "documents of entries were written late");
+    if (written < entriesAtOnce) await sleep(lookEveryMs, signal);
+  };
+  await runLoop({ name: "keep knowledge", signal, logger, work });
+}
+
+function openSync({ database, hints, models }: KeepKnowledgeOptions): SyncDeps {
+  const documents = knowledgeDocuments({
+    collections: collectionRepository(database),
+    documents: documentRepository(database),
+    embedder: models.embedder,
+    canWriteContexts: models.claude !== undefined,
+    newId: createUuidV7(),
+    breathe,
+    nudgeEmbeddings: () => hints.nudgeEmbeddings(),
+  });
+  return { sync: knowledgeSyncRepository(database), documents };
+}
