@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { type BedrockOptions, type BedrockTransport, openBedrock } from "@devmesh/adapters";
 import { AppError } from "@devmesh/models";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -128,7 +130,7 @@ describe("what goes wrong at Bedrock", () => {
 
 describe("the breaker of a model and region", () => {
   it("opens when half of ten calls failed, lets one try after its rest, and closes when that succeeds", async () => {
-    await using bedrock = open({ regions: ["us-east-1", "us-west-2"], breaker: { resetMs: 300 } });
+    await using bedrock = open({ regions: ["us-east-1", "us-west-2"], breaker: { resetMs: 500 } });
     standIn.faults.add({ kind: "fail", rate: 0.5, modelId: titan });
     const before = await callTimes(bedrock.transport, 10);
     expect(before.filter((reason) => reason === "bedrock")).toHaveLength(5);
@@ -136,7 +138,7 @@ describe("the breaker of a model and region", () => {
     expect(asked).toBe(10);
     const refused = await call(bedrock.transport);
     expect(refused).toMatchObject({ code: "unavailable", reason: "breaker_open" });
-    expect(refused?.retryAfterMs).toBeLessThanOrEqual(300);
+    expect(refused?.retryAfterMs).toBeLessThanOrEqual(500);
     expect(standIn.calls.of(titan).calls).toBe(asked);
     // another model is another breaker
     expect(await call(bedrock.transport, { model: english })).toBeUndefined();
@@ -171,6 +173,43 @@ describe("the breaker of a model and region", () => {
     const reasons = await callTimes(bedrock.transport, 31);
     expect(reasons).not.toContain("breaker_open");
     expect(reasons.at(-1)).toBeUndefined();
+  });
+});
+
+describe("a service that hangs", () => {
+  it("opens the breaker, though callers give up before its limit, who are told that they did", async () => {
+    await using bedrock = open({ invokeLimitMs: 100 });
+    standIn.faults.add({ kind: "stall", ms: 60_000 });
+    const calls = Array.from({ length: 10 }, () => call(bedrock.transport, { signal: AbortSignal.timeout(60) }));
+    expect(new Set((await Promise.all(calls)).map((error) => error?.code))).toEqual(new Set(["cancelled"]));
+    expect(await call(bedrock.transport)).toMatchObject({ reason: "breaker_open" });
+  });
+
+  it("is asked on a new connection after a call that ran out of time, for the old one may be dead", async () => {
+    const pairs: (readonly [Socket, Socket])[] = [];
+    const way = createServer((near) => {
+      const far = connect(standIn.port, "127.0.0.1");
+      pairs.push([near, far]);
+      near
+        .on("error", () => undefined)
+        .pipe(far.on("error", () => undefined))
+        .pipe(near);
+    }).listen(0, "127.0.0.1");
+    await once(way, "listening");
+    const endpoint = `http://127.0.0.1:${(way.address() as AddressInfo).port}`;
+    await using bedrock = open({ endpoint, invokeLimitMs: 400 });
+    expect(await call(bedrock.transport)).toBeUndefined();
+    expect(await call(bedrock.transport)).toBeUndefined();
+    expect(pairs).toHaveLength(1);
+    // nothing comes through any more, and nobody says so
+    for (const [near, far] of pairs) near.unpipe(far);
+    const late = await Promise.all([call(bedrock.transport), call(bedrock.transport)]);
+    expect(late.map((error) => error?.code)).toEqual(["deadline_exceeded", "deadline_exceeded"]);
+    expect(await call(bedrock.transport)).toBeUndefined();
+    expect(pairs).toHaveLength(2);
+    for (const socket of pairs.flat()) socket.destroy();
+    way.close();
+    await once(way, "close");
   });
 });
 

@@ -1,11 +1,13 @@
 import type { BedrockRuntimeClient } from "@aws-sdk/client-bedrock-runtime";
 import { AppError } from "@devmesh/models";
 import { type Breaker, type BreakerOptions, createBreaker } from "../breaker.ts";
+import type { BedrockClientOptions } from "./bedrock-client.ts";
+import { openBedrockClients } from "./bedrock-clients.ts";
 import { toBedrockError } from "./bedrock-error.ts";
 import { type Bulkhead, type BulkheadOptions, createBulkhead } from "./bulkhead.ts";
 import { type ConverseAnswer, type ConverseRequest, toConverseAnswer, toConverseCommand } from "./converse.ts";
 import { type InvokeAnswer, sendInvoke } from "./invoke.ts";
-import { withinLimit } from "./within-limit.ts";
+import { gaveUpReason, withinLimit } from "./within-limit.ts";
 
 /** The models of one region. Each has a breaker and a bulkhead of its own; errors are AppErrors. */
 export interface BedrockTransport {
@@ -26,6 +28,14 @@ export interface GuardOptions {
   readonly converseLimitMs?: number;
 }
 
+type Send<T> = (client: BedrockRuntimeClient, signal: AbortSignal) => Promise<T>;
+
+interface CallLimits {
+  readonly modelId: string;
+  readonly signal: AbortSignal;
+  readonly limitMs: number;
+}
+
 interface Guard {
   readonly breaker: Breaker;
   readonly bulkhead: Bulkhead;
@@ -44,15 +54,16 @@ const breakerDefaults: BreakerOptions = {
 /** Far more than a catalogue has. */
 const maxModels = 64;
 
-/** The transport of a region over its client, which stays the caller's. */
-export function bedrockTransport(
-  client: BedrockRuntimeClient,
-  region: string,
+/** The transport of a region. Nothing is sent before the first call. */
+export function openBedrockTransport(
+  clientOptions: BedrockClientOptions,
   options: GuardOptions = {},
 ): BedrockTransport & Disposable {
+  const { region } = clientOptions;
   const { invokeLimitMs = 15_000, converseLimitMs = 60_000 } = options;
   const guards = new Map<string, Guard>();
-  const breakers = new DisposableStack();
+  const stack = new DisposableStack();
+  const clients = stack.use(openBedrockClients(clientOptions, Math.max(invokeLimitMs, converseLimitMs)));
 
   function guardOf(modelId: string): Guard {
     const known = guards.get(modelId);
@@ -62,36 +73,45 @@ export function bedrockTransport(
     }
     const operation = `bedrock ${modelId} in ${region}`;
     const guard = {
-      breaker: breakers.use(createBreaker(operation, { ...breakerDefaults, ...options.breaker })),
+      breaker: stack.use(createBreaker(operation, { ...breakerDefaults, ...options.breaker })),
       bulkhead: createBulkhead(operation, options.bulkhead),
     };
     guards.set(modelId, guard);
     return guard;
   }
 
-  async function run<T>(
-    { modelId, signal, limitMs }: { readonly modelId: string; readonly signal: AbortSignal; readonly limitMs: number },
-    call: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const { breaker, bulkhead } = guardOf(modelId);
+  async function attempt<T>(send: Send<T>, { modelId, signal, limitMs }: CallLimits): Promise<T> {
     const operation = `bedrock ${modelId} in ${region}`;
-    const attempt = (): Promise<T> =>
-      withinLimit(call, { operation, limitMs, signal }).catch((error: unknown) => {
-        throw toBedrockError(error, operation);
-      });
-    // Behind an open breaker nobody waits for a place among calls that hang.
-    if (breaker.isOpen) return breaker.run(attempt);
-    return bulkhead.run(() => breaker.run(attempt), signal);
+    const client = clients.current;
+    try {
+      return await withinLimit((end) => send(client, end), { operation, limitMs, signal });
+    } catch (caught) {
+      const error = toBedrockError(caught, operation);
+      if (error.code === "deadline_exceeded") clients.replace(client);
+      throw error;
+    }
+  }
+
+  async function run<T>(limits: CallLimits, send: Send<T>): Promise<T> {
+    const { breaker, bulkhead } = guardOf(limits.modelId);
+    const guarded = (): Promise<T> => breaker.run(() => attempt(send, limits));
+    try {
+      // Behind an open breaker nobody waits for a place among calls that hang.
+      return await (breaker.isOpen ? guarded() : bulkhead.run(guarded, limits.signal));
+    } catch (error) {
+      if (!(error instanceof AppError) || error.reason !== gaveUpReason) throw error;
+      throw new AppError("cancelled", error.message, { cause: error });
+    }
   }
 
   return {
     region,
     invoke: (modelId, body, { signal }) =>
-      run({ modelId, signal, limitMs: invokeLimitMs }, (end) => sendInvoke(client, { modelId, body }, end)),
+      run({ modelId, signal, limitMs: invokeLimitMs }, (client, end) => sendInvoke(client, { modelId, body }, end)),
     converse: (request, { signal }) =>
-      run({ modelId: request.modelId, signal, limitMs: converseLimitMs }, async (abortSignal) =>
+      run({ modelId: request.modelId, signal, limitMs: converseLimitMs }, async (client, abortSignal) =>
         toConverseAnswer(await client.send(toConverseCommand(request), { abortSignal }), request.modelId),
       ),
-    [Symbol.dispose]: () => breakers.dispose(),
+    [Symbol.dispose]: () => stack.dispose(),
   };
 }

@@ -1,5 +1,5 @@
-import { type BedrockClientOptions, createBedrockClient } from "./bedrock-client.ts";
-import { type BedrockTransport, bedrockTransport, type GuardOptions } from "./bedrock-transport.ts";
+import type { BedrockClientOptions } from "./bedrock-client.ts";
+import { type BedrockTransport, type GuardOptions, openBedrockTransport } from "./bedrock-transport.ts";
 
 /** Which regions, in order of preference, and how their calls are guarded. */
 export interface BedrockOptions extends Omit<BedrockClientOptions, "region">, GuardOptions {
@@ -18,12 +18,9 @@ export interface Bedrock extends AsyncDisposable {
  */
 export function openBedrock({ regions, endpoint, credentials, connect, ...guards }: BedrockOptions): Bedrock {
   const stack = new DisposableStack();
-  const transports = regions.map((region) => {
-    const client = stack.adopt(createBedrockClient({ region, endpoint, credentials, connect }), (opened) =>
-      opened.destroy(),
-    );
-    return stack.use(bedrockTransport(client, region, guards));
-  });
+  const transports = regions.map((region) =>
+    stack.use(openBedrockTransport({ region, endpoint, credentials, connect }, guards)),
+  );
   return {
     transports,
     [Symbol.asyncDispose]: () => {

@@ -7,11 +7,17 @@ export interface LimitOptions {
   readonly signal: AbortSignal;
 }
 
+/** Why a call is late that its caller gave up after so long that the service must be why. */
+export const gaveUpReason = "gave_up";
+/** What a caller who leaves must have waited, as a share of the limit, for that: 3 s of 15. */
+const patienceShare = 0.2;
+
 /**
  * Runs a call under a signal of its own, and doesn't wait for it any more once that has aborted: the SDK leaves an answer
  * whose body stalls, or was cut, without an end.
  *
- * @throws AppError `deadline_exceeded` after `limitMs`; `cancelled` when `signal` aborts; or whatever `call` throws.
+ * @throws AppError `deadline_exceeded` after `limitMs`; `cancelled` when `signal` aborts, or `deadline_exceeded` with
+ * {@link gaveUpReason} where that took long: callers with less time than the limit must not hide a service that hangs; or whatever `call` throws.
  */
 export async function withinLimit<T>(call: (signal: AbortSignal) => Promise<T>, options: LimitOptions): Promise<T> {
   const { operation, limitMs, signal } = options;
@@ -21,7 +27,13 @@ export async function withinLimit<T>(call: (signal: AbortSignal) => Promise<T>, 
     reject(error);
     ending.abort(error);
   }
-  const cancel = (): void => end(new AppError("cancelled", `${operation} was cancelled`));
+  const beganAt = performance.now();
+  const cancel = (): void => {
+    const waitedMs = Math.round(performance.now() - beganAt);
+    const message = `${operation} was cancelled after ${waitedMs} ms`;
+    if (waitedMs < limitMs * patienceShare) end(new AppError("cancelled", message));
+    else end(new AppError("deadline_exceeded", message, { reason: gaveUpReason }));
+  };
   const timer = setTimeout(
     () => end(new AppError("deadline_exceeded", `${operation} took longer than ${limitMs} ms`)),
     limitMs,
