@@ -20,7 +20,7 @@ const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
 
 const asked = process.argv.slice(2);
 const [first = "", ...rest] = asked;
-const withArguments: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+const withArguments: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
   tasks: benchTasks,
   search: benchSearch,
 };

@@ -13,8 +13,6 @@ export interface Fused<Id extends string> {
 
 /** Dampens how much the first ranks stand out. The value of the paper, which held up on collections of any kind. */
 export const fusionK = 60;
-/** How much each method's ranks count in a hybrid search. */
-export const fusionWeights = { vector: 1, text: 1 } as const;
 
 /**
  * Reciprocal rank fusion: the score of an id is Σ weight ÷ (k + rank) over the lists that hold it, divided by what an id

@@ -1,5 +1,6 @@
 import type { ChunkId, Distance, FoundChunk, MethodRank, SearchMode } from "@devmesh/models";
-import { fuseByRank, fusionWeights } from "./fuse-by-rank.ts";
+import { fuseByRank } from "./fuse-by-rank.ts";
+import type { FusionWeights } from "./fusion-weights.ts";
 
 /** Where a chunk stands in the order of each method that found it. */
 export interface Ranks {
@@ -26,14 +27,18 @@ export interface FoundByMethod {
  *
  * `vector`: the similarity, cut to 0–1 (cosine; inner product, which is the same for vectors of unit length; 1 ÷ (1 +
  * distance) of L2). `text`: the weight of its words as a part of the best one's, so that the first has 1. `hybrid`:
- * {@link fuseByRank} over both orders.
+ * {@link fuseByRank} over both orders, by their weights.
  */
-export function scoreCandidates(mode: SearchMode, found: FoundByMethod): readonly ScoredChunk[] {
+export function scoreCandidates(
+  mode: SearchMode,
+  found: FoundByMethod,
+  weights: FusionWeights,
+): readonly ScoredChunk[] {
   const { vector, text } = found;
   const vectorRanks = rankAll(vector);
   const textRanks = rankAll(text);
   const chunkById = new Map([...vector, ...text].map((chunk) => [chunk.chunkId, chunk]));
-  const scores = scoresOf(mode, found);
+  const scores = scoresOf(mode, found, weights);
   return scores.flatMap(({ id, score }) => {
     const chunk = chunkById.get(id);
     if (chunk === undefined) return [];
@@ -55,6 +60,7 @@ export function mergeFound(lists: readonly (readonly FoundChunk[])[], limit: num
 function scoresOf(
   mode: SearchMode,
   { vector, text }: FoundByMethod,
+  weights: FusionWeights,
 ): readonly { readonly id: ChunkId; readonly score: number }[] {
   switch (mode) {
     case "vector":
@@ -65,8 +71,8 @@ function scoresOf(
     }
     case "hybrid":
       return fuseByRank([
-        { weight: fusionWeights.vector, ids: vector.map(({ chunkId }) => chunkId) },
-        { weight: fusionWeights.text, ids: text.map(({ chunkId }) => chunkId) },
+        { weight: weights.vector, ids: vector.map(({ chunkId }) => chunkId) },
+        { weight: weights.text, ids: text.map(({ chunkId }) => chunkId) },
       ]);
   }
 }

@@ -114,7 +114,7 @@ async function search(
 
 const idsOf = ({ hits }: SearchAnswer): readonly string[] => hits.map(({ chunkId }) => chunkId);
 
-test("a hybrid search fuses both orders, and tells each hit's rank by either method", async () => {
+test("a hybrid search fuses both orders, that of the local model's vectors at half weight, and tells each hit's ranks", async () => {
   const { deps, embedded } = fakes({
     vector: {
       docs: [
@@ -130,9 +130,9 @@ test("a hybrid search fuses both orders, and tells each hit's rank by either met
     },
   });
   const answer = await search(deps);
-  expect(idsOf(answer)).toEqual(["b", "a", "c"]);
+  expect(idsOf(answer)).toEqual(["b", "c", "a"]);
   expect(answer.hits[0]?.ranks).toEqual({ vector: { rank: 2, score: 0.8 }, text: { rank: 1, score: 7 } });
-  expect(answer.hits[1]?.ranks).toEqual({ vector: { rank: 1, score: 0.9 } });
+  expect(answer.hits[2]?.ranks).toEqual({ vector: { rank: 1, score: 0.9 } });
   expect(answer).toMatchObject({ mode: "hybrid", degraded: undefined, explain: undefined });
   expect(embedded).toHaveLength(1);
   expect(embedded[0]).toMatchObject({
