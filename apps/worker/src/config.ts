@@ -31,6 +31,7 @@ export interface WorkerEnv extends ServiceEnv {
   readonly embeddingsQueueUrl: string | undefined;
   readonly embeddingsDeadLetterUrl: string | undefined;
   readonly embeddingClaimMs: number;
+  readonly importLeaseMs: number;
   readonly models: ModelsEnv;
   readonly objects: ObjectsEnv;
   readonly nodeLeaseMs: number;
@@ -64,6 +65,8 @@ export interface WorkerConfig extends ServiceConfig {
   readonly embedding: {
     /** After so long documents whose vectors have not come are sent again: a message, or a worker, was lost. */
     readonly claimMs: number;
+    /** How long a worker may be silent about an import before another takes it over. */
+    readonly importLeaseMs: number;
   };
 }
 
@@ -87,6 +90,7 @@ export function readEnv(env: Environment, { ownStores = false }: ReadEnvOptions 
       protocols: ["http", "https"],
     }),
     embeddingClaimMs: reader.int("DEVMESH_EMBEDDING_CLAIM_MS", 600_000, { min: 1_000, max: 86_400_000 }),
+    importLeaseMs: reader.int("DEVMESH_IMPORT_LEASE_MS", 60_000, { min: 1_000, max: 3_600_000 }),
     models: readModelsEnv(reader),
     objects: readObjectsEnv(reader),
     nodeLeaseMs: reader.int("DEVMESH_NODE_LEASE_MS", defaultNodeLeaseMs, { min: 300, max: 600_000 }),
@@ -115,7 +119,7 @@ export function toConfig(raw: WorkerEnv): WorkerConfig {
     stores: stores && { ...stores, tasksQueue, embeddingsQueue, objects: toObjectsConfig(raw.objects) },
     models: toModelsConfig(raw.models),
     nodeLeaseMs: raw.nodeLeaseMs,
-    embedding: { claimMs: raw.embeddingClaimMs },
+    embedding: { claimMs: raw.embeddingClaimMs, importLeaseMs: raw.importLeaseMs },
   };
 }
 

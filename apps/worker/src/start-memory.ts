@@ -11,6 +11,8 @@ import { createEmbeddingMessageHandler } from "./embedding/consume-embeddings.ts
 import { openEmbedding } from "./embedding/open-embedding.ts";
 import { type Models, openModels } from "./embedding/open-models.ts";
 import type { RelayPendingDeps } from "./embedding/relay-pending.ts";
+import { keepImports } from "./imports/keep-imports.ts";
+import { openImporting } from "./imports/open-imports.ts";
 import { keepKnowledge } from "./knowledge/keep-knowledge.ts";
 import type { WorkerQueue } from "./queue/open-queue.ts";
 
@@ -42,7 +44,7 @@ export interface Memory extends AsyncDisposable {
 /** In hand at a time, of 50 documents each at most. While a model has no room no more are received. Judgement. */
 const maxMessages = 16;
 
-/** Opens the models and starts what embeds documents and keeps contexts and knowledge, until `signal` aborts. */
+/** Opens the models and starts what embeds and imports documents and keeps contexts and knowledge, until `signal` aborts. */
 export async function startMemory(options: StartMemoryOptions): Promise<Memory> {
   await using opened = new AsyncDisposableStack();
   const { config, database, hints, queue, objects, metrics, logger, watch, signal, graceMs } = options;
@@ -63,6 +65,8 @@ export async function startMemory(options: StartMemoryOptions): Promise<Memory> 
     const contexts = await openContexts({ database, hints, objects, models, metrics, logger });
     const kept = keepContexts(contexts, signal);
     opened.defer(() => kept);
+    const imports = importDocuments(options, objects);
+    opened.defer(() => imports);
   }
   const knowledge = keepKnowledge({ database, hints, models, logger }, signal);
   opened.defer(() => knowledge);
@@ -73,4 +77,12 @@ export async function startMemory(options: StartMemoryOptions): Promise<Memory> 
     keptQueue: { ...queue, onMoved: embedding.onMoved },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Resolves when `signal` has aborted and the batch under way is written. */
+async function importDocuments(options: StartMemoryOptions, objects: Objects): Promise<void> {
+  const { config, database, hints, watch, signal, metrics, logger } = options;
+  const { importLeaseMs: leaseMs } = config.embedding;
+  const canWork = (): boolean => watch.isUp;
+  await keepImports(await openImporting({ database, hints, objects, canWork, leaseMs, metrics, logger }), signal);
 }

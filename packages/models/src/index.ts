@@ -190,6 +190,19 @@ export {
   type WritingImport,
 } from "./memory/document.ts";
 export {
+  type ImportCounts,
+  type ImportJob,
+  type ImportLineError,
+  type ImportProgress,
+  type ImportState,
+  importStates,
+  isImportOver,
+  maxImportBytes,
+  maxImportErrors,
+  maxImportLineBytes,
+  maxImportUploadBytes,
+} from "./memory/import-job.ts";
+export {
   type KnowledgeAccess,
   type KnowledgeEntry,
   type KnowledgeHit,

@@ -87,6 +87,8 @@ export {
   type PlacedEvent,
 } from "./event-repository.ts";
 export { type ExclusiveOptions, holdExclusively } from "./exclusive.ts";
+export { type ImportJobs, importJobs, type NewImport } from "./imports/import-jobs.ts";
+export { type ImportBatch, type OpenImport, type OpenImports, openImports } from "./imports/open-imports.ts";
 export { type KeyRecord, type KeyRepository, keyRepository, type NewKey } from "./key-repository.ts";
 export { type KnowledgeRepository, knowledgeRepository } from "./knowledge/knowledge-repository.ts";
 export { type KnowledgeSyncRepository, knowledgeSyncRepository } from "./knowledge/knowledge-sync.ts";

@@ -31,6 +31,8 @@ import { redriveJobs } from "./dead-letters/redrive-jobs.ts";
 import { deliveryRepository } from "./delivery-repository.ts";
 import { postgresEmbeddingCache } from "./embedding-cache.ts";
 import { eventRepository } from "./event-repository.ts";
+import { importJobs } from "./imports/import-jobs.ts";
+import { type OpenImport, openImports } from "./imports/open-imports.ts";
 import { keyRepository } from "./key-repository.ts";
 import { knowledgeRepository } from "./knowledge/knowledge-repository.ts";
 import { knowledgeSyncRepository } from "./knowledge/knowledge-sync.ts";
@@ -462,6 +464,26 @@ function callCaps(database: Database): readonly (() => Promise<unknown>)[] {
   ];
 }
 
+function callImports(database: Database): readonly (() => Promise<unknown>)[] {
+  const jobs = importJobs(database);
+  const open = openImports(database);
+  const requestKey = { principalId: id, key: "k", bodyHash: "00" };
+  const asked = { id, collectionId: id, key: "a", etag: "e", size: 1, requestKey };
+  const claimed = { tenantId, leaseId: id, since: new Date(), job: { id, collectionId: id } } as unknown as OpenImport;
+  const counts = { created: 1, updated: 1, unchanged: 1, changed: 1, failed: 1 };
+  const progressOf = () => ({ offset: 1, lines: 1, counts, errors: [] });
+  return [
+    () => jobs.create(tenantId, asked),
+    () => jobs.find(tenantId, id),
+    () => jobs.list(tenantId, id, page),
+    () => jobs.cancel(tenantId, id),
+    () => open.claim(id, 1),
+    () => open.write(claimed, { documents: [], progressOf }, 1),
+    () => open.release(claimed, 1),
+    () => open.finish(claimed, "failed", { code: "conflict", message: "a" }),
+  ];
+}
+
 describeOnPostgres(describeStatements);
 
 function describeStatements(open: OpenDatabase): void {
@@ -485,6 +507,7 @@ function describeStatements(open: OpenDatabase): void {
       ...callCollections(recorded),
       ...callSearch(recorded),
       ...callLedger(recorded),
+      ...callImports(recorded),
     ];
     await runAll(calls);
     expect(recorded.texts.size).toBeGreaterThanOrEqual(calls.length);
