@@ -13,6 +13,7 @@ export interface EmbedderHooks {
     call: CallPlace & {
       readonly texts: number;
       readonly tokens: number;
+      /** With its fraction. */
       readonly costMicroUsd: number;
       readonly tookMs: number;
     },

@@ -39,7 +39,7 @@ test("counts calls, tokens, cost, lookups, failures, throttles, retries, waits a
   expect(Object.fromEntries(sums)).toMatchObject({
     [`ded_texts_total ${titan} us-east-1`]: 1,
     [`ding_tokens_total ${titan} us-east-1`]: 10,
-    [`ding_cost_micro_usd_total ${titan} us-east-1`]: 1,
+    [`ding_cost_micro_usd_total ${titan} us-east-1`]: 0.2,
     [`ding_failures_total ${titan} us-east-1 resource_exhausted`]: 1,
     [`ding_failures_total ${titan} us-east-1 unavailable`]: 1,
     [`ding_throttles_total ${titan} us-east-1`]: 1,

@@ -40,6 +40,22 @@ describe("batches", () => {
     expect(vectors).toEqual(texts.map((text) => vectorOf(text, 256)));
   });
 
+  test("are cut by their characters too, in order", async () => {
+    const transport = fakeTransport("us-east-1");
+    const quota = { requestsPerMinute: 6_000, tokensPerMinute: 6_000_000 };
+    const embedder = createEmbedder(makeDeps({ transports: [transport], quota }));
+    const texts = [150_000, 250_000, 1, 500_000, 10, 399_990].map((length, at) => `${at}`.padEnd(length, "x"));
+    const { vectors } = await embedder.embed(ask(texts, { choice: { model: cohere, dimensions: 256 } }));
+    const sent = transport.calls.map((call) => call.texts.map((text) => text.length));
+    expect(sent.toSorted((a, b) => b.length - a.length || (a[0] ?? 0) - (b[0] ?? 0))).toEqual([
+      [10, 399_990],
+      [150_000, 250_000],
+      [1],
+      [500_000],
+    ]);
+    expect(vectors).toEqual(texts.map((text) => vectorOf(text, 256)));
+  });
+
   test("of Titan are single texts, 16 at a time, over all requests 16 too", async () => {
     let [running, most] = [0, 0];
     const transport = fakeTransport("us-east-1", async () => {

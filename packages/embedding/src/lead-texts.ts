@@ -2,6 +2,7 @@ import { AppError, type TenantId, toAppError, type Vector } from "@devmesh/model
 import type { VectorKind } from "./cache/cache-key.ts";
 import type { CacheLevels } from "./cache/cache-levels.ts";
 import type { Landing } from "./cache/flights.ts";
+import type { ModelLimits } from "./catalogue/embedding-model.ts";
 import { costMicroUsd, toUsage } from "./catalogue/model-cost.ts";
 import type { UsageLedger } from "./ports/usage-ledger.ts";
 import type { PreparedText } from "./prepare-texts.ts";
@@ -72,9 +73,8 @@ async function assertRoom(ledger: UsageLedger, { tenantId, texts, kind }: LedTex
 }
 
 async function callForAll(deps: LeadDeps, led: LedTexts, progress: Progress): Promise<AppError | undefined> {
-  const { textsPerCall } = led.kind.model.limits;
   try {
-    await runBounded(cut(led.texts, textsPerCall), led.kind.model.concurrency, (batch) =>
+    await runBounded(cutBatches(led.texts, led.kind.model.limits), led.kind.model.concurrency, (batch) =>
       embedBatch({ deps, led, progress, refusals: { left: maxRefusals } }, batch),
     );
     return undefined;
@@ -158,7 +158,19 @@ function sumTokens(texts: readonly PreparedText[]): number {
   return texts.reduce((sum, { tokens }) => sum + tokens, 0);
 }
 
-function cut<T>(items: readonly T[], size: number): readonly (readonly T[])[] {
-  const count = Math.ceil(items.length / size);
-  return Array.from({ length: count }, (_, at) => items.slice(at * size, (at + 1) * size));
+/** In order; a batch is full at so many texts or characters. */
+function cutBatches(texts: readonly PreparedText[], limits: ModelLimits): readonly (readonly PreparedText[])[] {
+  const batches: PreparedText[][] = [];
+  let characters = Number.POSITIVE_INFINITY;
+  for (const text of texts) {
+    const batch = batches.at(-1);
+    characters += text.text.length;
+    if (batch !== undefined && batch.length < limits.textsPerCall && characters <= limits.charactersPerCall) {
+      batch.push(text);
+    } else {
+      batches.push([text]);
+      characters = text.text.length;
+    }
+  }
+  return batches;
 }

@@ -11,7 +11,7 @@ export const cohereEnglishV3: EmbeddingModel = {
   provider: "cohere",
   dimensions: [1024],
   defaultDimensions: 1024,
-  limits: { maxTokens: 512, maxCharacters: 2_048, textsPerCall: 96 },
+  limits: { maxTokens: 512, maxCharacters: 2_048, textsPerCall: 96, charactersPerCall: 196_608 },
   microUsdPer1kTokens: 100,
   quality: 4,
   speed: 4,

@@ -11,7 +11,7 @@ export const cohereV4: EmbeddingModel = {
   provider: "cohere",
   dimensions: [256, 512, 1024, 1536],
   defaultDimensions: 1536,
-  limits: { maxTokens: 128_000, maxCharacters: 512_000, textsPerCall: 96 },
+  limits: { maxTokens: 128_000, maxCharacters: 512_000, textsPerCall: 96, charactersPerCall: 400_000 },
   microUsdPer1kTokens: 120,
   quality: 5,
   speed: 3,

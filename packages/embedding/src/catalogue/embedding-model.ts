@@ -10,6 +10,8 @@ export interface ModelLimits {
   /** Of one text, in UTF-16 units: a longer one is refused before it is sent. */
   readonly maxCharacters: number;
   readonly textsPerCall: number;
+  /** Of all texts of one call: a longer text goes by itself. */
+  readonly charactersPerCall: number;
 }
 
 /** How fast an account may call a model in one region. What is here is where the token bucket begins; it learns. */

@@ -7,7 +7,7 @@ export interface ListedModel {
   readonly provider: ModelProvider;
   readonly dimensions: readonly Dimensions[];
   readonly defaultDimensions: Dimensions;
-  readonly limits: ModelLimits;
+  readonly limits: Omit<ModelLimits, "charactersPerCall">;
   readonly microUsdPer1kTokens: number;
   readonly quality: number;
   readonly speed: number;
@@ -17,7 +17,9 @@ export interface ListedModel {
 
 /** What of a model is for others to see. */
 export function toListedModel(model: EmbeddingModel, hasBedrock: boolean): ListedModel {
-  const { id, provider, dimensions, defaultDimensions, limits, microUsdPer1kTokens, quality, speed } = model;
+  const { id, provider, dimensions, defaultDimensions, microUsdPer1kTokens, quality, speed } = model;
+  const { maxTokens, maxCharacters, textsPerCall } = model.limits;
+  const limits = { maxTokens, maxCharacters, textsPerCall };
   const isAvailable = model.wire === undefined || hasBedrock;
   return { id, provider, dimensions, defaultDimensions, limits, microUsdPer1kTokens, quality, speed, isAvailable };
 }

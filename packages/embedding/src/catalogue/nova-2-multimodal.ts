@@ -11,7 +11,7 @@ export const nova2Multimodal: EmbeddingModel = {
   provider: "amazon",
   dimensions: [256, 384, 1024, 3072],
   defaultDimensions: 1024,
-  limits: { maxTokens: 8_172, maxCharacters: 50_000, textsPerCall: 1 },
+  limits: { maxTokens: 8_172, maxCharacters: 50_000, textsPerCall: 1, charactersPerCall: 50_000 },
   microUsdPer1kTokens: 135,
   quality: 4,
   speed: 2,

@@ -11,7 +11,7 @@ export const titanV1: EmbeddingModel = {
   provider: "amazon",
   dimensions: [1536],
   defaultDimensions: 1536,
-  limits: { maxTokens: 8_192, maxCharacters: 50_000, textsPerCall: 1 },
+  limits: { maxTokens: 8_192, maxCharacters: 50_000, textsPerCall: 1, charactersPerCall: 50_000 },
   microUsdPer1kTokens: 100,
   quality: 2,
   speed: 4,

@@ -11,7 +11,7 @@ export const titanV2: EmbeddingModel = {
   provider: "amazon",
   dimensions: [256, 512, 1024],
   defaultDimensions: 1024,
-  limits: { maxTokens: 8_192, maxCharacters: 50_000, textsPerCall: 1 },
+  limits: { maxTokens: 8_192, maxCharacters: 50_000, textsPerCall: 1, charactersPerCall: 50_000 },
   microUsdPer1kTokens: 20,
   quality: 3,
   speed: 5,

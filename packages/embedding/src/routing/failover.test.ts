@@ -300,6 +300,6 @@ test("hooks are told of calls, failures, throttling, retries and waiting", async
     ["onFailure", { ...place, code: "resource_exhausted", reason: "throttled" }],
     ["onThrottled", { ...place, share: 0.5 }],
     ["onRetry", { ...place, delayMs: 2_000 }],
-    ["onCall", { ...place, texts: 1, tokens: 10, costMicroUsd: 1, tookMs: 0 }],
+    ["onCall", { ...place, texts: 1, tokens: 10, costMicroUsd: 0.2, tookMs: 0 }],
   ]);
 });

@@ -1,6 +1,6 @@
 import { AppError, toAppError, type Vector } from "@devmesh/models";
 import type { EmbeddingModel, WireOptions } from "../catalogue/embedding-model.ts";
-import { costMicroUsd } from "../catalogue/model-cost.ts";
+import { exactMicroUsd } from "../catalogue/model-cost.ts";
 import type { EmbedderHooks } from "../embedder-hooks.ts";
 import { backoffMs } from "./backoff.ts";
 import { assertWanted, whileWanted } from "./cancelled.ts";
@@ -85,7 +85,7 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
     const tokens = answer.tokens ?? call.estimatedTokens;
     bucket?.settle(tokens - call.estimatedTokens);
     const tookMs = options.now() - startedAt;
-    hooks.onCall?.({ ...place, texts: call.texts.length, tokens, costMicroUsd: costMicroUsd(model, tokens), tookMs });
+    hooks.onCall?.({ ...place, texts: call.texts.length, tokens, costMicroUsd: exactMicroUsd(model, tokens), tookMs });
     return { vectors: answer.vectors, tokens };
   }
 
