@@ -173,7 +173,8 @@ begin
     -- content apart: metadata, and what ranks chunks, is read of many rows at a time
     execute format('alter table collections.%I set (toast_tuple_target = %s)', part,
       case parent when 'document' then 512 else 4080 end);
-    if parent = 'chunk_vector' then
+    -- in the row where at least three fit into a page; else out of line, in less space
+    if parent = 'chunk_vector' and asked.dimensions <= (case asked.storage when 'vector' then 600 else 1200 end) then
       execute format('alter table collections.%I alter embedding set storage plain, alter half set storage plain', part);
     end if;
     execute format('alter table public.%I attach partition collections.%I for values in (%L)', parent, part, asked_id);

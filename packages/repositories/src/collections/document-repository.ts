@@ -69,6 +69,10 @@ const inState: Readonly<Record<DocumentState, Sql>> = {
   failed: sql`and p.error is not null`,
 };
 
+/** Before a new partition has statistics the planner takes it for small, and would rather read and sort all of it. */
+const walkInOrder: Sql = sql`
+  select set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true)`;
+
 /** The documents in Postgres; each call is a transaction of its own. One instance remembers which fields it recorded. */
 export function documentRepository(database: Database): DocumentRepository {
   const known = createKnownFields();
@@ -100,6 +104,7 @@ export function documentRepository(database: Database): DocumentRepository {
       }),
     list: (collection, { limit, after, state }) =>
       run(collection, async (tx) => {
+        if (state === undefined || state === "indexed") await tx.query(walkInOrder);
         const { rows } = await tx.query<DocumentRow>(sql`
           select ${columns}
           ${fromDocuments(collection)}
