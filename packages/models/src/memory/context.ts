@@ -13,8 +13,6 @@ export const maxContexts = 10_000;
 export const maxContextsBytes = 1_099_511_627_776;
 /** How long a request to upload may be begun after it was given out. */
 export const uploadUrlSeconds = 3_600;
-/** How long an upload may take from then on: what is not completed by then is removed. */
-export const uploadSeconds = 86_400;
 /** The most contexts that a task refers to. */
 export const maxTaskContexts = 20;
 
