@@ -8,6 +8,8 @@ export interface WritingTask {
   readonly maxTokens: number;
 }
 
+/** What a prompt puts its document between. */
+const tagPattern = /<\/?[\w-]+>/g;
 const sentencePattern = /[^.!?\n]+[.!?]*/g;
 const wordPattern = /[\p{L}\p{N}]{3,}/gu;
 const maxSentences = 2_000;
@@ -21,7 +23,7 @@ export function writeAnswer({ document, prompt, maxTokens }: WritingTask): {
   readonly text: string;
   readonly isCut: boolean;
 } {
-  const sentences = [...document.matchAll(sentencePattern)]
+  const sentences = [...document.replaceAll(tagPattern, "\n").matchAll(sentencePattern)]
     .slice(0, maxSentences)
     .map(([sentence]) =>
       sentence
