@@ -50,9 +50,13 @@ function* wordsOf(text: string): Generator<string> {
 }
 
 /** Seven digits are what a float of 32 bits holds. */
+const precision = 1e7;
+
 function toLength(sums: Float64Array, length: number): number[] {
-  const scale = length / (Math.hypot(...sums) || 1);
-  return Array.from(sums, (sum) => Number((sum * scale).toFixed(7)));
+  let squares = 0;
+  for (const sum of sums) squares += sum * sum;
+  const scale = (precision * length) / (Math.sqrt(squares) || 1);
+  return Array.from(sums, (sum) => Math.round(sum * scale) / precision);
 }
 
 /** FNV-1a of the UTF-16 units, with the end mixed as murmur does: short features would crowd in few places. */
