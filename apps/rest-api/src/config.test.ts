@@ -22,6 +22,15 @@ describe("the configuration", () => {
     expect(toConfig(readEnv(env)).rateLimit).toBeUndefined();
   });
 
+  test("has a bucket where one is named, or a stand-in", () => {
+    const env = { DEVMESH_PEPPER: "0123456789abcdef", DEVMESH_DATABASE_URL: "postgres://a/b" };
+    const bucketOf = (more: Record<string, string>): unknown => toConfig(readEnv({ ...env, ...more })).stores?.objects;
+    expect(bucketOf({})).toBeUndefined();
+    expect(bucketOf({ DEVMESH_CONTEXTS_BUCKET: "ours" })).toMatchObject({ bucket: "ours", endpoint: undefined });
+    const endpoint = "http://127.0.0.1:4566";
+    expect(bucketOf({ DEVMESH_AWS_ENDPOINT: endpoint })).toMatchObject({ bucket: "devmesh-contexts", endpoint });
+  });
+
   test("lists every problem of the environment at once, by name", () => {
     const env = { DEVMESH_REST_PORT: "70000", DEVMESH_LEASE_MS: "soon", DEVMESH_REDIS_URL: "http://x" };
     const caught = (() => {

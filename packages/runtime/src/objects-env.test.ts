@@ -33,6 +33,14 @@ describe("readObjectsEnv", () => {
     });
   });
 
+  it("has the SDK's own region, and one for stand-ins", () => {
+    const regionOf = (env: Record<string, string>): unknown =>
+      read({ DEVMESH_CONTEXTS_BUCKET: "ours", ...env })?.region;
+    expect(regionOf({ AWS_DEFAULT_REGION: "eu-north-1" })).toBe("eu-north-1");
+    expect(regionOf({ AWS_DEFAULT_REGION: "eu-north-1", AWS_REGION: "eu-west-1" })).toBe("eu-west-1");
+    expect(regionOf({})).toBe("us-east-1");
+  });
+
   it.each(["ab", "Upper-Case", "-dash", "under_score", "a/b"])("refuses %s as a bucket", (name) => {
     expect(() => read({ DEVMESH_CONTEXTS_BUCKET: name })).toThrow(/DEVMESH_CONTEXTS_BUCKET/);
   });

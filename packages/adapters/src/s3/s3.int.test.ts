@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import { type FauxqsServer, startFauxqs } from "fauxqs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Objects, openObjects } from "./objects.ts";
@@ -6,10 +6,12 @@ import { type Objects, openObjects } from "./objects.ts";
 /*
  * What the stand-in (fauxqs 2.4.1) does: keeps objects, ranges, If-Match on GET, multipart uploads, the checksum header
  * that came with an object. What it does not: check signatures, expiry of URLs, credentials, that a body has the length
- * and checksum of its headers, response-content-* of a download. So that S3 refuses another object can't be shown here;
- * what can is that length, type and checksum are among the signed headers.
+ * and checksum of its headers, response-content-* of a download. That S3 refuses another object can't be shown here; what
+ * can is that the signature covers length, type and checksum, which AWS documents to be compared with what arrives.
  */
 
+/** What the client signs with at a stand-in. */
+const standInSecret = "devmesh";
 const never = { expiresInSeconds: 600 };
 
 let server: FauxqsServer;
@@ -34,6 +36,32 @@ function sha256(bytes: Uint8Array): string {
 
 async function* pieces(bytes: Uint8Array, length: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += length) yield bytes.subarray(at, at + length);
+}
+
+/** What S3 computes of a request that came by a presigned URL (AWS Signature Version 4, as query parameters). */
+function signatureOf(text: string, sent: Readonly<Record<string, string>>): string {
+  const url = new URL(text);
+  const query = [...url.searchParams]
+    .filter(([name]) => name !== "X-Amz-Signature")
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  const headers: Readonly<Record<string, string>> = { ...sent, host: url.host };
+  const signed = (url.searchParams.get("X-Amz-SignedHeaders") ?? "").split(";");
+  const canonical = [
+    "PUT",
+    url.pathname,
+    query.map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&"),
+    ...signed.map((name) => `${name}:${headers[name]}`),
+    "",
+    signed.join(";"),
+    "UNSIGNED-PAYLOAD",
+  ].join("\n");
+  const time = url.searchParams.get("X-Amz-Date") ?? "";
+  const [, ...scope] = (url.searchParams.get("X-Amz-Credential") ?? "").split("/");
+  const hashed = createHash("sha256").update(canonical).digest("hex");
+  const toSign = ["AWS4-HMAC-SHA256", time, scope.join("/"), hashed].join("\n");
+  const hmac = (key: string | Buffer, data: string): Buffer => createHmac("sha256", key).update(data).digest();
+  const key = scope.reduce<string | Buffer>((last, part) => hmac(last, part), `AWS4${standInSecret}`);
+  return hmac(key, toSign).toString("hex");
 }
 
 const text = Buffer.from("twelve bytes");
@@ -63,6 +91,21 @@ describe("presignPut", () => {
       sha256: sha256(text),
       mediaType: "text/plain",
     });
+  });
+
+  it("gives another signature for another length, type or checksum: S3 recomputes it from what arrives", async () => {
+    const terms = { key: "contexts/a/b", size: 12, mediaType: "text/plain", sha256: sha256(text), ...never };
+    const { url, headers } = await objects.presignPut(terms);
+    const given = new URL(url).searchParams.get("X-Amz-Signature");
+    expect(signatureOf(url, headers)).toBe(given);
+    const other = createHash("sha256").update("other").digest("base64");
+    for (const change of [
+      { "content-length": "13" },
+      { "content-type": "text/html" },
+      { "x-amz-checksum-sha256": other },
+    ]) {
+      expect(signatureOf(url, { ...headers, ...change })).not.toBe(given);
+    }
   });
 
   it("signs for the endpoint that its holder sees", async () => {
