@@ -45,7 +45,11 @@ async function findPorts(): Promise<Ports> {
 
 function start(args: readonly string[], env: Ports = ports): Promise<ServiceProcess> {
   const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
-  return startProcess(process.execPath, [...flags, main, ...args], { cwd: root, env });
+  // whoever runs this may have credentials of AWS: nothing here is worth their money
+  return startProcess(process.execPath, [...flags, main, ...args], {
+    cwd: root,
+    env: { DEVMESH_EMBEDDINGS: "local", ...env },
+  });
 }
 
 async function startReady(args: readonly string[]): Promise<{ mesh: ServiceProcess; local: LocalMesh }> {
