@@ -39,6 +39,7 @@ export function describeApi(routes: readonly Route[]): Record<string, unknown> {
       { name: "Documents" },
       { name: "Search" },
       { name: "Knowledge" },
+      { name: "Imports" },
       { name: "Contexts" },
       { name: "Knowledge" },
       { name: "Operations" },
@@ -71,7 +72,12 @@ function describeRoute(route: Route): ReturnType<typeof createRoute> {
       ...(body !== undefined && {
         body: {
           required: body.isOptional !== true,
-          content: { "application/json": { schema: body.schema, example: body.example } },
+          content: {
+            "application/json": { schema: body.schema, example: body.example },
+            ...(body.streams !== undefined && {
+              [body.streams.mediaType]: { schema: z.string().meta({ description: body.streams.description }) },
+            }),
+          },
         },
       }),
     },

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createHints, type FanOut, type Objects } from "@devmesh/adapters";
+import { createHints, type FanOut, type Hints, type Objects } from "@devmesh/adapters";
 import { tellOfAgents } from "@devmesh/agents";
 import { type Authenticator, createAuthenticator } from "@devmesh/auth";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
@@ -11,6 +11,7 @@ import {
   type Database,
   deadLetterReads,
   deadLetterWrites,
+  importJobs,
   keyRepository,
   ledgerStore,
   limitRepository,
@@ -96,9 +97,8 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     findConnection: agents.connectionOf,
     closeConnection: ({ nodeId, connectionId }, code, reason) =>
       hints.closeConnection(nodeId, connectionId, code, reason),
-    nudgeRedrives: () => hints.nudgeRedrives(),
     onRedrive: countRedrives(metrics),
-    nudgeOutbox: () => hints.nudgeOutbox(),
+    ...nudgesOf(hints),
     waiters,
     keepAliveMs,
     logger,
@@ -134,6 +134,16 @@ function storesOf(database: Database) {
     deadLetters: deadLetterReads(database),
     deadLetterWrites: deadLetterWrites(database),
     redriveJobs: redriveJobs(database),
+    imports: importJobs(database),
+  };
+}
+
+/** What routes tell others. */
+function nudgesOf(hints: Hints) {
+  return {
+    nudgeOutbox: () => hints.nudgeOutbox(),
+    nudgeRedrives: () => hints.nudgeRedrives(),
+    nudgeImports: () => hints.nudgeImports(),
   };
 }
 

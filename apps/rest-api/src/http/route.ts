@@ -1,5 +1,5 @@
 import type { Principal, Scope } from "@devmesh/auth";
-import type { ErrorCode } from "@devmesh/models";
+import { AppError, type ErrorCode } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import type { Answer } from "./envelope.ts";
 import { parseQuery } from "./query.ts";
@@ -13,6 +13,8 @@ export interface RouteRequest<Query = unknown> {
   readonly query: Query;
   /** Parsed JSON, unchecked: users' JSON must survive. Undefined where there is none. */
   readonly body: unknown;
+  /** The body as it comes, where it is of {@link RouteBody.streams}; `body` is undefined then. */
+  readonly stream: ReadableStream<Uint8Array> | undefined;
   readonly headers: Headers;
   readonly requestId: string;
   /** Aborts when the client goes away. */
@@ -25,6 +27,8 @@ export interface RouteBody {
   readonly example: unknown;
   readonly maxBytes: number;
   readonly isOptional?: boolean;
+  /** A media type that is taken beside JSON, of any length: the handler reads it, and bounds it. */
+  readonly streams?: { readonly mediaType: string; readonly description: string };
 }
 
 interface RouteSuccess {
@@ -55,6 +59,7 @@ export interface RouteSpec<Query extends z.ZodObject> {
     | "Embeddings"
     | "Collections"
     | "Documents"
+    | "Imports"
     | "Search"
     | "Knowledge"
     | "Contexts"
@@ -95,11 +100,23 @@ export function defineRoute<Query extends z.ZodObject = typeof noQuery>(spec: Ro
       const { body } = spec;
       // the schema is the one whose output `handle` takes, or the empty one for a handler that takes none
       const parsed = parseQuery(schema, request.url) as z.output<Query>;
+      const stream = streamOf(request, body);
       const json =
-        body === undefined
+        body === undefined || stream !== undefined
           ? undefined
           : await readJson(request, { maxBytes: body.maxBytes, isOptional: body.isOptional === true });
-      return handle({ ...context, query: parsed, body: json, headers: request.headers, signal: request.signal });
+      const { headers, signal } = request;
+      return handle({ ...context, query: parsed, body: json, stream, headers, signal });
     },
   };
+}
+
+/** @throws AppError `invalid_argument`, reason `unsupported_media_type`, for one that is compressed. */
+function streamOf(request: Request, body: RouteBody | undefined): ReadableStream<Uint8Array> | undefined {
+  const [mediaType = ""] = (request.headers.get("content-type") ?? "").toLowerCase().split(";");
+  if (body?.streams === undefined || mediaType.trim() !== body.streams.mediaType) return undefined;
+  const encoding = request.headers.get("content-encoding") ?? "identity";
+  if (encoding === "identity") return request.body ?? new ReadableStream({ start: (it) => it.close() });
+  const message = `content encoding ${JSON.stringify(encoding.slice(0, 80))}: the body must not be compressed`;
+  throw new AppError("invalid_argument", message, { reason: "unsupported_media_type" });
 }

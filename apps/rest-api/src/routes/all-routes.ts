@@ -32,6 +32,7 @@ import { getDocument } from "./documents/get-document.ts";
 import { listDocuments } from "./documents/list-documents.ts";
 import { createEmbeddings } from "./embeddings/create-embeddings.ts";
 import { listModels } from "./embeddings/list-models.ts";
+import { importRoutes } from "./imports/import-routes.ts";
 import { knowledgeRoutes } from "./knowledge/knowledge-routes.ts";
 import { createLimit, deleteLimit, updateLimit } from "./limits/change-limits.ts";
 import { getLimit, listLimits } from "./limits/read-limits.ts";
@@ -96,6 +97,13 @@ export function allRoutes(deps: RouteDeps): readonly Route[] {
     updateBudget(deps),
     deleteBudget(deps),
     getUsage(deps),
+    ...memoryRoutes(deps),
+  ];
+}
+
+/** What is remembered, and found again. */
+function memoryRoutes(deps: RouteDeps): readonly Route[] {
+  return [
     createEmbeddings(deps),
     listModels(deps),
     createCollection(deps),
@@ -109,6 +117,7 @@ export function allRoutes(deps: RouteDeps): readonly Route[] {
     getDocument(deps),
     deleteDocument(deps),
     search(deps),
+    ...importRoutes(deps),
     ...knowledgeRoutes(deps),
   ];
 }

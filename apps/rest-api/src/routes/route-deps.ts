@@ -5,6 +5,7 @@ import type {
   BudgetRepository,
   DeadLetterReads,
   DeadLetterWrites,
+  ImportJobs,
   LimitRepository,
   RedriveJobs,
   UsageRepository,
@@ -42,6 +43,9 @@ export interface RouteDeps extends MemoryDeps, ContextDeps, KnowledgeDeps {
   readonly onRedrive: (outcome: "redriven" | "refused") => void;
   /** Tells the relay that the outbox has something. */
   readonly nudgeOutbox: () => void;
+  readonly imports: ImportJobs;
+  /** Tells the workers that an import waits, or is to be cancelled. */
+  readonly nudgeImports: () => void;
   readonly limits: LimitRepository;
   readonly budgets: BudgetRepository;
   readonly usage: UsageRepository;

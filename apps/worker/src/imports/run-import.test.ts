@@ -19,8 +19,11 @@ const never = new AbortController().signal;
 const collection = { id: "c" as CollectionId, chunking: chunkingSchema.parse({}) } as Collection;
 const nothing = { created: 0, updated: 0, unchanged: 0, changed: 0, failed: 0 };
 
-function toClaimed(text: string, given: Partial<OpenImport> & { readonly job?: Partial<ImportJob> } = {}): OpenImport {
-  const job = {
+function toClaimed(
+  text: string,
+  given: Partial<Omit<OpenImport, "job">> & { readonly job?: Partial<ImportJob> } = {},
+): OpenImport {
+  const job: ImportJob = {
     ...{ id: "i" as ImportId, collectionId: collection.id, state: "running", key: "k", size: Buffer.byteLength(text) },
     ...{ offset: 0, lines: 0, counts: nothing, errors: [], createdAt: "" },
   } as const;
