@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createGate } from "./gate.ts";
 import { runBounded } from "./run-bounded.ts";
 
-const signal = new AbortController().signal;
+const who = { isUrgent: false, signal: new AbortController().signal };
 
 function hold(): { readonly task: () => Promise<string>; readonly release: (value: string) => void } {
   const { promise, resolve } = Promise.withResolvers<string>();
@@ -18,7 +18,7 @@ describe("a gate", () => {
       gate.run(() => {
         started.push(at);
         return task();
-      }, signal),
+      }, who),
     );
     await new Promise(setImmediate);
     expect(started).toEqual([0, 1]);
@@ -31,12 +31,28 @@ describe("a gate", () => {
     expect(started).toEqual([0, 1, 2, 3, 4]);
   });
 
+  test("lets in what is urgent first", async () => {
+    const gate = createGate("fox", { running: 1, waiting: 10 });
+    const first = hold();
+    const running = gate.run(first.task, who);
+    const went: string[] = [];
+    const note = (name: string) => async () => void went.push(name);
+    const all = [
+      gate.run(note("a"), who),
+      gate.run(note("b"), who),
+      gate.run(note("query"), { ...who, isUrgent: true }),
+    ];
+    first.release("x");
+    await Promise.all([running, ...all]);
+    expect(went).toEqual(["query", "a", "b"]);
+  });
+
   test("refuses more than may wait, and is free again afterwards", async () => {
     const gate = createGate("fox in us-east-1", { running: 1, waiting: 1 });
     const [first, second] = [hold(), hold()];
-    const running = gate.run(first.task, signal);
-    const waiting = gate.run(second.task, signal);
-    await expect(gate.run(hold().task, signal)).rejects.toMatchObject({
+    const running = gate.run(first.task, who);
+    const waiting = gate.run(second.task, who);
+    await expect(gate.run(hold().task, who)).rejects.toMatchObject({
       code: "resource_exhausted",
       reason: "bulkhead_full",
       message: "1 calls wait for fox in us-east-1 already",
@@ -45,22 +61,22 @@ describe("a gate", () => {
     first.release("a");
     second.release("b");
     expect(await Promise.all([running, waiting])).toEqual(["a", "b"]);
-    expect(await gate.run(async () => "c", signal)).toBe("c");
+    expect(await gate.run(async () => "c", who)).toBe("c");
   });
 
   test("lets go whoever gives up waiting, and who fails", async () => {
     const gate = createGate("fox", { running: 1, waiting: 5 });
     const first = hold();
-    const running = gate.run(first.task, signal);
+    const running = gate.run(first.task, who);
     const controller = new AbortController();
-    const waiting = gate.run(hold().task, controller.signal);
-    const failing = gate.run(() => Promise.reject(new Error("no")), signal);
+    const waiting = gate.run(hold().task, { isUrgent: false, signal: controller.signal });
+    const failing = gate.run(() => Promise.reject(new Error("no")), who);
     controller.abort();
     await expect(waiting).rejects.toMatchObject({ code: "cancelled" });
     first.release("a");
     await running;
     await expect(failing).rejects.toThrow("no");
-    expect(await gate.run(async () => "c", signal)).toBe("c");
+    expect(await gate.run(async () => "c", who)).toBe("c");
   });
 });
 

@@ -4,30 +4,37 @@ import { assertWanted } from "./cancelled.ts";
 /** A bulkhead: so many run at a time, and so many more may wait. */
 export interface Gate {
   /**
-   * Runs `task` once there is room, first come, first served.
+   * Runs `task` once there is room: first come, first served, but what is urgent before all that is not.
    *
    * @throws AppError `resource_exhausted`, reason `bulkhead_full`, where too many wait; `cancelled` while it waits;
    * and what `task` throws.
    */
-  run<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  run<T>(task: () => Promise<T>, who: { readonly isUrgent: boolean; readonly signal: AbortSignal }): Promise<T>;
 }
 
 export function createGate(name: string, max: { readonly running: number; readonly waiting: number }): Gate {
   let running = 0;
-  const waiting = new Set<() => void>();
+  const urgent = new Set<() => void>();
+  const patient = new Set<() => void>();
 
-  function enter(signal: AbortSignal): Promise<void> | undefined {
+  function enter({
+    isUrgent,
+    signal,
+  }: {
+    readonly isUrgent: boolean;
+    readonly signal: AbortSignal;
+  }): Promise<void> | undefined {
     assertWanted(signal);
     if (running < max.running) {
       running++;
       return undefined;
     }
-    if (waiting.size >= max.waiting) throw full(name, max.waiting);
-    return waitForTurn(signal);
+    if (urgent.size + patient.size >= max.waiting) throw full(name, max.waiting);
+    return waitForTurn(isUrgent ? urgent : patient, signal);
   }
 
   /** Whoever leaves hands its place over: `running` stays as it is. */
-  function waitForTurn(signal: AbortSignal): Promise<void> {
+  function waitForTurn(waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     function admit(): void {
       signal.removeEventListener("abort", giveUp);
@@ -47,18 +54,14 @@ export function createGate(name: string, max: { readonly running: number; readon
   }
 
   function leave(): void {
-    const [next] = waiting;
-    if (next === undefined) {
-      running--;
-      return;
-    }
-    waiting.delete(next);
-    next();
+    const next = shift(urgent) ?? shift(patient);
+    if (next === undefined) running--;
+    else next();
   }
 
   return {
-    run: async (task, signal) => {
-      await enter(signal);
+    run: async (task, who) => {
+      await enter(who);
       try {
         return await task();
       } finally {
@@ -66,6 +69,12 @@ export function createGate(name: string, max: { readonly running: number; readon
       }
     },
   };
+}
+
+function shift(waiting: Set<() => void>): (() => void) | undefined {
+  const [first] = waiting;
+  if (first !== undefined) waiting.delete(first);
+  return first;
 }
 
 function full(name: string, bound: number): AppError {

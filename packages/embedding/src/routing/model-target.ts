@@ -73,30 +73,27 @@ export function createModelTarget(options: ModelTargetOptions): ModelTarget {
   let brokenUntil = Number.NEGATIVE_INFINITY;
 
   async function callOnce(call: ModelCall): Promise<CallAnswer> {
-    const waitedMs = (await bucket?.take(call.estimatedTokens, call)) ?? 0;
+    const who = { isUrgent: call.purpose === "query", signal: call.signal };
+    const waitedMs = (await bucket?.take(call.estimatedTokens, { ...who, maxWaitMs: call.maxWaitMs })) ?? 0;
     if (waitedMs > 0) hooks.onWait?.({ ...place, waitedMs });
-    return await gates.own.run(() => gates.all.run(() => invokeNow(call), call.signal), call.signal);
+    try {
+      return await gates.own.run(() => gates.all.run(() => invokeNow(call), who), who);
+    } catch (error) {
+      // What it has not read is not counted against the quota.
+      bucket?.settle(-call.estimatedTokens);
+      throw error;
+    }
   }
 
   async function invokeNow(call: ModelCall): Promise<CallAnswer> {
     assertWanted(call.signal);
     const startedAt = options.now();
-    const answer = await invokeOrGiveBack(call);
+    const answer = await withinLimit((signal) => options.invoke(call.texts, { ...call, signal }), call, options.sleep);
     const tokens = answer.tokens ?? call.estimatedTokens;
     bucket?.settle(tokens - call.estimatedTokens);
     const tookMs = options.now() - startedAt;
     hooks.onCall?.({ ...place, texts: call.texts.length, tokens, costMicroUsd: exactMicroUsd(model, tokens), tookMs });
     return { vectors: answer.vectors, tokens };
-  }
-
-  /** What a call that failed has not read is not counted against the quota. */
-  async function invokeOrGiveBack(call: ModelCall): Promise<RawAnswer> {
-    try {
-      return await withinLimit((signal) => options.invoke(call.texts, { ...call, signal }), call, options.sleep);
-    } catch (error) {
-      bucket?.settle(-call.estimatedTokens);
-      throw error;
-    }
   }
 
   function noteFailure({ code, reason, retryAfterMs }: AppError): void {

@@ -6,7 +6,7 @@ import { createTokenBucket, type TokenBucket } from "./token-bucket.ts";
 /** 10 requests and 1,000 tokens a second: room for 150 and 15,000. */
 const quota = { requestsPerMinute: 600, tokensPerMinute: 60_000 };
 const signal = new AbortController().signal;
-const patient = { maxWaitMs: 60_000, signal };
+const patient = { maxWaitMs: 60_000, isUrgent: false, signal };
 const seed = Number(process.env["FAST_CHECK_SEED"] ?? Date.now() % 2_147_483_647);
 
 function makeBucket(maxShare?: number): { bucket: TokenBucket; clock: ReturnType<typeof makeClock> } {
@@ -45,10 +45,32 @@ describe("taking", () => {
     expect(went).toEqual(["large", "small"]);
   });
 
+  test("that is urgent comes before all that waits and is not", async () => {
+    const { bucket } = makeBucket(1);
+    await bucket.take(15_000, patient);
+    const went: string[] = [];
+    const all = ["a", "b", "c"].map((name) => bucket.take(5_000, patient).then(() => went.push(name)));
+    const waited = await bucket.take(100, { ...patient, isUrgent: true });
+    expect([waited, went]).toEqual([100, []]);
+    await Promise.all(all);
+    expect(went).toEqual(["a", "b", "c"]);
+    expect(bucket.waitMs()).toBe(101);
+  });
+
+  test("that waits when somebody is throttled waits on, or gives up", async () => {
+    const { bucket, clock } = makeBucket();
+    await bucket.take(15_000, patient);
+    const from = clock.now();
+    const [stays, goes] = [bucket.take(1_000, patient), bucket.take(1_000, { ...patient, maxWaitMs: 5_000 })];
+    bucket.slowDown(8_000);
+    await expect(goes).rejects.toMatchObject({ reason: "rate_limited" });
+    expect([await stays, clock.now() - from]).toEqual([8_000, 8_000]);
+  });
+
   test("refuses at once what would wait too long, and takes nothing for it", async () => {
     const { bucket } = makeBucket();
     await bucket.take(15_000, patient);
-    await expect(bucket.take(3_000, { maxWaitMs: 2_999, signal })).rejects.toMatchObject({
+    await expect(bucket.take(3_000, { ...patient, maxWaitMs: 2_999 })).rejects.toMatchObject({
       code: "resource_exhausted",
       reason: "rate_limited",
       retryAfterMs: 3_000,
@@ -60,7 +82,7 @@ describe("taking", () => {
     const { bucket } = makeBucket();
     await bucket.take(15_000, patient);
     const controller = new AbortController();
-    const taking = bucket.take(10_000, { maxWaitMs: 60_000, signal: controller.signal });
+    const taking = bucket.take(10_000, { ...patient, signal: controller.signal });
     controller.abort();
     await expect(taking).rejects.toMatchObject({ code: "cancelled" });
     expect(bucket.waitMs()).toBe(1);
@@ -125,6 +147,26 @@ describe("throttling", () => {
     for (let i = 0; i < 100; i++) await bucket.take(1_000, patient);
     expect(bucket.share()).toBe(2);
   });
+});
+
+test(`no stretch of time sees more, urgent or not, than the bucket holds and gains, and what waited (seed ${seed})`, async () => {
+  const step = fc.record({ tokens: fc.integer({ min: 1, max: 2_000 }), idleMs: fc.nat(3_000), isUrgent: fc.boolean() });
+  const property = fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+    const { bucket, clock } = makeBucket(1);
+    const from = clock.now();
+    let [sum, took] = [0, 0];
+    const all = steps.map(async ({ tokens, idleMs, isUrgent }) => {
+      clock.pass(idleMs);
+      await bucket.take(tokens, { ...patient, maxWaitMs: 3_600_000, isUrgent });
+      sum += tokens;
+      took = Math.max(took, clock.now() - from);
+    });
+    await Promise.all(all);
+    const urgent = steps.reduce((total, { tokens, isUrgent }) => total + (isUrgent ? tokens : 0), 0);
+    expect(sum).toBeLessThanOrEqual(15_000 + took + urgent + 1e-6);
+    expect(bucket.waitMs()).toBeGreaterThanOrEqual(0);
+  });
+  await fc.assert(property, { seed, numRuns: 200 });
 });
 
 test(`no stretch of time sees more than the bucket holds and what it gains meanwhile (seed ${seed})`, async () => {

@@ -1,18 +1,20 @@
 import { AppError } from "@devmesh/models";
 import type { ModelQuota } from "../catalogue/embedding-model.ts";
+import { createAdaptiveShare } from "./adaptive-share.ts";
 import { assertWanted } from "./cancelled.ts";
 
 /** How fast calls go out to one model in one region: two buckets, requests and tokens, that breathe together. */
 export interface TokenBucket {
   /**
-   * Takes a request and `tokens`, waiting until there is room; first come, first served. A call of more tokens than the
-   * bucket holds goes when it is full, and those after it wait for the debt. Gives how long it waited.
+   * Takes a request and `tokens`, waiting until there is room; first come, first served, but what is urgent before all
+   * that is not. A call of more tokens than the bucket holds goes when it is full, and those after it wait for the debt.
+   * Gives how long it waited.
    *
-   * @throws AppError `resource_exhausted`, reason `rate_limited`, at once, where it would wait for more than `maxWaitMs`;
-   * `cancelled`, and what was taken is given back.
+   * @throws AppError `resource_exhausted`, reason `rate_limited`, as soon as it would wait for more than `maxWaitMs`;
+   * `cancelled`. What was taken is given back then.
    */
-  take(tokens: number, options: { readonly maxWaitMs: number; readonly signal: AbortSignal }): Promise<number>;
-  /** How long one more call of a few tokens would wait now. */
+  take(tokens: number, options: TakeOptions): Promise<number>;
+  /** How long one more call of a few tokens that is not urgent would wait now. */
   waitMs(): number;
   /** The service asked to slow down: half as fast from now on, and nothing before `retryAfterMs`. */
   slowDown(retryAfterMs?: number): void;
@@ -20,6 +22,13 @@ export interface TokenBucket {
   settle(moreTokens: number): void;
   /** The rate now, as a share of the quota. */
   share(): number;
+}
+
+/** Who takes, and for how long it would wait. */
+export interface TakeOptions {
+  readonly maxWaitMs: number;
+  readonly isUrgent: boolean;
+  readonly signal: AbortSignal;
 }
 
 /** What a bucket needs of its surroundings. */
@@ -32,81 +41,123 @@ export interface TokenBucketOptions {
 
 /** A bucket holds a quarter of a minute's quota: with its refilling a minute never sees more than 1.25 quotas. */
 const capacityMs = 15_000;
-/** The slowest it gets, as a share of the quota. */
-const minShare = 1 / 64;
-/** What a second without throttling gives back, as a share of the quota. */
-const recoveryPerSecond = 0.05;
-/** Throttles within this time of the last decrease are of calls that were under way already: they decrease nothing. */
-const oneCauseMs = 1_000;
 
-/** Additive increase, multiplicative decrease, as in TCP (RFC 5681): a quota that is not known is found by asking. */
+/** A full bucket that begins at `quota`, and learns what there is. */
 export function createTokenBucket(quota: ModelQuota, options: TokenBucketOptions): TokenBucket {
   const { now, sleep, maxShare = 8 } = options;
   const perMs = { requests: quota.requestsPerMinute / 60_000, tokens: quota.tokensPerMinute / 60_000 };
-  let share = 1;
-  let level = { requests: perMs.requests * capacityMs, tokens: perMs.tokens * capacityMs };
+  const rate = createAdaptiveShare(maxShare);
+  let level = capacity();
+  /** What waits and is not urgent: taken from the level once its time has come, so that what is urgent doesn't see it. */
+  let queued = nothing;
   let refilledAt = now();
-  let decreasedAt = Number.NEGATIVE_INFINITY;
   let closedUntil = Number.NEGATIVE_INFINITY;
   let wasWanted = false;
 
+  function capacity(): Amount {
+    return times(perMs, rate.now() * capacityMs);
+  }
+
   function refill(): void {
     const elapsedMs = Math.max(0, now() - refilledAt);
+    if (elapsedMs === 0) return;
     refilledAt += elapsedMs;
-    const filled = (have: number, rate: number) => Math.min(rate * share * capacityMs, have + rate * share * elapsedMs);
-    level = { requests: filled(level.requests, perMs.requests), tokens: filled(level.tokens, perMs.tokens) };
-    if (elapsedMs === 0 || refilledAt - decreasedAt < oneCauseMs) return;
-    share = grownShare(elapsedMs);
+    level = least(capacity(), more(level, times(perMs, rate.now() * elapsedMs)));
+    rate.pass(elapsedMs, wasWanted);
     wasWanted = false;
   }
 
-  /** Back to the quota in any case; above it no more than a second's worth for each time that somebody waited. */
-  function grownShare(elapsedMs: number): number {
-    if (share < 1) return Math.min(1, share + (recoveryPerSecond * elapsedMs) / 1_000);
-    if (!wasWanted) return share;
-    return Math.min(maxShare, share + recoveryPerSecond * Math.min(1, elapsedMs / 1_000));
-  }
-
-  function waitFor(tokens: number): number {
+  function waitFor(tokens: number, behind: Amount): number {
     refill();
-    const needed = Math.min(tokens, perMs.tokens * share * capacityMs);
-    const forRequests = (Math.min(1, perMs.requests * share * capacityMs) - level.requests) / (perMs.requests * share);
-    const forTokens = (needed - level.tokens) / (perMs.tokens * share);
-    return Math.ceil(Math.max(0, forRequests, forTokens, closedUntil - refilledAt));
+    const lacking = less(more(least({ requests: 1, tokens }, capacity()), behind), level);
+    const waits = [lacking.requests / perMs.requests, lacking.tokens / perMs.tokens].map((wait) => wait / rate.now());
+    return Math.ceil(Math.max(0, closedUntil - refilledAt, ...waits));
   }
 
-  function add(requests: number, tokens: number): void {
-    level = { requests: level.requests + requests, tokens: level.tokens + tokens };
+  async function takeAfter(waitMs: number, call: Amount, options: TakeOptions): Promise<void> {
+    if (options.isUrgent) level = less(level, call);
+    else queued = more(queued, call);
+    try {
+      await waitThrough(waitMs, options, { now, sleep, closedUntil: () => closedUntil });
+    } catch (error) {
+      if (options.isUrgent) level = more(level, call);
+      throw error;
+    } finally {
+      if (!options.isUrgent) queued = less(queued, call);
+    }
+    if (!options.isUrgent) level = less(level, call);
   }
 
   return {
-    take: async (tokens, { maxWaitMs, signal }) => {
-      assertWanted(signal);
-      const waitMs = waitFor(tokens);
+    take: async (tokens, options) => {
+      assertWanted(options.signal);
+      const call = { requests: 1, tokens };
+      const waitMs = waitFor(tokens, options.isUrgent ? nothing : queued);
       if (waitMs > 0) wasWanted = true;
-      if (waitMs > maxWaitMs) throw tooBusy(waitMs, maxWaitMs);
-      add(-1, -tokens);
-      if (waitMs === 0) return 0;
-      await sleep(waitMs, signal);
-      if (signal.aborted) add(1, tokens);
-      assertWanted(signal);
-      return waitMs;
+      if (waitMs > options.maxWaitMs) throw tooBusy(waitMs, options.maxWaitMs);
+      const from = now();
+      if (waitMs > 0) await takeAfter(waitMs, call, options);
+      else level = less(level, call);
+      return now() - from;
     },
-    waitMs: () => waitFor(1),
+    waitMs: () => waitFor(1, queued),
     slowDown: (retryAfterMs = 0) => {
       refill();
       closedUntil = Math.max(closedUntil, refilledAt + retryAfterMs);
-      level = { requests: Math.min(0, level.requests), tokens: Math.min(0, level.tokens) };
-      if (refilledAt - decreasedAt < oneCauseMs) return;
-      decreasedAt = refilledAt;
-      share = Math.max(minShare, share / 2);
+      level = least(level, nothing);
+      rate.halve();
     },
-    settle: (moreTokens) => add(0, -moreTokens),
+    settle: (moreTokens) => {
+      level = less(level, { requests: 0, tokens: moreTokens });
+    },
     share: () => {
       refill();
-      return share;
+      return rate.now();
     },
   };
+}
+
+/**
+ * Waits, and on while the bucket is closed because somebody was throttled meanwhile.
+ *
+ * @throws AppError once it is no more wanted, or would be too late
+ */
+async function waitThrough(
+  waitMs: number,
+  { maxWaitMs, signal }: TakeOptions,
+  { now, sleep, closedUntil }: Pick<TokenBucketOptions, "now" | "sleep"> & { readonly closedUntil: () => number },
+): Promise<void> {
+  const from = now();
+  await sleep(waitMs, signal);
+  assertWanted(signal);
+  while (closedUntil() > now()) {
+    if (closedUntil() - from > maxWaitMs) throw tooBusy(Math.ceil(closedUntil() - now()), maxWaitMs);
+    await sleep(closedUntil() - now(), signal);
+    assertWanted(signal);
+  }
+}
+
+interface Amount {
+  readonly requests: number;
+  readonly tokens: number;
+}
+
+const nothing: Amount = { requests: 0, tokens: 0 };
+
+function times({ requests, tokens }: Amount, factor: number): Amount {
+  return { requests: requests * factor, tokens: tokens * factor };
+}
+
+function least(a: Amount, b: Amount): Amount {
+  return { requests: Math.min(a.requests, b.requests), tokens: Math.min(a.tokens, b.tokens) };
+}
+
+function more(a: Amount, b: Amount): Amount {
+  return { requests: a.requests + b.requests, tokens: a.tokens + b.tokens };
+}
+
+function less(a: Amount, b: Amount): Amount {
+  return { requests: a.requests - b.requests, tokens: a.tokens - b.tokens };
 }
 
 function tooBusy(waitMs: number, maxWaitMs: number): AppError {
