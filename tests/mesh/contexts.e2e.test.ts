@@ -105,3 +105,34 @@ test("what was uploaded is summed up, and found by its words and then by its mea
   );
   expect(byVector[0]).toMatchObject({ contextId: id, ranks: { vector: { rank: 1 } } });
 }, 60_000);
+
+test("with S3 away the API stays ready, tells what waits, and goes on when it is back", async () => {
+  const objectsOf = async (): Promise<string> => {
+    const response = await fetch(`${fleet.rest.url}/readyz`);
+    expect(response.status).toBe(200);
+    const { data } = (await response.json()) as { readonly data: { readonly checks: { objects: { status: string } } } };
+    return data.checks.objects.status;
+  };
+  const isThere = (status: string): Promise<boolean> =>
+    waitFor(async () => (await objectsOf()) === status, { timeoutMs: 20_000, what: `S3 to be ${status}` });
+  await isThere("up");
+  const waiting = await api<StoredContext>("POST", "/contexts", {
+    name: "late.bin",
+    mediaType: "application/octet-stream",
+    size: 1,
+    sha256: "0".repeat(64),
+  });
+  await fleet.queue.stop();
+  await isThere("down");
+  await expect(api("POST", `/contexts/${waiting.id}/complete`)).rejects.toThrow(/unavailable/);
+  const inline = { name: "a", mediaType: "text/plain", content: "text" };
+  await expect(api("POST", "/contexts", inline)).rejects.toThrow(/unavailable/);
+  await fleet.queue.start();
+  await isThere("up");
+  await expect(api("POST", `/contexts/${waiting.id}/complete`)).rejects.toThrow(/not_uploaded/);
+  const { state } = await waitFor(() => api<StoredContext>("POST", "/contexts", inline).catch(() => undefined), {
+    timeoutMs: 20_000,
+    what: "the breaker to close",
+  });
+  expect(state).toBe("ready");
+}, 90_000);

@@ -60,7 +60,7 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
   const newId = createUuidV7();
   const reads = taskReads(database);
   const authenticator = createSignIn(config, database);
-  const health = createRestHealth({ authenticator, database, fanOut, metrics, logger });
+  const health = createRestHealth({ authenticator, database, fanOut, objects: open.objects, metrics, logger });
   await using hints = createHints(fanOut);
   const agents = tellOfAgents(agentRepository(database), () => hints.nudgeOutbox());
   await using outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 });

@@ -76,7 +76,11 @@ function describeContexts(open: OpenDatabase): void {
   test("answers a repeated key with the first, as it is now", async () => {
     const contexts = contextRepository(database);
     const key = { principalId: newUuid<never>(), key: "k", bodyHash: "00" };
-    const { made } = await contexts.create(tenantId, contextOf(), key);
+    const [{ made }, other] = await Promise.all([
+      contexts.create(tenantId, contextOf(), key),
+      contexts.create(tenantId, contextOf(), key),
+    ]);
+    expect(other.made.id).toBe(made.id);
     await contexts.complete(tenantId, made.id, '"1"');
     const again = await contexts.create(tenantId, contextOf(), key);
     expect(again).toMatchObject({ made: { id: made.id, state: "ready" }, isReplay: true });
@@ -95,6 +99,13 @@ function describeContexts(open: OpenDatabase): void {
     await expect(create({ size: 1 })).rejects.toMatchObject({ code: "resource_exhausted" });
     await contextRepository(database).delete(tenantId, large.id);
     await create({ size: 1 });
+  });
+
+  test("leaves the last room to one of those that ask at once", async () => {
+    await create({ size: maxContextsBytes - 10 });
+    const asked = Array.from({ length: 6 }, () => create({ size: 10 }));
+    const outcomes = (await Promise.allSettled(asked)).map(({ status }) => status);
+    expect(outcomes.filter((status) => status === "fulfilled")).toHaveLength(1);
   });
 
   test("lists newest first, by state and page by page", async () => {
