@@ -15,7 +15,7 @@ import {
   presignUpload,
   type UploadTerms,
 } from "./presign.ts";
-import { type PutResult, putParts, type SendParts } from "./put-parts.ts";
+import { type PutResult, putParts } from "./put-parts.ts";
 import { createS3Client, type S3ClientOptions } from "./s3-client.ts";
 import { toS3Error } from "./s3-error.ts";
 
@@ -114,9 +114,7 @@ export function openObjects(options: ObjectsOptions): Objects & AsyncDisposable 
     ...readers,
     put: async (key, body, { signal, ...how }) => {
       await withBucket();
-      const send = ((command: Parameters<SendParts>[0]) =>
-        write((abortSignal) => client.send(command as never, { abortSignal }), signal)) as SendParts;
-      return putParts(send, { bucket, key, body, ...how });
+      return putParts({ client, run: (call) => write(call, signal) }, { bucket, key, body, ...how });
     },
     delete: deleter(client, bucket, guard("s3 delete")),
     ensureBucket: () => ensureBucket(client, bucket),
@@ -181,7 +179,7 @@ function rangeReaders(client: S3Client, bucket: string, guard: Guard): Pick<Obje
     try {
       const { Body } = await guard(() => client.send(command, { abortSignal: ends }));
       if (Body === undefined) return undefined;
-      for await (const piece of Body as unknown as AsyncIterable<Uint8Array>) yield piece;
+      for await (const piece of Body.transformToWebStream()) yield piece;
       return undefined;
     } catch (error) {
       if (range.signal?.aborted) throw new AppError("cancelled", "s3 get was cancelled", { cause: error });

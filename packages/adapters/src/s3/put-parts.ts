@@ -5,17 +5,15 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   PutObjectCommand,
+  type S3Client,
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { AppError } from "@devmesh/models";
 
-/** Sends one command to S3; errors are translated. */
-export interface SendParts {
-  (command: CreateMultipartUploadCommand): Promise<{ readonly UploadId?: string | undefined }>;
-  (
-    command: PutObjectCommand | UploadPartCommand | CompleteMultipartUploadCommand,
-  ): Promise<{ readonly ETag?: string | undefined }>;
-  (command: AbortMultipartUploadCommand): Promise<unknown>;
+/** How S3 is asked: each call of it by itself, guarded and with its errors translated. */
+export interface PutDeps {
+  readonly client: S3Client;
+  readonly run: <T>(call: (abortSignal: AbortSignal) => Promise<T>) => Promise<T>;
 }
 
 /** Bytes from somewhere, and what they become. */
@@ -39,38 +37,61 @@ export interface PutResult {
 const partBytes = 8 * 1_024 * 1_024;
 
 /** Stores a stream: in one request where it is one part, else part by part; what fails halfway leaves nothing. */
-export async function putParts(send: SendParts, request: PutRequest): Promise<PutResult> {
-  const { bucket: Bucket, key: Key, mediaType: ContentType } = request;
+export async function putParts(deps: PutDeps, request: PutRequest): Promise<PutResult> {
   const hash = createHash("sha256");
   const parts = cutIntoParts(request, (piece) => hash.update(piece));
   const first = await parts.next();
-  const second = first.done ? first : await parts.next();
   const start = first.done ? new Uint8Array() : first.value;
-  if (second.done) {
-    const sent = await send(new PutObjectCommand({ Bucket, Key, ContentType, Body: start }));
-    return { size: start.byteLength, etag: sent.ETag ?? "", sha256: hash.digest("hex") };
-  }
-  const { UploadId } = await send(new CreateMultipartUploadCommand({ Bucket, Key, ContentType }));
+  const second = await parts.next();
+  const stored = second.done
+    ? await putWhole(deps, request, start)
+    : await putMany(deps, request, prepend([start, second.value], parts));
+  return { ...stored, sha256: hash.digest("hex") };
+}
+
+async function putWhole(
+  { client, run }: PutDeps,
+  { bucket: Bucket, key: Key, mediaType: ContentType }: PutRequest,
+  Body: Uint8Array,
+): Promise<Omit<PutResult, "sha256">> {
+  const command = new PutObjectCommand({ Bucket, Key, ContentType, Body });
+  const { ETag = "" } = await run((abortSignal) => client.send(command, { abortSignal }));
+  return { size: Body.byteLength, etag: ETag };
+}
+
+async function putMany(
+  { client, run }: PutDeps,
+  { bucket: Bucket, key: Key, mediaType: ContentType }: PutRequest,
+  parts: AsyncIterable<Uint8Array>,
+): Promise<Omit<PutResult, "sha256">> {
+  const begin = new CreateMultipartUploadCommand({ Bucket, Key, ContentType });
+  const { UploadId } = await run((abortSignal) => client.send(begin, { abortSignal }));
   const Parts: CompletedPart[] = [];
   let size = 0;
-  const sendPart = async (Body: Uint8Array): Promise<void> => {
-    const PartNumber = Parts.length + 1;
-    const { ETag = "" } = await send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body }));
-    Parts.push({ PartNumber, ETag });
-    size += Body.byteLength;
-  };
   try {
-    await sendPart(start);
-    await sendPart(second.value);
-    for await (const part of parts) await sendPart(part);
-    const whole = { Bucket, Key, UploadId, MultipartUpload: { Parts } };
-    const { ETag = "" } = await send(new CompleteMultipartUploadCommand(whole));
-    return { size, etag: ETag, sha256: hash.digest("hex") };
+    for await (const Body of parts) {
+      const PartNumber = Parts.length + 1;
+      const command = new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body });
+      const { ETag = "" } = await run((abortSignal) => client.send(command, { abortSignal }));
+      Parts.push({ PartNumber, ETag });
+      size += Body.byteLength;
+    }
+    const whole = new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } });
+    const { ETag = "" } = await run((abortSignal) => client.send(whole, { abortSignal }));
+    return { size, etag: ETag };
   } catch (error) {
-    // best effort: the bucket's lifecycle ends what is left behind
-    await send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch(() => undefined);
+    // best effort, whoever called it off: the bucket's lifecycle ends what is left behind
+    await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId })).catch(() => undefined);
     throw error;
   }
+}
+
+async function* prepend(
+  first: readonly Uint8Array[],
+  rest: AsyncGenerator<Uint8Array, undefined>,
+): AsyncGenerator<Uint8Array, undefined> {
+  yield* first;
+  return yield* rest;
 }
 
 async function* cutIntoParts(
