@@ -87,6 +87,18 @@ describe("the stand-in's end", () => {
     await expect(startBedrockStandIn({ port: again.port })).rejects.toMatchObject({ code: "failed_precondition" });
   });
 
+  it("is noticed by who calls it, and so is its return", async () => {
+    const first = await startBedrockStandIn({ port: 0 });
+    await using bedrock = openBedrock({ regions: ["us-east-1"], endpoint: first.endpoint });
+    const call = () => bedrock.transports[0]?.invoke(titan, { inputText: "lanes" }, { signal });
+    await call();
+    await first[Symbol.asyncDispose]();
+    await expect(call()).rejects.toMatchObject({ code: "unavailable" });
+    await using second = await startBedrockStandIn({ port: first.port });
+    await call();
+    expect(second.calls.of(titan).answered).toBe(1);
+  });
+
   it("comes for a process of its own with SIGTERM", async () => {
     const port = await findFreePort();
     const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
