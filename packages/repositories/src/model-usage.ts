@@ -21,8 +21,8 @@ export interface UsageLedgerRepository {
   record(tenantId: TenantId, kind: "embed" | "write", usages: readonly ModelUsage[]): Promise<void>;
 }
 
-/** In `usage_daily`: of no agent. */
-const nobody = "00000000-0000-0000-0000-000000000000";
+/** In `usage_daily`: what no agent spent, but the mesh itself. */
+export const nobody = "00000000-0000-0000-0000-000000000000";
 const types = { embed: "mesh.embed", write: "mesh.write" } as const;
 
 /**

@@ -2,6 +2,7 @@ import type { AgentId, TenantId, UsageGroup, UsageRow } from "@devmesh/models";
 import type { Database } from "../database/database.ts";
 import { joinSql, type Sql, sql } from "../database/sql.ts";
 import { maxCount } from "../ledger/cap-figures.ts";
+import { nobody } from "../model-usage.ts";
 
 /** Which days are summed, UTC and inclusive, and by what. Today and the 29 days before where neither is given. */
 export interface UsageAsked {
@@ -20,7 +21,7 @@ export interface KeyedUsage {
   readonly row: UsageRow;
 }
 
-/** What agents said that their work cost. */
+/** What agents said that their work cost, and what the mesh paid for models itself: that is told as agent `mesh`. */
 export interface UsageRepository {
   read(tenantId: TenantId, asked: UsageAsked): Promise<readonly KeyedUsage[]>;
 }
@@ -46,7 +47,9 @@ const keys: Readonly<Record<UsageGroup, Sql>> = {
 };
 const names: Readonly<Record<UsageGroup, Sql>> = {
   day: sql`u.day::text as day`,
-  agent: sql`u.agent_id as agent, (select a.name from agent a where a.id = u.agent_id) as "agentName"`,
+  agent: sql`u.agent_id as agent, case
+    when u.agent_id = ${nobody}::uuid then 'mesh' else (select a.name from agent a where a.id = u.agent_id)
+  end as "agentName"`,
   type: sql`u.type collate "C" as type`,
   model: sql`u.model collate "C" as model`,
 };
