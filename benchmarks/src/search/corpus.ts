@@ -9,8 +9,8 @@ export interface Passage {
 
 /** A question, and which passages answer it. */
 export interface Question {
-  /** Parameters were chosen by the one half alone. */
-  readonly half: "tuning" | "test";
+  /** Parameters were chosen by those of `tuning` alone. */
+  readonly set: "tuning" | "test";
   /** In other words than the passage, in some of its words, or by its name. */
   readonly kind: "paraphrase" | "words" | "term";
   readonly question: string;

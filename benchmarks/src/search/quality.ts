@@ -5,11 +5,8 @@ import { type LocalSearch, openLocalSearch } from "./open-local-search.ts";
 import { judgeRanking, type RankingQuality } from "./ranking-quality.ts";
 
 const modes = ["vector", "text", "hybrid"] as const;
-const halves = ["tuning", "test"] as const;
+const sets = ["tuning", "test"] as const;
 const kinds = ["paraphrase", "words", "term"] as const;
-
-/** How many chunks are asked for: a passage may have several, and ten passages are judged. */
-const asked = 30;
 
 interface Judged {
   readonly question: Question;
@@ -41,24 +38,24 @@ async function findPassages(
   collection: Collection,
   request: { readonly mode: string; readonly query: string },
 ): Promise<readonly string[]> {
-  const { hits } = await search.search(collection, { ...request, limit: asked });
+  const { hits } = await search.search(collection, request);
   return [...new Set(hits.map(({ externalId }) => externalId))];
 }
 
 function print(collection: Collection, passages: number, judged: readonly Judged[]): void {
   const heading = ["", ...modes];
-  for (const half of halves) {
-    const ofHalf = judged.filter(({ question }) => question.half === half);
-    const count = ofHalf.length / modes.length;
+  for (const set of sets) {
+    const ofSet = judged.filter(({ question }) => question.set === set);
+    const count = ofSet.length / modes.length;
     printTable(
-      `Retrieval quality, ${half} half: ${count} questions to ${passages} passages, ${collection.model}, ${collection.dimensions} dimensions`,
+      `Retrieval quality, ${set} questions: ${count} to ${passages} passages, ${collection.model}, ${collection.dimensions} dimensions`,
       heading,
       [
-        ["nDCG@10", ...modes.map((mode) => mean(ofHalf, mode, "ndcg"))],
-        ["recall@10", ...modes.map((mode) => mean(ofHalf, mode, "recall"))],
-        ["MRR@10", ...modes.map((mode) => mean(ofHalf, mode, "reciprocalRank"))],
+        ["nDCG@10", ...modes.map((mode) => mean(ofSet, mode, "ndcg"))],
+        ["recall@10", ...modes.map((mode) => mean(ofSet, mode, "recall"))],
+        ["MRR@10", ...modes.map((mode) => mean(ofSet, mode, "reciprocalRank"))],
         ...kinds.map((kind) => {
-          const ofKind = ofHalf.filter(({ question }) => question.kind === kind);
+          const ofKind = ofSet.filter(({ question }) => question.kind === kind);
           return [
             `nDCG@10, ${kind}, ${ofKind.length / modes.length}`,
             ...modes.map((mode) => mean(ofKind, mode, "ndcg")),

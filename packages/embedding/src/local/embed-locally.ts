@@ -8,15 +8,13 @@ import { wordsOf } from "./words-of.ts";
 export type LocalDimensions = 256 | 512 | 1024;
 
 /**
- * A word has so many places of its own: two words that meet in one of them still differ in the others. Four did better
- * than one on the tuning questions of `benchmarks/corpus`, most of all with few dimensions.
+ * How much of a word's weight goes to the word itself, to its pieces of three to five letters, and to its pair with the next word.
+ * Pieces count most: what whole words find, full text finds better. Chosen by the tuning questions of `benchmarks/corpus`.
  */
-const wordPlaces = 4;
-/** 2^32 ÷ the golden ratio: what tells the places of one word apart. */
-const placeStep = 0x9e3779b1;
-/** How much of a word's weight its pieces (three and four letters) and its pair with the next word get. */
-const pieceShare = 0.8;
-const pairShare = 0.2;
+const wordShare = 0.3;
+const pieceShare = 1;
+const pairShare = 0.1;
+const pieceLengths = [3, 4, 5] as const;
 
 /**
  * Vectors of unit length, one a text, by feature hashing: words, pairs of neighbours and pieces of words, each with a
@@ -54,17 +52,16 @@ function countEach(words: readonly string[]): ReadonlyMap<string, number> {
 }
 
 function addWord(sums: Float64Array, word: string, weight: number): void {
-  const hash = hashText(featureSeeds.word, word);
-  const each = weight / Math.sqrt(wordPlaces);
-  for (let place = 0; place < wordPlaces; place++) addFeature(sums, (hash + Math.imul(place, placeStep)) | 0, each);
+  addFeature(sums, hashText(featureSeeds.word, word), weight * wordShare);
   addPieces(sums, `<${word}>`, weight * pieceShare);
 }
 
 /** All pieces of a word together weigh `weight`, however long the word is. */
 function addPieces(sums: Float64Array, word: string, weight: number): void {
-  const count = Math.max(1, 2 * word.length - 5);
-  const each = weight / Math.sqrt(count);
-  for (let length = 3; length <= 4; length++) {
+  let count = 0;
+  for (const length of pieceLengths) count += Math.max(0, word.length - length + 1);
+  const each = weight / Math.sqrt(Math.max(1, count));
+  for (const length of pieceLengths) {
     for (let start = 0; start + length <= word.length; start++) {
       addFeature(sums, hashText(featureSeeds.piece, word, start, start + length), each);
     }

@@ -1,6 +1,6 @@
 import type { ChunkId, Distance, FoundChunk, MethodRank, SearchMode } from "@devmesh/models";
 import { fuseByRank } from "./fuse-by-rank.ts";
-import type { FusionWeights } from "./fusion-weights.ts";
+import type { Fusion } from "./fusion-of.ts";
 
 /** Where a chunk stands in the order of each method that found it. */
 export interface Ranks {
@@ -27,18 +27,14 @@ export interface FoundByMethod {
  *
  * `vector`: the similarity, cut to 0–1 (cosine; inner product, which is the same for vectors of unit length; 1 ÷ (1 +
  * distance) of L2). `text`: the weight of its words as a part of the best one's, so that the first has 1. `hybrid`:
- * {@link fuseByRank} over both orders, by their weights.
+ * {@link fuseByRank} over both orders, as `fusion` says.
  */
-export function scoreCandidates(
-  mode: SearchMode,
-  found: FoundByMethod,
-  weights: FusionWeights,
-): readonly ScoredChunk[] {
+export function scoreCandidates(mode: SearchMode, found: FoundByMethod, fusion: Fusion): readonly ScoredChunk[] {
   const { vector, text } = found;
   const vectorRanks = rankAll(vector);
   const textRanks = rankAll(text);
   const chunkById = new Map([...vector, ...text].map((chunk) => [chunk.chunkId, chunk]));
-  const scores = scoresOf(mode, found, weights);
+  const scores = scoresOf(mode, found, fusion);
   return scores.flatMap(({ id, score }) => {
     const chunk = chunkById.get(id);
     if (chunk === undefined) return [];
@@ -60,7 +56,7 @@ export function mergeFound(lists: readonly (readonly FoundChunk[])[], limit: num
 function scoresOf(
   mode: SearchMode,
   { vector, text }: FoundByMethod,
-  weights: FusionWeights,
+  fusion: Fusion,
 ): readonly { readonly id: ChunkId; readonly score: number }[] {
   switch (mode) {
     case "vector":
@@ -70,10 +66,13 @@ function scoresOf(
       return text.map(({ chunkId: id, score }) => ({ id, score: best > 0 ? clamp(score / best) : 0 }));
     }
     case "hybrid":
-      return fuseByRank([
-        { weight: weights.vector, ids: vector.map(({ chunkId }) => chunkId) },
-        { weight: weights.text, ids: text.map(({ chunkId }) => chunkId) },
-      ]);
+      return fuseByRank(
+        [
+          { weight: fusion.weights.vector, ids: vector.map(({ chunkId }) => chunkId) },
+          { weight: fusion.weights.text, ids: text.map(({ chunkId }) => chunkId) },
+        ],
+        fusion.k,
+      );
   }
 }
 

@@ -114,7 +114,7 @@ async function search(
 
 const idsOf = ({ hits }: SearchAnswer): readonly string[] => hits.map(({ chunkId }) => chunkId);
 
-test("a hybrid search fuses both orders, that of the local model's vectors at half weight, and tells each hit's ranks", async () => {
+test("a hybrid search fuses both orders, that of the local model's vectors counting less, and tells each hit's ranks", async () => {
   const { deps, embedded } = fakes({
     vector: {
       docs: [
@@ -307,7 +307,7 @@ test("explain tells the steps, the times, the fusion, and whether a cache had th
     mode: "hybrid",
     models: [docs.model],
     query: { dimensions: 2, isFromCache: true },
-    fusion: { k: 60 },
+    fusion: { k: 10, weights: { vector: 0.3, text: 1 } },
     candidates: 2,
     steps: [
       { method: "vector", found: 1 },

@@ -11,8 +11,7 @@ import {
   type Vector,
 } from "@devmesh/models";
 import { diversify } from "./diversify.ts";
-import { fusionK } from "./fuse-by-rank.ts";
-import { type FusionWeights, fusionWeightsOf } from "./fusion-weights.ts";
+import { type Fusion, fusionOf } from "./fusion-of.ts";
 import {
   type MethodRuns,
   roundMs,
@@ -41,7 +40,7 @@ export interface SearchExplanation {
   readonly models: readonly string[];
   /** Absent where nothing was embedded. */
   readonly query?: { readonly dimensions: number; readonly isFromCache: boolean };
-  readonly fusion?: { readonly k: number; readonly weights: FusionWeights };
+  readonly fusion?: Fusion;
   /** Chunks that were weighed, before `minScore` and `limit`. */
   readonly candidates: number;
   readonly steps: readonly SearchStep[];
@@ -64,8 +63,8 @@ export async function searchCollections(deps: SearchDeps, order: SearchOrder): P
   const { outage } = run.vector;
   const mode = outage === undefined ? request.mode : "text";
   const fusedAt = deps.now();
-  const weights = fusionWeightsOf(collections[0]?.model);
-  const candidates = scoreCandidates(mode, { vector: run.vector.found, text: run.text.found }, weights);
+  const fusion = fusionOf(collections[0]?.model);
+  const candidates = scoreCandidates(mode, { vector: run.vector.found, text: run.text.found }, fusion);
   const kept = candidates.filter(({ score }) => score >= (request.minScore ?? 0));
   const shown = request.diversity > 0 ? await pickDiverse(deps, order, kept) : kept.slice(0, request.limit);
   const loadedAt = deps.now();
@@ -75,20 +74,20 @@ export async function searchCollections(deps: SearchDeps, order: SearchOrder): P
   const degraded = outage && toErrorBody(outage);
   if (!request.explain) return { hits, mode, degraded, tookMs, explain: undefined };
   const timed = { fuse: roundMs(loadedAt - fusedAt), load: roundMs(endedAt - loadedAt), total: tookMs };
-  const explain = explainRun(run, { mode, collections, weights, candidates: candidates.length, timed });
+  const explain = explainRun(run, { mode, collections, fusion, candidates: candidates.length, timed });
   return { hits, mode, degraded, tookMs, explain };
 }
 
 function explainRun(
   { vector, text }: MethodRuns,
-  { mode, collections, weights, candidates, timed }: Explained,
+  { mode, collections, fusion, candidates, timed }: Explained,
 ): SearchExplanation {
   const { query, embedMs } = vector;
   return {
     mode,
     models: [...new Set(collections.map(({ model }) => model))],
     ...(query && { query: { dimensions: query.vector.length, isFromCache: query.isFromCache } }),
-    ...(mode === "hybrid" && { fusion: { k: fusionK, weights } }),
+    ...(mode === "hybrid" && { fusion }),
     candidates,
     steps: [...vector.steps, ...text.steps],
     timingsMs: { embed: embedMs, vector: vector.tookMs, text: text.tookMs, ...timed },
@@ -97,7 +96,7 @@ function explainRun(
 
 interface Explained extends Pick<SearchExplanation, "mode" | "candidates"> {
   readonly collections: readonly Collection[];
-  readonly weights: FusionWeights;
+  readonly fusion: Fusion;
   readonly timed: Pick<SearchExplanation["timingsMs"], "fuse" | "load" | "total">;
 }
 
