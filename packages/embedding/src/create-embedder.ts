@@ -17,6 +17,7 @@ import { toOneFailure } from "./routing/call-model.ts";
 import { chooseModels, type ModelPlan } from "./routing/choose-models.ts";
 import type { ModelTarget } from "./routing/model-target.ts";
 import { createModelTargets } from "./routing/model-targets.ts";
+import { createUsageBook } from "./usage-book.ts";
 
 /** What an embedder is made of. */
 export interface EmbedderDeps {
@@ -72,7 +73,7 @@ export function createEmbedder(deps: EmbedderDeps): RoutingEmbedder {
     sleep: deps.sleep,
     onLookup: (level, hits, misses) => hooks.onLookup?.(level, hits, misses),
   });
-  const planDeps = { ...deps, levels, flights: createFlights() };
+  const planDeps = { ...deps, ledger: createUsageBook(deps.ledger), levels, flights: createFlights() };
 
   return {
     resolve: (choice) => {

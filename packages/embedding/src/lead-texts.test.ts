@@ -154,16 +154,22 @@ describe("what was paid for", () => {
     expect(ledger.recorded[0]?.inputTokens).toBe(50);
   });
 
-  test("fails the request where it can't be recorded, and is cached all the same", async () => {
-    const away = {
-      assertRoom: async () => undefined,
-      record: () => Promise.reject(new AppError("unavailable", "no database")),
+  test("fails the request where it can't be recorded, is cached all the same, and recorded with the next", async () => {
+    const ledger = makeLedger();
+    let isAway = true;
+    const shaky: EmbedderDeps["ledger"] = {
+      ...ledger,
+      record: (...args) =>
+        isAway ? Promise.reject(new AppError("unavailable", "no database")) : ledger.record(...args),
     };
-    const redis = fakeCache("redis");
-    const embedder = createEmbedder(
-      makeDeps({ transports: [fakeTransport("us-east-1")], caches: [redis], ledger: away }),
-    );
-    await expect(embedder.embed(ask(["fox"], { choice }))).rejects.toMatchObject({ message: "no database" });
-    expect(redis.entries.size).toBe(1);
+    const transport = fakeTransport("us-east-1");
+    const embedder = createEmbedder(makeDeps({ transports: [transport], ledger: shaky }));
+    for (const text of ["fox", "owl"]) {
+      await expect(embedder.embed(ask([text], { choice }))).rejects.toMatchObject({ message: "no database" });
+    }
+    isAway = false;
+    expect(await embedder.embed(ask(["fox", "elk"], { choice }))).toMatchObject({ reused: 1 });
+    expect(ledger.recorded).toEqual([{ model: titan, inputTokens: 30, outputTokens: 0, costMicroUsd: 3 }]);
+    expect(transport.calls).toHaveLength(3);
   });
 });
