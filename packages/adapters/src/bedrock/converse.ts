@@ -40,17 +40,20 @@ export function toConverseCommand(request: ConverseRequest): ConverseCommand {
   });
 }
 
-/** @throws AppError `unavailable` for an answer without text, as a guardrail or a filter leaves it. */
+/** Why a model stops that won't write this, however often it is asked. */
+const refusals: ReadonlySet<string> = new Set(["content_filtered", "guardrail_intervened", "refusal"]);
+
+/** @throws AppError `invalid_argument`, reason `model_refused` or `empty_answer`, where it won't write, or has nothing to say */
 export function toConverseAnswer(
-  { output, usage, stopReason }: ConverseCommandOutput,
+  { output, usage, stopReason = "end_turn" }: ConverseCommandOutput,
   modelId: string,
 ): ConverseAnswer {
   const blocks = output?.message?.content ?? [];
   const text = blocks.map((block) => block.text ?? "").join("");
-  if (text === "") {
-    throw new AppError("unavailable", `${modelId} wrote nothing, and stopped for ${stopReason ?? "no reason"}`, {
-      reason: "empty_answer",
-    });
+  const isRefused = refusals.has(stopReason);
+  if (isRefused || text === "") {
+    const reason = isRefused ? "model_refused" : "empty_answer";
+    throw new AppError("invalid_argument", `${modelId} wrote nothing of use: ${stopReason}`, { reason });
   }
   return {
     text,
