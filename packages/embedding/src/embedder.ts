@@ -23,7 +23,10 @@ export interface EmbedRequest {
   readonly signal: AbortSignal;
 }
 
-/** Vectors in the order of the texts; a text that can't be embedded has its error. */
+/**
+ * Vectors in the order of the texts, all of one model and of unit length; a text that can't be embedded has its error.
+ * Vectors are shared with the cache: nobody writes to one.
+ */
 export interface EmbedOutcome {
   readonly model: string;
   readonly dimensions: Dimensions;
@@ -37,10 +40,12 @@ export interface EmbedOutcome {
 /** Turns text into vectors. */
 export interface Embedder {
   /**
-   * @throws AppError `invalid_argument` for a model or dimensions that there are not; `resource_exhausted` where a budget,
-   * or every model that may serve, is exhausted (with `retryAfterMs`); `unavailable` where none answers; `cancelled`.
+   * @throws AppError `invalid_argument` for a model or dimensions that there are not; `failed_precondition`, reason
+   * `no_provider`, for a model that nothing here serves; `resource_exhausted` where a budget (reason `budget`), or every
+   * model that may serve, is exhausted (with `retryAfterMs`); `unavailable` where none answers; `cancelled`, or
+   * `deadline_exceeded` where `signal` is one of a time limit; what the ledger throws.
    */
   embed(request: EmbedRequest): Promise<EmbedOutcome>;
-  /** The model and dimensions that a choice means now. @throws AppError `invalid_argument` as {@link embed}. */
+  /** The model and dimensions that a choice means now. @throws AppError `invalid_argument`, `failed_precondition` as {@link embed}. */
   resolve(choice: ModelChoice): { readonly model: string; readonly dimensions: Dimensions };
 }

@@ -72,6 +72,19 @@ describe("batches", () => {
     expect([transport.calls.length, most]).toEqual([120, 16]);
   });
 
+  test("of all models together are at most 32 at a time", async () => {
+    let [running, most] = [0, 0];
+    const transport = fakeTransport("us-east-1", async () => {
+      most = Math.max(most, ++running);
+      await new Promise(setImmediate);
+      running--;
+    });
+    const embedder = createEmbedder(makeDeps({ transports: [transport] }));
+    const models = [titan, "amazon.titan-embed-text-v1", "amazon.nova-2-multimodal-embeddings-v1:0"];
+    await Promise.all(models.map((model) => embedder.embed(ask(numbered(60), { choice: { model } }))));
+    expect([transport.calls.length, most]).toEqual([180, 32]);
+  });
+
   test("hold no text that is too long: it is named, and the others go", async () => {
     const transport = fakeTransport("us-east-1");
     const embedder = createEmbedder(makeDeps({ transports: [transport] }));
