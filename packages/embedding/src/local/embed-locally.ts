@@ -14,7 +14,8 @@ export type LocalDimensions = 256 | 512 | 1024;
 const wordShare = 0.3;
 const pieceShare = 1;
 const pairShare = 0.1;
-const pieceLengths = [3, 4, 5] as const;
+const shortestPiece = 3;
+const longestPiece = 5;
 
 /**
  * Vectors of unit length, one a text, by feature hashing: words, pairs of neighbours and pieces of words, each with a
@@ -59,11 +60,15 @@ function addWord(sums: Float64Array, word: string, weight: number): void {
 /** All pieces of a word together weigh `weight`, however long the word is. */
 function addPieces(sums: Float64Array, word: string, weight: number): void {
   let count = 0;
-  for (const length of pieceLengths) count += Math.max(0, word.length - length + 1);
+  for (let length = shortestPiece; length <= longestPiece; length++) count += Math.max(0, word.length - length + 1);
   const each = weight / Math.sqrt(Math.max(1, count));
-  for (const length of pieceLengths) {
-    for (let start = 0; start + length <= word.length; start++) {
-      addFeature(sums, hashText(featureSeeds.piece, word, start, start + length), each);
+  for (let start = 0; start + shortestPiece <= word.length; start++) {
+    // the hash of a longer piece goes on from that of the shorter one
+    let hash: number = featureSeeds.piece;
+    const end = Math.min(word.length, start + longestPiece);
+    for (let at = start; at < end; at++) {
+      hash = hashText(hash, word, at, at + 1);
+      if (at - start + 1 >= shortestPiece) addFeature(sums, hash, each);
     }
   }
 }
