@@ -57,6 +57,7 @@ export function openMemory(options: OpenMemoryOptions): MemoryDeps & AsyncDispos
     searches: searchRepository(database),
     collectionWaiters: createCollectionWaiters({ maxWatches, recheckMs, paceMs }),
     canWriteContexts: transports.length > 0,
+    defaultStorage: database.kind === "pglite" ? "vector" : "halfvec",
     newId,
     breathe,
     now: () => performance.now(),

@@ -23,7 +23,8 @@ export const newCollectionSchema = newCollection.meta({
   id: "NewCollection",
   description:
     "`model` is a model of `GET /embeddings/models`, or `quality`, `cost`, `speed` or `balanced`, which chooses one now. " +
-    "All of it is for life. `vector` takes 2,000 dimensions at most, `halfvec` half the bytes and up to 4,000.",
+    "All of it is for life. `vector` takes 2,000 dimensions at most, `halfvec` half the bytes and up to 4,000; the latter is the " +
+    "default, but for an embedded database.",
 });
 
 const countsSchema = z.object({

@@ -35,6 +35,7 @@ export async function openContexts(options: OpenContextsOptions): Promise<KeepCo
     documents: documentRepository(database),
     embedder: models.embedder,
     canWriteContexts: models.claude !== undefined,
+    defaultStorage: database.kind === "pglite" ? "vector" : "halfvec",
     newId: createUuidV7(),
     breathe,
     nudgeEmbeddings: () => hints.nudgeEmbeddings(),

@@ -43,6 +43,7 @@ function openSync({ database, hints, models }: KeepKnowledgeOptions): SyncDeps {
     documents: documentRepository(database),
     embedder: models.embedder,
     canWriteContexts: models.claude !== undefined,
+    defaultStorage: database.kind === "pglite" ? "vector" : "halfvec",
     newId: createUuidV7(),
     breathe,
     nudgeEmbeddings: () => hints.nudgeEmbeddings(),

@@ -12,10 +12,11 @@ function resolve(choice: ModelChoice): { model: string; dimensions: Dimensions }
   throw new AppError("invalid_argument", `no model ${choice.model}`);
 }
 
-function given(canWriteContexts = true) {
+function given(canWriteContexts = true, defaultStorage?: "vector") {
   const created: { readonly collection: Omit<Collection, "createdAt">; readonly options: unknown }[] = [];
   const deps: CreateCollectionDeps = {
     canWriteContexts,
+    defaultStorage,
     newId: () => "019ad9b5-6c00-7000-8000-0000000000bb",
     embedder: { resolve },
     collections: {
@@ -50,6 +51,13 @@ test("takes a model by its name, and the dimensions that are asked for", async (
   const { create } = given();
   expect((await create({ name: "a", model: "large" })).made).toMatchObject({ model: "large", dimensions: 3_072 });
   expect((await create({ name: "a", model: "speed", dimensions: 256 })).made).toMatchObject({ dimensions: 256 });
+});
+
+test("is kept as the database prefers, unless something is said or the dimensions are too many", async () => {
+  const { create } = given(true, "vector");
+  expect((await create({ name: "a" })).made.storage).toBe("vector");
+  expect((await create({ name: "a", storage: "halfvec" })).made.storage).toBe("halfvec");
+  expect((await create({ name: "a", model: "large" })).made.storage).toBe("halfvec");
 });
 
 test.each([

@@ -27,6 +27,11 @@ export interface PlanCollectionDeps {
   readonly newId: NewId;
   /** Whether there is a Claude that writes contexts. */
   readonly canWriteContexts: boolean;
+  /**
+   * How vectors are kept where nothing is said and their dimensions allow it; `halfvec` unless given. An embedded Postgres
+   * (WebAssembly) takes eight times as long to put a `halfvec` into an index as a `vector`: measured.
+   */
+  readonly defaultStorage?: VectorStorage | undefined;
 }
 
 /** What making a collection stands on. */
@@ -61,7 +66,7 @@ export async function createCollection(
 
 /** A collection as it is going to be, its model resolved. @throws as {@link createCollection}, but for `conflict`. */
 export function planCollection(
-  { embedder, newId, canWriteContexts }: PlanCollectionDeps,
+  { embedder, newId, canWriteContexts, defaultStorage = "halfvec" }: PlanCollectionDeps,
   {
     tenantId,
     kind,
@@ -75,13 +80,14 @@ export function planCollection(
     throw new AppError("failed_precondition", message, { reason: "no_claude" });
   }
   const { model, dimensions } = embedder.resolve(choiceOf(asked));
-  const max = maxDimensions[asked.storage];
+  const storage = asked.storage ?? (dimensions > maxDimensions[defaultStorage] ? "halfvec" : defaultStorage);
+  const max = maxDimensions[storage];
   if (dimensions > max) {
-    const message = `${model} gives ${dimensions} dimensions: an index of ${asked.storage} takes ${max} at most, halfvec takes ${maxDimensions.halfvec}`;
+    const message = `${model} gives ${dimensions} dimensions: an index of ${storage} takes ${max} at most, halfvec takes ${maxDimensions.halfvec}`;
     throw refused("storage", message);
   }
   const { description, ...rest } = asked;
-  return { ...rest, tenantId, id: newId() as CollectionId, kind, description, model, dimensions };
+  return { ...rest, tenantId, id: newId() as CollectionId, kind, description, model, dimensions, storage };
 }
 
 function choiceOf({ model, dimensions }: NewCollection): ModelChoice {

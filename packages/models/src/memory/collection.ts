@@ -78,7 +78,8 @@ export const newCollectionSchema = z.strictObject({
   model: textSchema(128).default("balanced"),
   dimensions: z.union(vectorDimensions.map((one) => z.literal(one))).optional(),
   distance: z.enum(distances).default("cosine"),
-  storage: z.enum(vectorStorages).default("halfvec"),
+  /** Where absent: what the database takes in faster. */
+  storage: z.enum(vectorStorages).optional(),
   hnsw: hnswSchema.prefault({}),
   chunking: chunkingSchema.prefault({}),
   /** `claude`: each chunk is embedded with a context that Claude writes from the whole document. */

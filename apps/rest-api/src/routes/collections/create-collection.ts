@@ -15,7 +15,7 @@ const maxBodyBytes = 65_536;
 
 /** `POST /collections` */
 export function createCollection(
-  deps: Pick<MemoryDeps, "collections" | "embedder" | "newId" | "canWriteContexts">,
+  deps: Pick<MemoryDeps, "collections" | "embedder" | "newId" | "canWriteContexts" | "defaultStorage">,
 ): Route {
   return defineRoute({
     method: "post",
