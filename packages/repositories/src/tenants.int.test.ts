@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { AgentId, LaneId, TaskId, TenantId } from "@devmesh/models";
+import type { AgentId, ApiKeyId, KnowledgeId, LaneId, TaskId, TenantId } from "@devmesh/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   describeOnBoth,
@@ -14,6 +14,7 @@ import {
 import type { Database, Queryable } from "./database/database.ts";
 import { sql } from "./database/sql.ts";
 import { keyRepository } from "./key-repository.ts";
+import { linkEntry } from "./knowledge/knowledge-links.ts";
 
 describeOnBoth(describeTenants);
 
@@ -120,6 +121,10 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
     await fillDeadLetters(tx, tenantId);
     await fillCollections(tx, tenantId);
     await fillContexts(tx, tenantId);
+    await fillKnowledge(tx, tenantId, first.id);
+    await tx.query(sql`
+      insert into import_job (tenant_id, id, collection_id, key, etag, size)
+      values (${tenantId}, ${newUuid<string>()}, ${newUuid<string>()}, 'k', 'e', 1)`);
     await tx.query(sql`
       insert into task_result (tenant_id, task_id, assignment_id)
       values (${tenantId}, ${newUuid<TaskId>()}, ${assignmentId})`);
@@ -137,6 +142,18 @@ async function fillContexts(tx: Queryable, tenantId: TenantId): Promise<void> {
     insert into context (tenant_id, id, name, media_type, size, sha256, metadata, summary_state, embedding_state,
       expires_at)
     values (${tenantId}, ${newUuid<string>()}, 'a', 'a/b', 1, '', '{}', 'none', 'none', now())`);
+}
+
+async function fillKnowledge(tx: Queryable, tenantId: TenantId, taskId: TaskId): Promise<void> {
+  const entryId = newUuid<KnowledgeId>();
+  const asker = { tenantId, reader: { id: newUuid<ApiKeyId>(), team: undefined, isAdmin: false } };
+  await tx.query(sql`
+    insert into knowledge_entry (tenant_id, id, title, content, tags, access, owner_id)
+    values (${tenantId}, ${entryId}, 'a', 'a', '{}', 'tenant', ${asker.reader.id})`);
+  await tx.query(sql`
+    insert into knowledge_version (tenant_id, entry_id, version, title, content, tags, access, editor_id)
+    values (${tenantId}, ${entryId}, 1, 'a', 'a', '{}', 'tenant', ${asker.reader.id})`);
+  await linkEntry(tx, asker, entryId, { target: "task", id: taskId, relation: "about" });
 }
 
 async function fillDeadLetters(tx: Queryable, tenantId: TenantId): Promise<void> {
