@@ -110,7 +110,7 @@ export function openBedrockTransport(
       run({ modelId, signal, limitMs: invokeLimitMs }, (client, end) => sendInvoke(client, { modelId, body }, end)),
     converse: (request, { signal }) =>
       run({ modelId: request.modelId, signal, limitMs: converseLimitMs }, async (client, abortSignal) =>
-        toConverseAnswer(await client.send(toConverseCommand(request), { abortSignal }), request.modelId),
+        toConverseAnswer(await client.send(toConverseCommand(request), { abortSignal })),
       ),
     [Symbol.dispose]: () => stack.dispose(),
   };

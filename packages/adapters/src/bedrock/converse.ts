@@ -1,5 +1,4 @@
 import { type ContentBlock, ConverseCommand, type ConverseCommandOutput } from "@aws-sdk/client-bedrock-runtime";
-import { AppError } from "@devmesh/models";
 
 /** A text that a model is asked to write. */
 export interface ConverseRequest {
@@ -11,7 +10,7 @@ export interface ConverseRequest {
   readonly maxTokens: number;
 }
 
-/** What it wrote, and what that took. Tokens of the cache are not among `inputTokens`. */
+/** What it wrote, nothing where it refuses to, and what that took. Tokens of the cache are not among `inputTokens`. */
 export interface ConverseAnswer {
   readonly text: string;
   readonly inputTokens: number;
@@ -43,20 +42,11 @@ export function toConverseCommand(request: ConverseRequest): ConverseCommand {
 /** Why a model stops that won't write this, however often it is asked. */
 const refusals: ReadonlySet<string> = new Set(["content_filtered", "guardrail_intervened", "refusal"]);
 
-/** @throws AppError `invalid_argument`, reason `model_refused` or `empty_answer`, where it won't write, or has nothing to say */
-export function toConverseAnswer(
-  { output, usage, stopReason = "end_turn" }: ConverseCommandOutput,
-  modelId: string,
-): ConverseAnswer {
-  const blocks = output?.message?.content ?? [];
-  const text = blocks.map((block) => block.text ?? "").join("");
-  const isRefused = refusals.has(stopReason);
-  if (isRefused || text === "") {
-    const reason = isRefused ? "model_refused" : "empty_answer";
-    throw new AppError("invalid_argument", `${modelId} wrote nothing of use: ${stopReason}`, { reason });
-  }
+/** Its text is empty where the model won't write this, or has nothing to say: that is paid for too, and is no failure. */
+export function toConverseAnswer({ output, usage, stopReason = "end_turn" }: ConverseCommandOutput): ConverseAnswer {
+  const blocks = refusals.has(stopReason) ? [] : (output?.message?.content ?? []);
   return {
-    text,
+    text: blocks.map((block) => block.text ?? "").join(""),
     inputTokens: usage?.inputTokens ?? 0,
     outputTokens: usage?.outputTokens ?? 0,
     cacheReadTokens: usage?.cacheReadInputTokens ?? 0,

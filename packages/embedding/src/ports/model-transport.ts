@@ -20,7 +20,7 @@ export interface ConverseRequest {
   readonly maxTokens: number;
 }
 
-/** What it wrote, and what that took. Tokens of the cache are not among `inputTokens`. */
+/** What it wrote, nothing where it refuses to, and what that took. Tokens of the cache are not among `inputTokens`. */
 export interface ConverseAnswer {
   readonly text: string;
   readonly inputTokens: number;
