@@ -50,7 +50,10 @@ async function create(more: object = {}): Promise<NonNullable<Envelope["data"]>>
   expect(response.status).toBe(201);
   return (await envelopeOf(response)).data;
 }
-async function put(upload: { url: string; method: string; headers: Record<string, string> }, body: string): Promise<void> {
+async function put(
+  upload: { url: string; method: string; headers: Record<string, string> },
+  body: string,
+): Promise<void> {
   const { status } = await fetch(upload.url, { method: upload.method, headers: upload.headers, body });
   expect(status).toBe(200);
 }

@@ -15,7 +15,8 @@ create table context (
   summary_state text not null check (summary_state in ('none', 'pending', 'done', 'failed')),
   summary text,
   embedding_state text not null check (embedding_state in ('none', 'pending', 'done', 'failed')),
-  documents int not null default 0,
+  -- those that it is found by, in the tenant's collection of kind contexts
+  document_ids uuid[] not null default '{}',
   bytes_read bigint,
   error json,
   -- when summary and embedding are due to be made, or made again; null where nothing is

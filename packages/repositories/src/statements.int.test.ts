@@ -354,7 +354,7 @@ function callContexts(database: Database): readonly (() => Promise<unknown>)[] {
     () => contexts.complete(tenantId, id, "etag"),
     () => contexts.delete(tenantId, id),
     () => digests.claim(1, 1),
-    () => digests.settle({ id, tries: 1 }, { summary: "s", documents: 1, bytesRead: 1 }),
+    () => digests.settle({ id, tries: 1 }, { summary: "s", documentIds: [id], bytesRead: 1 }),
     () => removals.claim(1, 1),
     () => removals.settle([id]),
   ];

@@ -26,9 +26,20 @@ export const contextSchema = z
     state: z.enum(contextStates),
     metadata: z.record(z.string(), z.unknown()),
     summary: z.object({ state: z.enum(digestStates), text: z.string().optional() }),
-    embedding: z.object({ state: z.enum(digestStates), documents: z.int().optional() }).meta({
-      description: "`done`: found by `POST /contexts/search`, by its words at once, by meaning a moment later.",
-    }),
+    embedding: z
+      .object({
+        state: z.enum(digestStates),
+        documents: z.int().optional(),
+        waiting: z
+          .int()
+          .optional()
+          .meta({ description: "Documents that are found by their words, and not by meaning yet." }),
+        failed: z
+          .int()
+          .optional()
+          .meta({ description: "Documents that could not be embedded: found by their words alone." }),
+      })
+      .meta({ description: "`done`: found by `POST /contexts/search`." }),
     bytesRead: z.int().optional().meta({ description: "How much of it summary and embedding were made of." }),
     error: z.object({ code: z.string(), message: z.string() }).optional(),
     createdAt: timeSchema,

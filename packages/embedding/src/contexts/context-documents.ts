@@ -2,6 +2,7 @@ import {
   AppError,
   type Collection,
   type ContextId,
+  type DocumentId,
   type Metadata,
   type NewDocument,
   newCollectionSchema,
@@ -25,8 +26,8 @@ export interface ContextCollectionDeps extends PlanCollectionDeps, AddDocumentsD
 
 /** Documents that contexts are found by. */
 export interface ContextDocuments {
-  /** @throws AppError `invalid_argument` for one that can't be written. */
-  write(tenantId: TenantId, documents: readonly NewDocument[]): Promise<void>;
+  /** Gives their ids. @throws AppError `invalid_argument` for one that can't be written. */
+  write(tenantId: TenantId, documents: readonly NewDocument[]): Promise<readonly DocumentId[]>;
   /** Also where there are none. */
   remove(tenantId: TenantId, externalIds: readonly string[]): Promise<void>;
 }
@@ -57,6 +58,7 @@ export function contextDocuments(deps: ContextCollectionDeps): ContextDocuments 
       const refused = results.find((result) => "error" in result);
       if (refused !== undefined && "error" in refused) throw new AppError(refused.error.code, refused.error.message);
       deps.nudgeEmbeddings();
+      return results.flatMap((result) => ("document" in result ? result.document.id : []));
     },
     remove: async (tenantId, externalIds) => {
       const { id: collectionId } = await ensureCollection(deps, tenantId);

@@ -1,4 +1,11 @@
-import { AppError, type ContextId, contextKey, type NewDocument, type TenantId } from "@devmesh/models";
+import {
+  AppError,
+  type ContextId,
+  contextKey,
+  type DocumentId,
+  type NewDocument,
+  type TenantId,
+} from "@devmesh/models";
 import { describe, expect, it } from "vitest";
 import type { ClaimedContext, DigestResult } from "../ports/context-store.ts";
 import { cutContext, externalIdsOf } from "./context-documents.ts";
@@ -43,7 +50,10 @@ function meshOf(bytes: Uint8Array, more: Partial<DigestDeps> = {}) {
     },
     summarize: async ({ text }) => `summary of ${text.length}`,
     documents: {
-      write: async (_tenantId, documents) => void written.push(...documents),
+      write: async (_tenantId, documents) => {
+        written.push(...documents);
+        return documents.map(({ externalId }) => externalId as DocumentId);
+      },
     },
     ...more,
   };
@@ -57,7 +67,7 @@ describe("digestContext", () => {
     const mesh = meshOf(Buffer.from("# Hi\n"));
     expect(await digestContext(mesh.deps, claimOf(), signal)).toBe("done");
     expect(mesh.read).toEqual([[contextKey({ tenantId, id }), 0, 5, '"1"']]);
-    expect(mesh.settled).toEqual([{ summary: "summary of 5", documents: 1, bytesRead: 5 }]);
+    expect(mesh.settled).toEqual([{ summary: "summary of 5", documentIds: [`${id}/0`], bytesRead: 5 }]);
     const metadata = { contextId: id, name: "a.md", mediaType: "text/markdown; charset=utf-8", part: 0, startByte: 0 };
     expect(mesh.written).toEqual([
       {
@@ -75,7 +85,7 @@ describe("digestContext", () => {
     await digestContext(mesh.deps, claimOf({ wantsSummary: false }), signal);
     expect(mesh.settled).toEqual([
       { summary: "summary of 5", bytesRead: 5 },
-      { documents: 1, bytesRead: 5 },
+      { documentIds: [`${id}/0`], bytesRead: 5 },
     ]);
   });
 
@@ -91,7 +101,7 @@ describe("digestContext", () => {
 
   it("keeps what was made, and tries the rest again, later each time, at most eight times", async () => {
     const mesh = meshOf(Buffer.from("text."), { summarize: () => Promise.reject(away) });
-    const made = { documents: 1, bytesRead: 5 };
+    const made = { documentIds: [`${id}/0`], bytesRead: 5 };
     const error = { code: "unavailable", message: "s3 get failed" };
     expect(await digestContext(mesh.deps, claimOf(), signal)).toBe("retry");
     expect(await digestContext(mesh.deps, claimOf({ tries: 4 }), signal)).toBe("retry");

@@ -1,4 +1,4 @@
-import { AppError, contextKey, type ErrorCode, toAppError, toErrorBody } from "@devmesh/models";
+import { AppError, contextKey, type DocumentId, type ErrorCode, toAppError, toErrorBody } from "@devmesh/models";
 import type { ClaimedContext, ContextDigests, DigestResult } from "../ports/context-store.ts";
 import type { SummaryRequest } from "../summary/summarize.ts";
 import { type ContextDocuments, cutContext, maxDigestBytes } from "./context-documents.ts";
@@ -43,13 +43,13 @@ export async function digestContext(
   claim: ClaimedContext,
   signal: AbortSignal,
 ): Promise<DigestOutcome> {
-  const made: { summary?: string; documents?: number; bytesRead?: number } = {};
+  const made: { summary?: string; documentIds?: readonly DocumentId[]; bytesRead?: number } = {};
   let failure: AppError | undefined;
   try {
     const { text, bytesRead } = await readText(deps, claim, signal);
     made.bytesRead = bytesRead;
     failure = await attempt(claim.wantsEmbedding, async () => {
-      made.documents = await embed(deps, claim, text);
+      made.documentIds = await deps.documents.write(claim.tenantId, cutContext({ ...claim, text }));
     });
     const missed = await attempt(claim.wantsSummary, async () => {
       const { tenantId } = claim;
@@ -102,10 +102,4 @@ function decode(bytes: Uint8Array, isCut: boolean): string {
   } catch (cause) {
     throw new AppError("invalid_argument", "it is not valid UTF-8", { cause });
   }
-}
-
-async function embed({ documents }: DigestDeps, claim: ClaimedContext, text: string): Promise<number> {
-  const parts = cutContext({ ...claim, text });
-  await documents.write(claim.tenantId, parts);
-  return parts.length;
 }

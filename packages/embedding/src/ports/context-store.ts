@@ -1,4 +1,4 @@
-import type { ContextId, ErrorBody, Metadata, TenantId } from "@devmesh/models";
+import type { ContextId, DocumentId, ErrorBody, Metadata, TenantId } from "@devmesh/models";
 
 /** A context whose summary or embedding is to be made, in somebody's hands. */
 export interface ClaimedContext {
@@ -19,7 +19,7 @@ export interface ClaimedContext {
 /** What was made of a context, or why it could not be. */
 export interface DigestResult {
   readonly summary?: string | undefined;
-  readonly documents?: number | undefined;
+  readonly documentIds?: readonly DocumentId[] | undefined;
   readonly bytesRead?: number | undefined;
   readonly error?: Pick<ErrorBody, "code" | "message"> | undefined;
   /** With an error: when to try what is missing again. Without it that is given up. */

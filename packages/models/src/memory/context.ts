@@ -109,8 +109,13 @@ export interface StoredContext {
   readonly state: ContextState;
   readonly metadata: Metadata;
   readonly summary: { readonly state: DigestState; readonly text?: string };
-  /** `done`: it is found by `POST /contexts/search`, by its words at once, by meaning a moment later. */
-  readonly embedding: { readonly state: DigestState; readonly documents?: number };
+  /** `done`: it is found by `POST /contexts/search`; by its words alone where documents wait for vectors, or have none. */
+  readonly embedding: {
+    readonly state: DigestState;
+    readonly documents?: number;
+    readonly waiting?: number;
+    readonly failed?: number;
+  };
   /** How many of its bytes were read for summary and embedding. */
   readonly bytesRead?: number;
   readonly error?: { readonly code: string; readonly message: string };

@@ -1,4 +1,4 @@
-import type { ContextId, ErrorBody, Metadata, TenantId } from "@devmesh/models";
+import type { ContextId, DocumentId, ErrorBody, Metadata, TenantId } from "@devmesh/models";
 import type { Database } from "../database/database.ts";
 import { sql } from "../database/sql.ts";
 
@@ -20,7 +20,7 @@ export interface ClaimedContext {
 /** What was made of a context, or why it could not be. */
 export interface DigestResult {
   readonly summary?: string | undefined;
-  readonly documents?: number | undefined;
+  readonly documentIds?: readonly DocumentId[] | undefined;
   readonly bytesRead?: number | undefined;
   readonly error?: Pick<ErrorBody, "code" | "message"> | undefined;
   /** With an error: when to try what is missing again. Without it that is given up. */
@@ -61,7 +61,7 @@ export function contextDigests(database: Database): ContextDigests {
       );
       return rows;
     },
-    settle: async ({ id, tries }, { summary, documents, bytesRead, error, retryInMs }) => {
+    settle: async ({ id, tries }, { summary, documentIds, bytesRead, error, retryInMs }) => {
       const rest = error !== undefined && retryInMs === undefined ? "failed" : "pending";
       const { rowCount } = await database.queryAs(
         engine,
@@ -71,8 +71,8 @@ export function contextDigests(database: Database): ContextDigests {
             summary_state = case when c.summary_state <> 'pending' then c.summary_state
               when ${summary}::text is not null then 'done' else ${rest} end,
             embedding_state = case when c.embedding_state <> 'pending' then c.embedding_state
-              when ${documents}::int is not null then 'done' else ${rest} end,
-            documents = coalesce(${documents}::int, c.documents), bytes_read = coalesce(${bytesRead}::bigint, c.bytes_read),
+              when ${documentIds}::uuid[] is not null then 'done' else ${rest} end,
+            document_ids = coalesce(${documentIds}::uuid[], c.document_ids), bytes_read = coalesce(${bytesRead}::bigint, c.bytes_read),
             error = ${error && JSON.stringify(error)}::json,
             digest_at = now() + ${retryInMs}::int * interval '1 millisecond'
           where c.id = ${id} and c.digest_tries = ${tries}`,

@@ -1,6 +1,7 @@
 import {
   type ContextId,
   type ContextWrite,
+  type DocumentId,
   maxContextsBytes,
   type StoredContext,
   type TenantId,
@@ -174,12 +175,16 @@ function describeContexts(open: OpenDatabase): void {
     await backdate(id, sql`digest_at = now()`);
     const second = await claimOne();
     expect(second.tries).toBe(2);
+    const documentIds = [newUuid<DocumentId>(), newUuid<DocumentId>(), newUuid<DocumentId>()];
+    await asEngine(sql`
+      insert into pending_document (tenant_id, collection_id, document_id, version, error)
+      values (${tenantId}, ${id}, ${documentIds[0]}, 1, null), (${tenantId}, ${id}, ${documentIds[1]}, 1, '{}')`);
     // the first came back after all
     expect(await digests.settle({ id, tries: 1 }, { summary: "late" })).toBe(false);
-    expect(await digests.settle(second, { summary: "short", documents: 2, bytesRead: 12 })).toBe(true);
+    expect(await digests.settle(second, { summary: "short", documentIds, bytesRead: 12 })).toBe(true);
     expect(await find(id)).toMatchObject({
       summary: { state: "done", text: "short" },
-      embedding: { state: "done", documents: 2 },
+      embedding: { state: "done", documents: 3, waiting: 1, failed: 1 },
       bytesRead: 12,
     });
     await backdate(id, sql`created_at = now()`);
@@ -190,7 +195,7 @@ function describeContexts(open: OpenDatabase): void {
     const { id } = await createReady();
     const digests = contextDigests(database);
     const error = { code: "unavailable", message: "away" } as const;
-    await digests.settle(await claimOne(), { documents: 1, error, retryInMs: 60_000 });
+    await digests.settle(await claimOne(), { documentIds: [newUuid<DocumentId>()], error, retryInMs: 60_000 });
     expect(await find(id)).toMatchObject({
       summary: { state: "pending" },
       embedding: { state: "done", documents: 1 },
@@ -243,7 +248,7 @@ function describeContexts(open: OpenDatabase): void {
     const claim = await claimOne();
     await contextRepository(database).delete(tenantId, id);
     expect(await contextRemovals(database).claim(10, 60_000)).toEqual([]);
-    expect(await contextDigests(database).settle(claim, { summary: "s", documents: 1 })).toBe(true);
+    expect(await contextDigests(database).settle(claim, { summary: "s", documentIds: [] })).toBe(true);
     expect(await contextRemovals(database).claim(10, 60_000)).toMatchObject([{ id, wasClaimed: true }]);
     const other = await createReady();
     await backdate(other.id, sql`sweep_at = now()`);
