@@ -49,6 +49,41 @@ describe("the same text", () => {
     expect(b.vectors).toEqual(["owl", "fox", "elk"].map((text) => vectorOf(text, 256)));
   });
 
+  test("is not embedded again by one that looked for it before it was there, and asks after", async () => {
+    const looking = Promise.withResolvers<void>();
+    let lookups = 0;
+    const slow = {
+      ...fakeCache("redis"),
+      getMany: async () => {
+        if (lookups++ === 0) await looking.promise;
+        return new Map();
+      },
+    };
+    const transport = fakeTransport("us-east-1");
+    const embedder = createEmbedder(
+      makeDeps({ transports: [transport], caches: [slow], sleep: () => new Promise(() => undefined) }),
+    );
+    const first = embedder.embed(ask(["fox"], { choice: named }));
+    await until(() => lookups === 1);
+    await embedder.embed(ask(["fox"], { choice: named }));
+    looking.resolve();
+    expect(await first).toMatchObject({ reused: 1, usage: { inputTokens: 0 } });
+    expect(transport.calls).toHaveLength(1);
+  });
+
+  test("is not embedded again while the rest of the request that it came in goes on", async () => {
+    const held = Promise.withResolvers<undefined>();
+    const transport = fakeTransport("us-east-1", ({ texts }) => (texts[0] === "owl" ? held.promise : undefined));
+    const embedder = createEmbedder(makeDeps({ transports: [transport] }));
+    const first = embedder.embed(ask(["fox", "owl"], { choice: named }));
+    await until(() => transport.calls.length === 2);
+    await new Promise(setImmediate);
+    expect(await embedder.embed(ask(["fox"], { choice: named }))).toMatchObject({ reused: 1 });
+    expect(transport.calls).toHaveLength(2);
+    held.resolve(undefined);
+    await first;
+  });
+
   test("is embedded by the second where the first one left", async () => {
     const transport = heldTransport();
     const controller = new AbortController();

@@ -261,8 +261,10 @@ describe("a region", () => {
   });
 
   test("says how long a call would wait, and refuses one that would wait too long", async () => {
+    const { hooks, told } = recordHooks();
     const embedder = createEmbedder(
       makeDeps({
+        hooks,
         transports: [fakeTransport("us-east-1")],
         quota: { requestsPerMinute: 4, tokensPerMinute: 1_000_000 },
       }),
@@ -272,6 +274,7 @@ describe("a region", () => {
     expect(embedder.headroom(titan)).toEqual({ retryAfterMs: 15_000 });
     const query = embedder.embed(ask(["b"], { choice: named, purpose: "query" }));
     await expect(query).rejects.toMatchObject({ reason: "rate_limited", retryAfterMs: 15_000 });
+    expect(told.filter(([name]) => name === "onFailure")).toEqual([]);
     await embedder.embed(ask(["b"], { choice: named }));
     expect(() => embedder.headroom("word2vec")).toThrow("unknown");
   });

@@ -86,6 +86,11 @@ describe("taking", () => {
     controller.abort();
     await expect(taking).rejects.toMatchObject({ code: "cancelled" });
     expect(bucket.waitMs()).toBe(1);
+    const another = new AbortController();
+    const urgent = bucket.take(10_000, { ...patient, isUrgent: true, signal: another.signal });
+    another.abort();
+    await expect(urgent).rejects.toMatchObject({ code: "cancelled" });
+    expect(bucket.waitMs()).toBe(1);
     await expect(bucket.take(1, { ...patient, signal: AbortSignal.abort() })).rejects.toMatchObject({
       code: "cancelled",
     });
@@ -109,6 +114,12 @@ describe("throttling", () => {
     expect([bucket.share(), bucket.waitMs()]).toEqual([0.5, 7_000]);
     bucket.slowDown();
     expect(bucket.share()).toBe(0.5);
+  });
+
+  test("empties the bucket: what was saved up would be throttled too", () => {
+    const { bucket } = makeBucket();
+    bucket.slowDown();
+    expect(bucket.waitMs()).toBe(200);
   });
 
   test("of calls under one cause counts once, of later ones again", () => {
