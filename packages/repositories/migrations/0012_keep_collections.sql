@@ -66,7 +66,8 @@ create table document (
   unique (external_id, collection_id)
 ) partition by list (collection_id);
 create index document_listed on document (created_at desc, id desc) include (tenant_id, chunk_count);
-create index document_metadata on document using gin (metadata jsonb_path_ops);
+-- a short list of what is not sorted in yet: every search reads all of it
+create index document_metadata on document using gin (metadata jsonb_path_ops) with (gin_pending_list_limit = 256);
 
 create table chunk (
   tenant_id uuid not null,
@@ -86,7 +87,7 @@ create table chunk (
   primary key (id, collection_id)
 ) partition by list (collection_id);
 create index chunk_document on chunk (document_id);
-create index chunk_words on chunk using gin (words);
+create index chunk_words on chunk using gin (words) with (gin_pending_list_limit = 256);
 
 -- Apart from the text: it comes later, and must not write the text again. One of the two columns is set, and indexed.
 create table chunk_vector (

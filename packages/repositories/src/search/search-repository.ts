@@ -43,7 +43,7 @@ export interface SearchBounds {
 }
 
 /** Measured: docs/decisions/021. `maxScanTuples` is pgvector's own default. */
-const defaultBounds: SearchBounds = { maxExact: 2_000, maxScanTuples: 20_000, maxWeighed: 3_000 };
+const defaultBounds: SearchBounds = { maxExact: 2_000, maxScanTuples: 20_000, maxWeighed: 2_000 };
 
 /** Finds chunks. `limit` results whenever so many match, however few of the rows the filter leaves. */
 export interface SearchRepository {
