@@ -111,6 +111,33 @@ describe("writeContexts", () => {
     expect(waits).toEqual([500]);
   });
 
+  it("goes on to another region where one doesn't offer the model, and asks that one no more", async () => {
+    const { deps, asked } = given(
+      (_, call) => {
+        if (call === 1) throw new AppError("not_found", "no such model here");
+        if (call === 2) throw new AppError("unavailable", "away");
+        return {};
+      },
+      { regions: 2 },
+    );
+    expect((await writeContexts(deps, request(document, contents.slice(0, 1)))).size).toBe(1);
+    expect(asked).toHaveLength(3);
+  });
+
+  it("says that it is the set-up where no region offers the model", async () => {
+    const { deps, waits } = given(
+      () => {
+        throw new AppError("permission_denied", "not enabled");
+      },
+      { regions: 2 },
+    );
+    await expect(writeContexts(deps, request(document, contents))).rejects.toMatchObject({
+      code: "unavailable",
+      reason: "no_provider",
+    });
+    expect(waits).toEqual([]);
+  });
+
   it("throws trouble that does not pass, and still records what was spent", async () => {
     const { deps, asked, recorded } = given((_, call) => {
       if (call > 2) throw new AppError("unavailable", "away");

@@ -86,6 +86,12 @@ describe("summarize by Claude", () => {
     expect(recorded).toMatchObject([{ inputTokens: 10, outputTokens: 2 }]);
   });
 
+  it("takes the text's own sentences where nothing is written, and records what that took", async () => {
+    const { deps, recorded } = claude(" ");
+    expect(await summarize(deps, { tenantId, text: leases, maxCharacters: 200, signal })).toMatch(/^A lease says/);
+    expect(recorded).toHaveLength(1);
+  });
+
   it("shows the beginning of a text that is too long for one prompt", async () => {
     const { deps, asked } = claude("It is long.");
     await summarize(deps, { tenantId, text: "A word of many. ".repeat(60_000), maxCharacters: 100, signal });

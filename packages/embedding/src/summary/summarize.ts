@@ -24,8 +24,8 @@ const system = [
 ].join("\n");
 
 /**
- * A text in a few sentences, of at most `maxCharacters`: written by Claude where there is one, else the most telling of its
- * own sentences. Of a text that is blank, or has nothing to read in it, the summary is empty.
+ * A text in a few sentences, of at most `maxCharacters`: written by Claude where there is one that doesn't refuse, else the
+ * most telling of its own sentences. Of a text that is blank, or has nothing to read in it, the summary is empty.
  *
  * @throws AppError with a Claude, as `writeContexts`; without one, never
  */
@@ -51,7 +51,8 @@ export async function summarize(claude: ClaudeDeps | undefined, request: Summary
     request.signal,
   );
   await claude.ledger.record(request.tenantId, "write", [claudeUsage(model, answer)]);
-  return bounded(answer.text, request.maxCharacters);
+  const written = bounded(answer.text, request.maxCharacters);
+  return written === "" ? extractSummary(request.text, request.maxCharacters) : written;
 }
 
 function beginningOf(text: string): string {
