@@ -1,9 +1,11 @@
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { access, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { findFreePort, type ServiceProcess, startProcess, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -73,6 +75,44 @@ function submit(local: LocalMesh): Promise<TaskView> {
   return call(local, "/tasks", { type: "text.keywords", input: { text, limit: 2 } });
 }
 
+/** Runs the commands under "Search by curl" of the README as they stand there; the last one prints the search's answer. */
+async function expectSearchExample(local: LocalMesh): Promise<void> {
+  const readme = await readFile(join(root, "README.md"), "utf8");
+  const [, script] = /^## Search by curl$[\s\S]*?^```sh$([\s\S]*?)^```$/m.exec(readme) ?? [];
+  if (script === undefined) throw new Error("the README has no example of search");
+  const env = {
+    PATH: `${dirname(process.execPath)}:${process.env["PATH"]}`,
+    KEY: local.apiKey,
+    API: `${local.restUrl}/api/v1`,
+  };
+  const { stdout } = await promisify(execFile)("sh", ["-ec", script], { cwd: root, env, maxBuffer: 16 * 1_048_576 });
+  const [answer] = stdout.match(/\{"data":\{"hits":[\s\S]*$/) ?? [];
+  expect(answer, stdout.slice(0, 2_000)).toBeDefined();
+  const { data, meta } = JSON.parse(answer ?? "") as SearchAnswer;
+  expect(meta).toMatchObject({ mode: "hybrid" });
+  expect(meta).not.toHaveProperty("degraded");
+  expect(data.hits[0]).toMatchObject({
+    externalId: "docs/architecture.md",
+    position: { heading: expect.stringContaining("When something is away") },
+    ranks: { vector: { rank: expect.any(Number) }, text: { rank: expect.any(Number) } },
+  });
+  for (const [query, page] of otherQuestions) {
+    const found = await call<SearchAnswer["data"]>(local, "/search", { collections: ["docs"], query });
+    expect(found.hits[0]?.externalId, query).toBe(page);
+  }
+}
+
+interface SearchAnswer {
+  readonly data: { readonly hits: readonly { readonly externalId: string }[] };
+  readonly meta: { readonly mode: string };
+}
+
+const otherQuestions = [
+  ["why are statements written as raw SQL?", "docs/decisions/001-raw-sql.md"],
+  ["which environment variables are there?", "docs/operations.md"],
+  ["why do queued tasks share a lane?", "docs/decisions/007-lanes.md"],
+] as const;
+
 async function readChildren(pid: number): Promise<readonly number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
   return text.trim().split(/\s+/).filter(Boolean).map(Number);
@@ -132,6 +172,7 @@ describe("npm start", () => {
     const third = await startReady([]);
     await using _third = third.mesh;
     expect(await call(third.local, `/tasks/${late.id}/wait?timeoutMs=60000`)).toMatchObject({ state: "completed" });
+    await expectSearchExample(third.local);
     expect(await third.mesh.stop({ signal: "SIGTERM" })).toEqual({ code: 0, signal: null });
   }, 240_000);
 
