@@ -99,6 +99,47 @@ describe("the same text", () => {
     expect(await second).toMatchObject({ reused: 0, usage: { inputTokens: 10 } });
   });
 
+  test("is embedded by one of those who waited, where the first one left", async () => {
+    const transport = heldTransport();
+    const controller = new AbortController();
+    const embedder = createEmbedder(makeDeps({ transports: [transport] }));
+    const first = embedder.embed(ask(["fox"], { choice: named, signal: controller.signal }));
+    await until(() => transport.calls.length === 1);
+    const others = Array.from({ length: 5 }, () => embedder.embed(ask(["fox"], { choice: named })));
+    await new Promise(setImmediate);
+    controller.abort();
+    await expect(first).rejects.toMatchObject({ code: "cancelled" });
+    await until(() => transport.calls.length === 2);
+    await new Promise(setImmediate);
+    transport.release();
+    const outcomes = await Promise.all(others);
+    expect(outcomes.map(({ reused }) => reused).toSorted()).toEqual([0, 1, 1, 1, 1]);
+    expect(transport.calls).toHaveLength(2);
+  });
+
+  test("is embedded by the second where the first one's ledger failed", async () => {
+    const asked = Promise.withResolvers<void>();
+    let [isFirst, calls] = [true, 0];
+    const ledger = {
+      assertRoom: () => {
+        calls++;
+        if (!isFirst) return Promise.resolve();
+        isFirst = false;
+        return asked.promise;
+      },
+      record: async () => undefined,
+    };
+    const embedder = createEmbedder(makeDeps({ transports: [fakeTransport("us-east-1")], ledger }));
+    const first = embedder.embed(ask(["fox"], { choice: { strategy: "cost" } }));
+    await until(() => !isFirst);
+    const second = embedder.embed(ask(["fox"], { choice: { strategy: "cost" } }));
+    await new Promise(setImmediate);
+    asked.reject(unavailable());
+    await expect(first).rejects.toMatchObject({ code: "unavailable" });
+    expect(await second).toMatchObject({ model: titan, reused: 0 });
+    expect(calls).toBe(2);
+  });
+
   test("is embedded by the second where the first one has no money", async () => {
     const transport = fakeTransport("us-east-1");
     const asked = Promise.withResolvers<void>();

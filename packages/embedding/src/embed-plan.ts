@@ -40,29 +40,49 @@ export interface PlanDeps extends LeadDeps {
  */
 export async function embedPlan(deps: PlanDeps, plan: PlannedTexts): Promise<PlanOutcome> {
   const values = await findCached(deps.levels, plan);
+  const paid = new Set<string>();
+  let tokens = 0;
+  let wanted = plan.texts;
+  // Again only for texts whose callers have left: each time a caller less.
+  while (wanted.length > 0) {
+    const { led, joined } = takeOff(deps, wanted, values);
+    const outcome = await lead(deps, plan, led);
+    tokens += outcome.tokens;
+    addAll(values, outcome.values);
+    for (const { key } of led) paid.add(key);
+    if (outcome.failure !== undefined) return { values, paid, tokens, failure: outcome.failure };
+    const { abandoned, failure } = await awaitJoined(joined, values, plan.signal);
+    if (failure !== undefined) return { values, paid, tokens, failure };
+    wanted = abandoned;
+  }
+  return { values, paid, tokens, failure: undefined };
+}
+
+interface TakenOff {
+  /** Ours to call for. */
+  readonly led: readonly PreparedText[];
+  readonly joined: readonly (readonly [text: PreparedText, landing: Promise<Landing>])[];
+}
+
+/** Decides for each text that has no value yet, in one go: nothing is awaited, so that a key never has two flights. */
+function takeOff(
+  { levels, flights }: PlanDeps,
+  texts: readonly PreparedText[],
+  values: Map<string, Vector | AppError>,
+): TakenOff {
   const led: PreparedText[] = [];
   const joined: [text: PreparedText, landing: Promise<Landing>][] = [];
-  // From here to the start of each flight nothing may be awaited: a key must never have two.
-  for (const text of plan.texts.filter(({ key }) => !values.has(key))) {
-    const landed = deps.levels.peek(text.key);
-    const flight = deps.flights.join(text.key);
+  for (const text of texts.filter(({ key }) => !values.has(key))) {
+    const landed = levels.peek(text.key);
+    const flight = flights.join(text.key);
     if (landed !== undefined) values.set(text.key, landed);
     else if (flight !== undefined) joined.push([text, flight]);
     else {
-      deps.flights.start(text.key);
+      flights.start(text.key);
       led.push(text);
     }
   }
-  const first = await lead(deps, plan, led, deps.flights.land);
-  addAll(values, first.values);
-  const paid = new Set(led.map(({ key }) => key));
-  if (first.failure !== undefined) return { ...first, values, paid };
-  const left = await awaitJoined(joined, values, plan.signal);
-  if (left.failure !== undefined) return { values, paid, tokens: first.tokens, failure: left.failure };
-  const second = await lead(deps, plan, left.abandoned, () => undefined);
-  addAll(values, second.values);
-  for (const { key } of left.abandoned) paid.add(key);
-  return { values, paid, tokens: first.tokens + second.tokens, failure: second.failure };
+  return { led, joined };
 }
 
 async function findCached(levels: CacheLevels, plan: PlannedTexts): Promise<Map<string, Vector | AppError>> {
@@ -70,19 +90,14 @@ async function findCached(levels: CacheLevels, plan: PlannedTexts): Promise<Map<
   return new Map(keys.length === 0 ? [] : await levels.getMany(keys, plan.dimensions, plan.signal));
 }
 
-async function lead(
-  deps: PlanDeps,
-  plan: PlannedTexts,
-  texts: readonly PreparedText[],
-  land: (key: string, landing: Landing) => void,
-): Promise<LedOutcome> {
+async function lead(deps: PlanDeps, plan: PlannedTexts, texts: readonly PreparedText[]): Promise<LedOutcome> {
   if (texts.length === 0) return { values: new Map(), tokens: 0, failure: undefined };
-  return await leadTexts(deps, { ...plan, kind: plan, texts, land });
+  return await leadTexts(deps, { ...plan, kind: plan, texts, land: deps.flights.land });
 }
 
 /** Waits for others' calls. One that ended for a reason of its caller's own left its texts to us. */
 async function awaitJoined(
-  joined: readonly (readonly [text: PreparedText, landing: Promise<Landing>])[],
+  joined: TakenOff["joined"],
   values: Map<string, Vector | AppError>,
   signal: AbortSignal,
 ): Promise<{ readonly abandoned: readonly PreparedText[]; readonly failure: AppError | undefined }> {
@@ -91,14 +106,10 @@ async function awaitJoined(
   for (const [text, flight] of joined) {
     const landing = await whileWanted(flight, signal);
     if ("value" in landing) values.set(text.key, landing.value);
-    else if (isOfItsCaller(landing.failure)) abandoned.push(text);
-    else failure = landing.failure;
+    else if ("failure" in landing) failure = landing.failure;
+    else abandoned.push(text);
   }
   return { abandoned, failure };
-}
-
-function isOfItsCaller({ code, reason }: AppError): boolean {
-  return reason === "budget" || code === "cancelled" || code === "deadline_exceeded";
 }
 
 function addAll(to: Map<string, Vector | AppError>, from: ReadonlyMap<string, Vector | AppError>): void {

@@ -62,7 +62,7 @@ export async function leadTexts(deps: LeadDeps, led: LedTexts): Promise<LedOutco
     const failure = await callForAll(deps, led, progress);
     return { ...progress, failure };
   } catch (caught) {
-    landRest(led, progress, toAppError(caught));
+    landRest(led, progress, { isAbandoned: true });
     throw caught;
   }
 }
@@ -82,7 +82,7 @@ async function callForAll(deps: LeadDeps, led: LedTexts, progress: Progress): Pr
     assertWanted(led.signal);
     const failure = toAppError(caught);
     if (!leadsOn(failure)) throw failure;
-    landRest(led, progress, failure);
+    landRest(led, progress, { failure });
     return failure;
   } finally {
     await keep(deps, led, progress);
@@ -141,8 +141,8 @@ function land({ deps, led, progress }: BatchRun, key: string, value: Vector | Ap
   led.land(key, { value });
 }
 
-function landRest(led: LedTexts, progress: Progress, failure: AppError): void {
-  for (const { key } of led.texts) if (!progress.values.has(key)) led.land(key, { failure });
+function landRest(led: LedTexts, progress: Progress, landing: Landing): void {
+  for (const { key } of led.texts) if (!progress.values.has(key)) led.land(key, landing);
 }
 
 /** Caches and records what was paid for. */

@@ -1,7 +1,13 @@
 import type { AppError, Vector } from "@devmesh/models";
 
-/** How one text's call ended: its vector, the error of the text itself, or the failure of the whole call. */
-export type Landing = { readonly value: Vector | AppError } | { readonly failure: AppError };
+/**
+ * How one text's call ended: its vector or the error of the text itself; the failure of its model; or without any of
+ * these, for a reason of its caller's own, so that whoever joined has to see for himself.
+ */
+export type Landing =
+  | { readonly value: Vector | AppError }
+  | { readonly failure: AppError }
+  | { readonly isAbandoned: true };
 
 /** Calls that are under way, by key, so that two requests for the same text share one. */
 export interface Flights {
