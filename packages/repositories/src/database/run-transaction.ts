@@ -109,8 +109,7 @@ const plansByIndex = [
 ].join("");
 
 /** A plan for each execution; compiling one takes longer than it saves where a search is over in milliseconds. */
-const plansByValue =
-  "set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true), ";
+const plansByValue = "set_config('plan_cache_mode', 'force_custom_plan', true), set_config('jit', 'off', true), ";
 
 /** What a scope's plans add to the statement that begins a transaction. */
 const planSettings = { by_index: plansByIndex, by_value: plansByValue } as const;
