@@ -1,6 +1,7 @@
 import { AppError, type Vector } from "@devmesh/models";
-import { createCacheLevels } from "./cache/cache-levels.ts";
+import { type CacheLevels, createCacheLevels } from "./cache/cache-levels.ts";
 import { createFlights } from "./cache/flights.ts";
+import { createMemoryCache } from "./cache/memory-cache.ts";
 import { allModels, findModel } from "./catalogue/all-models.ts";
 import type { EmbeddingModel, ModelQuota } from "./catalogue/embedding-model.ts";
 import { type ListedModel, toListedModel } from "./catalogue/listed-model.ts";
@@ -23,7 +24,7 @@ import { createUsageBook } from "./usage-book.ts";
 export interface EmbedderDeps {
   /** One a region, in order of preference. Empty: the local model alone. */
   readonly transports: readonly ModelTransport[];
-  /** After memory, which the embedder has itself; nearest first. */
+  /** After memory, which the embedder has itself; nearest first. Not for the local model. */
   readonly caches: readonly EmbeddingCache[];
   readonly ledger: UsageLedger;
   readonly embedLocally: (texts: readonly string[], dimensions: LocalDimensions) => readonly Vector[];
@@ -66,14 +67,13 @@ export function createEmbedder(deps: EmbedderDeps): RoutingEmbedder {
   const hasBedrock = deps.transports.length > 0;
   const quotaOf = (model: EmbeddingModel): ModelQuota => deps.quota ?? model.quota;
   const targets = createModelTargets(allModels, { ...deps, hooks, quotaOf });
-  const levels = createCacheLevels({
-    memoryBytes: deps.memoryCacheBytes ?? defaultMemoryBytes,
-    caches: deps.caches,
-    maxWaitMs: maxCacheWaitMs,
-    sleep: deps.sleep,
-    onLookup: (level, hits, misses) => hooks.onLookup?.(level, hits, misses),
-  });
-  const planDeps = { ...deps, ledger: createUsageBook(deps.ledger), levels, flights: createFlights() };
+  const memory = createMemoryCache(deps.memoryCacheBytes ?? defaultMemoryBytes);
+  const onLookup = (level: string, hits: number, misses: number): void => hooks.onLookup?.(level, hits, misses);
+  const levelsOver = (caches: readonly EmbeddingCache[]): CacheLevels =>
+    createCacheLevels({ memory, caches, maxWaitMs: maxCacheWaitMs, sleep: deps.sleep, onLookup });
+  // What this process computes takes 0.1 ms: asking anybody else for it would take longer, and keeping it there more room.
+  const [allLevels, memoryAlone] = [levelsOver(deps.caches), levelsOver([])];
+  const planDeps = { ...deps, ledger: createUsageBook(deps.ledger), flights: createFlights() };
 
   return {
     resolve: (choice) => {
@@ -104,7 +104,8 @@ export function createEmbedder(deps: EmbedderDeps): RoutingEmbedder {
       if (bad > badTexts) continue;
       if (from !== undefined) hooks.onFailover?.({ from, to: plan.model.id });
       from = plan.model.id;
-      const outcome = await embedByPlan(planDeps, plan, prepared, request);
+      const levels = plan.model.wire === undefined ? memoryAlone : allLevels;
+      const outcome = await embedByPlan({ ...planDeps, levels }, plan, prepared, request);
       if (outcome.failure === undefined) return toOutcome(plan, prepared, outcome);
       failures.push(outcome.failure);
     }

@@ -22,7 +22,13 @@ function makeLevels(...caches: EmbeddingCache[]): {
   return {
     clock,
     lookups,
-    levels: createCacheLevels({ memoryBytes: 10_000, caches, maxWaitMs: 500, sleep: clock.sleep, onLookup }),
+    levels: createCacheLevels({
+      memory: createMemoryCache(10_000),
+      caches,
+      maxWaitMs: 500,
+      sleep: clock.sleep,
+      onLookup,
+    }),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Vector } from "@devmesh/models";
 import type { EmbeddingCache } from "../ports/embedding-cache.ts";
-import { createMemoryCache } from "./memory-cache.ts";
+import type { MemoryCache } from "./memory-cache.ts";
 
 /** All levels as one. */
 export interface CacheLevels {
@@ -19,7 +19,7 @@ export interface CacheLevels {
 
 /** What the levels are made of. */
 export interface CacheLevelsOptions {
-  readonly memoryBytes: number;
+  readonly memory: MemoryCache;
   /** After memory, nearest first. */
   readonly caches: readonly EmbeddingCache[];
   /** A level that takes longer is passed over: it can only ever save time. */
@@ -30,8 +30,7 @@ export interface CacheLevelsOptions {
 
 /** Reads through the levels, and writes back upwards. No failure of a level is ever a failure of the request. */
 export function createCacheLevels(options: CacheLevelsOptions): CacheLevels {
-  const memory = createMemoryCache(options.memoryBytes);
-  const { caches, onLookup } = options;
+  const { memory, caches, onLookup } = options;
 
   async function getMany(
     keys: readonly string[],
