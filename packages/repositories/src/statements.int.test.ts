@@ -479,6 +479,7 @@ function callImports(database: Database): readonly (() => Promise<unknown>)[] {
     () => jobs.cancel(tenantId, id),
     () => open.claim(id, 1),
     () => open.write(claimed, { documents: [], progressOf }, 1),
+    () => open.renew(claimed, 1),
     () => open.release(claimed, 1),
     () => open.finish(claimed, "failed", { code: "conflict", message: "a" }),
   ];

@@ -6,7 +6,7 @@ import {
   parseEmbeddingMessage,
   type Unfinished,
 } from "@devmesh/embedding";
-import type { AppError } from "@devmesh/models";
+import { type AppError, toErrorBody } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { createBatchWriter } from "@devmesh/tasks";
 import type { DatabaseWatch } from "../database-watch.ts";
@@ -96,9 +96,10 @@ async function settle(
   // there will be room one day: the documents wait for it, not in the queue
   if (errors.some(({ code }) => code === "resource_exhausted")) return "done";
   const left = documents.filter(({ documentId }) => unfinished.has(documentId));
-  await pending.fail(tenantId, left, { code: error.code, message: error.message });
+  const { code, message } = toErrorBody(error);
+  await pending.fail(tenantId, left, { code, message });
   for (const { collectionId } of left) onDone({ collection: { tenantId, collectionId }, indexed: 0, failed: 1 });
-  return { deadLetterBecause: `${error.code}: ${error.message}` };
+  return { deadLetterBecause: `${code}: ${message}` };
 }
 
 function isOutOfBudget({ code, reason }: AppError): boolean {

@@ -30,24 +30,55 @@ const byteOrderMark = Buffer.from([0xef, 0xbb, 0xbf]);
  * JSON is an error of its own.
  */
 export async function* readLines(options: ReadLinesOptions): AsyncGenerator<Line, void> {
-  const { maxLineBytes, size } = options;
-  let { offset: lineStart, lines: number } = options;
+  const cutter = createCutter(options);
+  for await (const window of readWindows(options)) yield* cutter.cut(window);
+  const last = cutter.end();
+  if (last !== undefined) yield last;
+}
+
+/** Cuts windows, in their order, into lines. */
+interface Cutter {
+  cut(window: Window): Generator<Line, void>;
+  /** The last line, where no newline ends it. */
+  end(): Line | undefined;
+}
+
+function createCutter({ offset, lines, size, maxLineBytes }: ReadLinesOptions): Cutter {
+  let isFirst = offset === 0;
+  let number = lines;
   let open = createOpenLine(maxLineBytes);
-  for await (const { start, bytes } of readWindows(options)) {
-    let from = 0;
-    for (let at = bytes.indexOf(newline); at !== -1; at = bytes.indexOf(newline, from)) {
-      open.add(bytes.subarray(from, at));
-      from = at + 1;
-      number += 1;
-      const line = toLine(open, { number, end: start + from, isFirst: lineStart === 0 });
-      if (line !== undefined) yield line;
-      [lineStart, open] = [start + from, createOpenLine(maxLineBytes)];
-    }
-    open.add(bytes.subarray(from));
+
+  function close(end: number): Line | undefined {
+    number += 1;
+    const line = toLine(open, { number, end, isFirst });
+    open = createOpenLine(maxLineBytes);
+    isFirst = false;
+    return line;
   }
-  if (open.size === 0) return;
-  const line = toLine(open, { number: number + 1, end: size, isFirst: lineStart === 0 });
-  if (line !== undefined) yield line;
+
+  return {
+    *cut({ start, bytes }) {
+      for (let from = 0; from < bytes.length; ) {
+        const empty = open.size === 0 ? countNewlines(bytes, from) : 0;
+        if (empty > 0) isFirst = false;
+        number += empty;
+        const at = bytes.indexOf(newline, from + empty);
+        open.add(bytes.subarray(from + empty, at === -1 ? bytes.length : at));
+        if (at === -1) return;
+        from = at + 1;
+        const line = close(start + from);
+        if (line !== undefined) yield line;
+      }
+    },
+    end: () => (open.size === 0 ? undefined : close(size)),
+  };
+}
+
+/** Empty lines cost nothing but this. */
+function countNewlines(bytes: Buffer, from: number): number {
+  let until = from;
+  while (bytes[until] === newline) until += 1;
+  return until - from;
 }
 
 /** A line whose end has not come yet. */

@@ -45,6 +45,7 @@ function given(text: string, outcomeOf: (document: DocumentWrite) => DocumentOut
         state.progress.push(progressOf(documents.map((one) => ({ outcome: outcomeOf(one), id: one.id, version: 1 }))));
         return !state.cancel;
       },
+      renew: async () => void state.ends.push(["renewed"]),
       release: async (_claimed, afterMs) => void state.ends.push(["released", afterMs]),
       finish: async (_claimed, end, error) => void state.ends.push([end, error?.code]),
     },
@@ -109,6 +110,18 @@ describe("an import", () => {
     expect(state.progress.at(-1)?.lines).toBe(1_000);
   });
 
+  test("keeps its lease while there is nothing to write", async () => {
+    const text = "\n".repeat(9 * 1_048_576);
+    const { deps, state } = given(text);
+    let time = 0;
+    const now = (): number => {
+      time += 200;
+      return time;
+    };
+    expect(await runImport({ ...deps, now }, toClaimed(text), never)).toEqual({ state: "completed" });
+    expect(state.ends).toEqual([["renewed"], ["completed", undefined]]);
+  });
+
   test("stops after a batch when it is cancelled, and before the first where it was already", async () => {
     const text = Array.from({ length: 500 }, (_, n) => toLine(String(n))).join("\n");
     const { deps, state } = given(text);
@@ -139,6 +152,8 @@ describe("an import that can't go on", () => {
   test("for a while is left for later, thirty times", async () => {
     const away = new AppError("unavailable", "away");
     expect(await fails(away)).toEqual(["paused", ["released", 10_000]]);
+    const deadlock = new AppError("conflict", "lost a race", { reason: "serialization" });
+    expect(await fails(deadlock)).toEqual(["paused", ["released", 10_000]]);
     expect(await fails(away, 30)).toEqual(["failed", ["failed", "unavailable"]]);
   });
 

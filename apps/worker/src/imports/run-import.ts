@@ -68,12 +68,17 @@ export async function runImport(deps: RunImportDeps, claimed: OpenImport, signal
   const { error } = end;
   if (error.reason === "lease_lost") throw error;
   const { code, message } = toErrorBody(error);
-  if (!passing.includes(error.code) || claimed.tries >= maxTries) {
+  if (!isPassing(error) || claimed.tries >= maxTries) {
     await deps.imports.finish(claimed, "failed", { code, message });
     return end;
   }
   await deps.imports.release(claimed, signal.aborted ? 0 : retryMs);
   return { state: "paused" };
+}
+
+/** A deadlock, or a plan that a migration made stale, is a conflict that passes. */
+function isPassing({ code, reason }: AppError): boolean {
+  return passing.includes(code) || reason === "serialization";
 }
 
 async function carryOn(deps: RunImportDeps, claimed: OpenImport, signal: AbortSignal): Promise<ImportEnd> {
@@ -98,18 +103,38 @@ async function writeBatches(deps: RunImportDeps, run: Run): Promise<ImportEnd> {
   const { claimed, signal } = run;
   const { job, etag } = claimed;
   const until = deps.now() + sliceMs;
+  const kept = keepLease(deps, claimed);
   const lines = readLines({
-    read: (start, end) => deps.objects.readRange(job.key, { start, end, etag, signal }),
+    read: async (start, end) => {
+      await kept.renew();
+      return deps.objects.readRange(job.key, { start, end, etag, signal });
+    },
     ...{ size: job.size, offset: job.offset, lines: job.lines, maxLineBytes: maxImportLineBytes, windowBytes },
   });
   let progress: ImportProgress = job;
   for await (const batch of batchLines(lines, job.offset)) {
     const written = await writeBatch(deps, run, { batch, before: progress });
     progress = written.progress;
+    kept.isRenewed();
     if (!written.goesOn) return { state: "cancelled" };
     if (signal.aborted || deps.now() >= until) return { state: "paused" };
   }
   return { state: "completed" };
+}
+
+/** A window of a large object may bring nothing to write: empty lines, or a part of one that is too long. */
+function keepLease({ imports, now, leaseMs }: RunImportDeps, claimed: OpenImport) {
+  let renewedAt = now();
+  return {
+    isRenewed: (): void => {
+      renewedAt = now();
+    },
+    renew: async (): Promise<void> => {
+      if (now() - renewedAt < leaseMs / 3) return;
+      await imports.renew(claimed, leaseMs);
+      renewedAt = now();
+    },
+  };
 }
 
 async function writeBatch(

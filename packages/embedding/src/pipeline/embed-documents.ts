@@ -1,6 +1,6 @@
 import {
   AppError,
-  type ChunkId,
+  type ChunkVector,
   type Collection,
   type CollectionId,
   type Dimensions,
@@ -9,6 +9,7 @@ import {
   type PendingDocument,
   type TenantId,
   toAppError,
+  toErrorBody,
 } from "@devmesh/models";
 import type { Embedder } from "../embedder.ts";
 import type { CollectionStore } from "../ports/collection-store.ts";
@@ -47,6 +48,9 @@ export type Unfinished = ReadonlyMap<DocumentId, AppError>;
 
 /** Chunks that are in memory at a time, with their vectors: 4 MB of 3,072 dimensions. Four calls of Cohere. Judgement. */
 const maxChunks = 384;
+
+/** Vectors that are written in one transaction: at PGlite's 20 to 100 ms each, others wait 1.6 s at most. */
+const maxWritten = 16;
 
 /**
  * Embeds documents: collections of one model and dimensions together, written collection by collection, so that a
@@ -109,17 +113,28 @@ async function embedChunks(deps: EmbedDocumentsDeps, request: ChunksRequest): Pr
   const maxCharacters = deps.maxCharacters(alike[0].model);
   const texts = ready.map((chunk) => toEmbeddedText(chunk, maxCharacters));
   const vectors = await embedAll(deps, { tenantId, signal, collection: alike[0], texts });
-  const written = new Map<CollectionId, { chunkId: ChunkId; vector: Float32Array }[]>();
+  const written = new Map<CollectionId, ChunkVector[]>();
   for (const [index, { id: chunkId, document }] of ready.entries()) {
     const vector = vectors[index] ?? new AppError("internal", "the embedder gave no vector");
     if (vector instanceof AppError) problems.set(document.documentId, vector);
     else written.set(document.collectionId, [...(written.get(document.collectionId) ?? []), { chunkId, vector }]);
   }
   for (const [collectionId, chunkVectors] of written) {
-    const indexed = await deps.pending.writeVectors({ tenantId, collectionId }, chunkVectors);
-    deps.onDone({ collection: { tenantId, collectionId }, indexed: indexed.length, failed: 0 });
+    await writePieces(deps, { tenantId, collectionId }, chunkVectors);
   }
   return problems;
+}
+
+/** Others come between two pieces: where the database does one thing at a time, an index takes its time. */
+async function writePieces(
+  { pending, onDone }: EmbedDocumentsDeps,
+  collection: CollectionRef,
+  vectors: readonly ChunkVector[],
+): Promise<void> {
+  for (let from = 0; from < vectors.length; from += maxWritten) {
+    const indexed = await pending.writeVectors(collection, vectors.slice(from, from + maxWritten));
+    onDone({ collection, indexed: indexed.length, failed: 0 });
+  }
 }
 
 /** A failure of the whole call is one of each text. */
@@ -159,7 +174,7 @@ async function failRefused(
     return error !== undefined && isRefusal(error);
   });
   for (const document of refused) {
-    const { code, message } = problems.get(document.documentId) ?? new AppError("internal", "refused");
+    const { code, message } = toErrorBody(problems.get(document.documentId) ?? new AppError("internal", "refused"));
     await deps.pending.fail(tenantId, [document], { code, message });
     const collection = { tenantId, collectionId: document.collectionId };
     deps.onDone({ collection, indexed: 0, failed: 1 });

@@ -48,6 +48,8 @@ export interface OpenImports {
    * gone. Nothing was written then.
    */
   write(claimed: OpenImport, batch: ImportBatch, leaseMs: number): Promise<boolean>;
+  /** Keeps it where nothing was written for a while. @throws AppError `conflict`, reason `lease_lost`. */
+  renew(claimed: OpenImport, leaseMs: number): Promise<void>;
   /** Leaves it to others, after a while. */
   release(claimed: OpenImport, afterMs: number): Promise<void>;
   finish(
@@ -81,6 +83,12 @@ export function openImports(database: Database): OpenImports {
       });
       if (fields.length > 0) known.add(job.collectionId, fields);
       return goesOn;
+    },
+    renew: async ({ job, leaseId }, leaseMs) => {
+      const { rowCount } = await query(sql`
+        update import_job set due_at = now() + make_interval(secs => ${leaseMs / 1_000}::double precision)
+        where id = ${job.id} and lease_id = ${leaseId} and finished_at is null`);
+      if (rowCount === 0) throw leaseLost(job);
     },
     release: async ({ job, leaseId }, afterMs) => {
       await query(sql`
@@ -156,8 +164,10 @@ async function advance(
     where id = ${job.id} and lease_id = ${leaseId} and finished_at is null
     returning cancel_asked as "isCancelAsked"`);
   const [row] = rows;
-  if (row === undefined) {
-    throw new AppError("conflict", `another worker has the import ${job.id}`, { reason: "lease_lost" });
-  }
+  if (row === undefined) throw leaseLost(job);
   return !row.isCancelAsked;
+}
+
+function leaseLost({ id }: ImportJob): AppError {
+  return new AppError("conflict", `another worker has the import ${id}`, { reason: "lease_lost" });
 }
