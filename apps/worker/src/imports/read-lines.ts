@@ -56,19 +56,24 @@ function createCutter({ offset, lines, size, maxLineBytes }: ReadLinesOptions): 
     return line;
   }
 
+  /** Where the next line that is not empty begins. */
+  function passEmpty(bytes: Buffer, from: number): number {
+    const empty = open.size === 0 ? countNewlines(bytes, from) : 0;
+    if (empty > 0) isFirst = false;
+    number += empty;
+    return from + empty;
+  }
+
   return {
     *cut({ start, bytes }) {
-      for (let from = 0; from < bytes.length; ) {
-        const empty = open.size === 0 ? countNewlines(bytes, from) : 0;
-        if (empty > 0) isFirst = false;
-        number += empty;
-        const at = bytes.indexOf(newline, from + empty);
-        open.add(bytes.subarray(from + empty, at === -1 ? bytes.length : at));
-        if (at === -1) return;
-        from = at + 1;
-        const line = close(start + from);
+      let from = passEmpty(bytes, 0);
+      for (let at = bytes.indexOf(newline, from); at !== -1; at = bytes.indexOf(newline, from)) {
+        open.add(bytes.subarray(from, at));
+        const line = close(start + at + 1);
         if (line !== undefined) yield line;
+        from = passEmpty(bytes, at + 1);
       }
+      open.add(bytes.subarray(from));
     },
     end: () => (open.size === 0 ? undefined : close(size)),
   };
