@@ -136,6 +136,14 @@ function describeFilters(open: OpenDatabase): void {
     );
   });
 
+  test("nesting makes it no longer than its conditions are", () => {
+    const values = Array.from({ length: 200 }, (_, index) => `${index}`.padEnd(200, "x"));
+    let filter: MetadataFilter = { op: "in", path: ["a"], values };
+    const once = filterPath({ op: "not", filter }).length;
+    for (let depth = 0; depth < 7; depth++) filter = { op: "not", filter };
+    expect(filterPath(filter).length).toBe(once);
+  });
+
   test("what each condition means", async () => {
     const documents = [
       { a: "x" },

@@ -15,37 +15,46 @@ import type { MetadataFilter, MetadataValue } from "@devmesh/models";
  * @see https://www.postgresql.org/docs/17/functions-json.html#FUNCTIONS-SQLJSON-PATH, lax mode
  */
 export function filterPath(filter: MetadataFilter): string {
+  return toPath(filter, true);
+}
+
+/** `holds`: whether the filter must be true, or false. It is carried down to the conditions, so that none is written twice. */
+function toPath(filter: MetadataFilter, holds: boolean): string {
   switch (filter.op) {
     case "and":
-      return filter.filters.map((one) => `(${filterPath(one)})`).join(" && ");
-    case "or":
-      return filter.filters.map((one) => `(${filterPath(one)})`).join(" || ");
+    case "or": {
+      const parts = filter.filters.map((one) => toPath(one, holds));
+      return join(parts, (filter.op === "and") === holds ? "&&" : "||");
+    }
     case "not":
-      return negated(filterPath(filter.filter));
+      return toPath(filter.filter, !holds);
     case "exists":
-      return `exists(${place(filter.path)} ? (@ != null))`;
-    case "eq":
-      return compare(filter.path, "==", filter.value);
-    case "in":
-      return filter.values.map((value) => `(${compare(filter.path, "==", value)})`).join(" || ");
-    case "gt":
-      return compare(filter.path, ">", filter.value);
-    case "gte":
-      return compare(filter.path, ">=", filter.value);
-    case "lt":
-      return compare(filter.path, "<", filter.value);
-    case "lte":
-      return compare(filter.path, "<=", filter.value);
+      return `${holds ? "" : "!"}exists(${place(filter.path)} ? (@ != null))`;
+    case "in": {
+      const parts = filter.values.map((value) => compare({ ...filter, operator: "==", value }, holds));
+      return join(parts, holds ? "||" : "&&");
+    }
+    default:
+      return compare({ ...filter, operator: operators[filter.op] }, holds);
   }
 }
 
-/** A comparison of unlike types is unknown, and so would be its negation: it is made false before. */
-function negated(path: string): string {
-  return `!((${path}) && !((${path}) is unknown))`;
+const operators = { eq: "==", gt: ">", gte: ">=", lt: "<", lte: "<=" } as const;
+
+function join(parts: readonly string[], operator: "&&" | "||"): string {
+  return parts.map((part) => `(${part})`).join(` ${operator} `);
 }
 
-function compare(path: readonly string[], operator: string, value: MetadataValue): string {
-  return `${place(path)} ${operator} ${JSON.stringify(value)}`;
+interface Comparison {
+  readonly path: readonly string[];
+  readonly operator: string;
+  readonly value: MetadataValue;
+}
+
+/** A comparison of unlike types is unknown, and so would be its negation. */
+function compare({ path, operator, value }: Comparison, holds: boolean): string {
+  const comparison = `${place(path)} ${operator} ${JSON.stringify(value)}`;
+  return holds ? comparison : `!(${comparison}) || (${comparison}) is unknown`;
 }
 
 function place(path: readonly string[]): string {
