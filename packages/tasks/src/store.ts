@@ -141,7 +141,7 @@ export interface LedgerTx {
   findKeys(claims: readonly IdempotencyClaim[]): Promise<readonly IdempotencyRecord[]>;
 
   /** Locks tasks that others are to depend on against changes, in the order of their ids, and tells their states. */
-  lockDependencies(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, TaskState>>;
+  lockDependencies(refs: readonly TaskRef[]): Promise<readonly (TaskRef & { readonly state: TaskState })[]>;
   /** What contexts are now; unknown ones and those of other tenants are left out. Locks nothing. */
   findContexts(refs: readonly ContextRef[]): Promise<readonly (ContextRef & { readonly standing: ContextStanding })[]>;
   /** Writes tasks with their first events (`task.created`, then that of their state). */

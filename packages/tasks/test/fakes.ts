@@ -174,8 +174,11 @@ export function fakeStore({
   };
 }
 
-/** What submitting needs of a transaction, kept in memory: keys and tasks outlive the call. */
-export function memoryOfSubmits(states: ReadonlyMap<TaskId, TaskState> = new Map()): {
+/** What submitting needs of a transaction, kept in memory: keys and tasks outlive the call. `states` are of `owner`'s tasks. */
+export function memoryOfSubmits(
+  states: ReadonlyMap<TaskId, TaskState> = new Map(),
+  owner: TenantId = tenantId,
+): {
   readonly methods: Partial<LedgerTx>;
   readonly inserted: NewTask[];
 } {
@@ -197,12 +200,10 @@ export function memoryOfSubmits(states: ReadonlyMap<TaskId, TaskState> = new Map
       },
       findKeys: async (claims) => claims.flatMap((claim) => records.get(keyOf(claim)) ?? []),
       lockDependencies: async (refs) =>
-        new Map(
-          refs.flatMap(({ taskId }) => {
-            const state = states.get(taskId);
-            return state === undefined ? [] : [[taskId, state] as const];
-          }),
-        ),
+        refs.flatMap((ref) => {
+          const state = states.get(ref.taskId);
+          return state === undefined || ref.tenantId !== owner ? [] : [{ ...ref, state }];
+        }),
       insertTasks: async (tasks) => {
         inserted.push(...tasks);
       },

@@ -3,18 +3,21 @@ import type { Queryable } from "../database/database.ts";
 import { sql } from "../database/sql.ts";
 import { type SlotRef, type TaskRef, taskRows } from "./refs.ts";
 
-/** Locks tasks that others are to depend on against changes of their state, in the order of their ids. */
+/**
+ * Locks tasks that others are to depend on against changes of their state, in the order of their ids. Of several tenants,
+ * each is told only of its own.
+ */
 export async function lockDependencies(
   tx: Queryable,
   refs: readonly TaskRef[],
-): Promise<ReadonlyMap<TaskId, TaskState>> {
-  const { rows } = await tx.query<{ id: TaskId; state: TaskState }>(sql`
-    select t.id, t.state
+): Promise<readonly (TaskRef & { readonly state: TaskState })[]> {
+  const { rows } = await tx.query<TaskRef & { readonly state: TaskState }>(sql`
+    select t.tenant_id as "tenantId", t.id as "taskId", t.state
     from task t
     where (t.tenant_id, t.id) in (select tenant_id, task_id from ${taskRows(refs)} as asked (tenant_id, task_id))
     order by t.id
     for share of t`);
-  return new Map(rows.map(({ id, state }) => [id, state]));
+  return rows;
 }
 
 /** The requirements that tasks were submitted with. */

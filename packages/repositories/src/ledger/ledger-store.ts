@@ -90,7 +90,7 @@ export interface LedgerTransaction {
   ensureLanes(asked: readonly LaneAsked[]): Promise<readonly LaneId[]>;
   claimKeys(claims: readonly IdempotencyClaim[]): Promise<ReadonlySet<number>>;
   findKeys(claims: readonly IdempotencyClaim[]): Promise<readonly IdempotencyRecord[]>;
-  lockDependencies(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, TaskState>>;
+  lockDependencies(refs: readonly TaskRef[]): Promise<readonly (TaskRef & { readonly state: TaskState })[]>;
   findContexts(refs: readonly ContextRef[]): Promise<readonly (ContextRef & { readonly standing: ContextStanding })[]>;
   insertTasks(tasks: readonly NewTask[]): Promise<void>;
   lockByAssignment(

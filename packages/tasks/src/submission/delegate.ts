@@ -32,7 +32,7 @@ export async function lockParents(
   dependencies: readonly TaskRef[],
 ): Promise<Parents> {
   if (delegations.length === 0) return new Map();
-  const asked = [...new Map(delegations.map((one) => [one.assignmentId, one])).values()];
+  const asked = [...new Map(delegations.map((one) => [`${one.tenantId}/${one.assignmentId}`, one])).values()];
   const [, entries, heritage] = await Promise.all([
     tx.lockTogether(asked, dependencies),
     tx.lockByAssignment(asked),
@@ -45,6 +45,15 @@ export async function lockParents(
       return [[entry.assignment.id, { ...inherited, entry }] as const];
     }),
   );
+}
+
+/** The parent that a tenant may name: submissions of several tenants lock theirs together. */
+export function findParent(
+  parents: Parents,
+  { tenantId, assignmentId }: { readonly tenantId: TenantId; readonly assignmentId: AssignmentId },
+): Parent | undefined {
+  const parent = parents.get(assignmentId);
+  return parent?.entry.tenantId === tenantId ? parent : undefined;
 }
 
 /**

@@ -11,12 +11,14 @@ import { fakeStore, laneIdOf, later, memoryOfSubmits, now, principalId, taskIdOf
 import type { Draft } from "./new-task.ts";
 import { hashBody, type Submission, type SubmitKey, submit } from "./submit.ts";
 
-const draft = (number: number, more: Record<string, unknown> = {}): Draft => {
+const otherTenantId = "019a0000-0000-7000-8000-0000000000bb" as TenantId;
+
+const draft = (number: number, more: Record<string, unknown> = {}, tenant = tenantId): Draft => {
   const submission = taskSubmissionSchema.parse({ type: "work", ...more });
   const dependsOn = submission.dependsOn.map((id) => id as TaskId);
   const requirements = toRequirements("work", undefined);
   const rest = { requirements, laneId: laneIdOf(1), parentId: undefined, depth: 0, traceparent: undefined };
-  return { tenantId, id: taskIdOf(number), submission, dependsOn, ...rest };
+  return { tenantId: tenant, id: taskIdOf(number), submission, dependsOn, ...rest };
 };
 
 const keyOf = (body: unknown, more: Partial<SubmitKey> = {}): SubmitKey => ({
@@ -33,8 +35,8 @@ const submission = (tasks: Submission["tasks"], key?: SubmitKey, tenant = tenant
   key,
 });
 
-function open(states: ReadonlyMap<TaskId, TaskState> = new Map()) {
-  const { methods, inserted } = memoryOfSubmits(states);
+function open(states: ReadonlyMap<TaskId, TaskState> = new Map(), owner = tenantId) {
+  const { methods, inserted } = memoryOfSubmits(states, owner);
   const clock = { now };
   const run = async (...submissions: Submission[]) =>
     (await submit(fakeStore({ ...methods, now: clock.now }), submissions, { maxDepth: 8 })).results;
@@ -68,6 +70,18 @@ describe("submit", () => {
     });
     expect(JSON.stringify(answer)).not.toContain("secret");
     expect(ids()).toEqual([1, 3].map(taskIdOf));
+  });
+
+  test("knows nothing of another tenant's task, also where that tenant submits at the same time", async () => {
+    const theirs = taskIdOf(9);
+    const { run, ids } = open(new Map([[theirs, "completed"]]), otherTenantId);
+    const [mine, their] = await run(
+      submission([draft(1, { dependsOn: [theirs] })]),
+      submission([draft(2, { dependsOn: [theirs] }, otherTenantId)], undefined, otherTenantId),
+    );
+    expect(mine).toMatchObject({ results: [{ error: { code: "invalid_argument" } }] });
+    expect(their).toMatchObject({ results: [{ task: { id: taskIdOf(2), state: "queued" } }] });
+    expect(ids()).toEqual([taskIdOf(2)]);
   });
 
   test("begins with the states of what it depends on, in the ledger and in the batch", async () => {

@@ -19,7 +19,15 @@ import {
 import { settleCaps } from "../life/settle-caps.ts";
 import type { AgentSlotRef, FreedCaps, LedgerStore, TaskRef } from "../store.ts";
 import { assertReadable, type Contexts, findContexts } from "./check-contexts.ts";
-import { checkDelegation, inherit, lockParents, type Parent, type Parents, yieldSlots } from "./delegate.ts";
+import {
+  checkDelegation,
+  findParent,
+  inherit,
+  lockParents,
+  type Parent,
+  type Parents,
+  yieldSlots,
+} from "./delegate.ts";
 import { type Draft, toFirstView, toNewTask } from "./new-task.ts";
 
 /** What became of one task of a submission. */
@@ -86,7 +94,8 @@ export function submit(
   return store.transaction(tenants, async (tx) => {
     const refs = findOutsideDependencies(submissions);
     const parents = await lockParents(tx, delegationsOf(submissions), refs);
-    const dependencies = refs.length === 0 ? new Map<TaskId, TaskState>() : await tx.lockDependencies(refs);
+    const locked = refs.length === 0 ? [] : await tx.lockDependencies(refs);
+    const dependencies = Map.groupBy(locked, ({ tenantId }) => tenantId);
     const contexts = await findContexts(
       tx,
       submissions.flatMap(({ tasks }) => tasks),
@@ -123,7 +132,8 @@ export function submit(
 }
 
 interface Known {
-  readonly dependencies: ReadonlyMap<TaskId, TaskState>;
+  /** By tenant: submissions of several are written together, and none may depend on another's task. */
+  readonly dependencies: ReadonlyMap<TenantId, readonly { readonly taskId: TaskId; readonly state: TaskState }[]>;
   readonly contexts: Contexts;
   readonly parents: Parents;
   readonly maxDepth: number;
@@ -159,7 +169,7 @@ interface Prepared {
 
 function prepare(submission: Submission, known: Known): Prepared {
   const { tenantId, delegation, key } = submission;
-  const found = delegation === undefined ? undefined : known.parents.get(delegation.assignmentId);
+  const found = delegation === undefined ? undefined : findParent(known.parents, { tenantId, ...delegation });
   const refusal = delegation === undefined ? undefined : checkDelegation(delegation, found, known.maxDepth);
   const parent = refusal === undefined ? found : undefined;
   const made = refusal === undefined ? makeTasks(submission, known, parent) : new Map<TaskId, NewTask | AppError>();
@@ -195,14 +205,15 @@ function hashWithParent(
 
 /** Makes the tasks of a submission. One that is refused refuses those of the same batch that depend on it. */
 function makeTasks(
-  { tasks, delegation }: Submission,
+  { tenantId, tasks, delegation }: Submission,
   { dependencies, contexts, now }: Known,
   parent: Parent | undefined,
 ): ReadonlyMap<TaskId, NewTask | AppError> {
   const drafts = tasks.flatMap((draft) => ("error" in draft ? [] : draft));
   const made = new Map<TaskId, NewTask | AppError>();
   // tasks of the same batch count as open dependencies
-  const known = new Map<TaskId, TaskState>([...dependencies, ...drafts.map(({ id }) => [id, "blocked"] as const)]);
+  const own = (dependencies.get(tenantId) ?? []).map(({ taskId, state }) => [taskId, state] as const);
+  const known = new Map<TaskId, TaskState>([...own, ...drafts.map(({ id }) => [id, "blocked"] as const)]);
   for (let before = -1; before !== known.size; ) {
     before = known.size;
     for (const draft of drafts.filter(({ id }) => known.has(id))) {
