@@ -17,7 +17,7 @@ import { openModels } from "../src/embedding/open-models.ts";
 import { keepKnowledge } from "../src/knowledge/keep-knowledge.ts";
 
 const logger = createLogger({ level: "silent", service: "worker" });
-const local = { provider: "local", regions: [], endpoint: undefined } as const;
+const local = { provider: "local", regions: [], endpoint: undefined, claudeModel: undefined } as const;
 const stack = new AsyncDisposableStack();
 let database: Database;
 beforeAll(async () => {
