@@ -2,7 +2,8 @@ import type { EmbeddingModel } from "./embedding-model.ts";
 
 /**
  * The mesh's own: words and pieces of words, hashed. It finds texts that share words, not meanings, and costs nothing. A
- * call holds the thread for some 3 ms (measured: 0.08 ms for 1,000 characters).
+ * call holds the thread for some 3 ms (measured: 0.08 ms for 1,000 characters of prose, ten times that for none but rare
+ * words), and one text of the greatest length for 60 ms: that is what bounds it.
  *
  * @see docs/decisions/022-local-provider.md
  */
@@ -11,7 +12,7 @@ export const localFeatureHashing: EmbeddingModel = {
   provider: "local",
   dimensions: [256, 512, 1024],
   defaultDimensions: 1024,
-  limits: { maxTokens: 262_144, maxCharacters: 1_048_576, textsPerCall: 8, charactersPerCall: 32_000 },
+  limits: { maxTokens: 16_384, maxCharacters: 65_536, textsPerCall: 8, charactersPerCall: 32_000 },
   microUsdPer1kTokens: 0,
   quality: 1,
   speed: 5,
