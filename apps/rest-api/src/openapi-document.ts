@@ -75,7 +75,10 @@ function describeRoute(route: Route): ReturnType<typeof createRoute> {
           content: {
             "application/json": { schema: body.schema, example: body.example },
             ...(body.streams !== undefined && {
-              [body.streams.mediaType]: { schema: z.string().meta({ description: body.streams.description }) },
+              [body.streams.mediaType]: {
+                schema: z.string().meta({ description: body.streams.description }),
+                example: body.streams.example,
+              },
             }),
           },
         },

@@ -28,7 +28,7 @@ export interface RouteBody {
   readonly maxBytes: number;
   readonly isOptional?: boolean;
   /** A media type that is taken beside JSON, of any length: the handler reads it, and bounds it. */
-  readonly streams?: { readonly mediaType: string; readonly description: string };
+  readonly streams?: { readonly mediaType: string; readonly description: string; readonly example: string };
 }
 
 interface RouteSuccess {

@@ -34,7 +34,11 @@ export function startImport(deps: StartDeps): Route {
       schema: importSourceSchema,
       example: { key: importExample.key },
       maxBytes: 16_384,
-      streams: { mediaType: "application/x-ndjson", description: "A document a line." },
+      streams: {
+        mediaType: "application/x-ndjson",
+        description: "A document a line.",
+        example: '{"externalId": "docs/lanes.md", "content": "Tasks with equal requirements share a lane."}\n',
+      },
     },
     success: {
       status: 202,
