@@ -10,7 +10,7 @@ const maxCachedVectors = 500_000;
 /**
  * Removes idempotency keys older than 24 h, lanes that nobody used for a day and that hold no unfinished task, expired
  * mail, subscriptions of connections that are gone, ids of messages older than 24 h, events of agents older than 7 days,
- * budgets that were deleted and keep no task waiting, dead messages that were redriven or purged 14 days ago, cached vectors
+ * budgets that were deleted and keep no task waiting, dead messages that were redriven or purged 14 days ago, imports that were over 30 days ago, cached vectors
  * that nobody asked for in 30 days, and past the 500,000 asked for last, and the storage of a deleted collection, each in a
  * transaction of its own; answers how many rows, a collection counting as one. To be called again while it removed some.
  */
@@ -29,6 +29,7 @@ export async function prune(database: Database): Promise<number> {
     pruneAgentEvents,
     pruneBudgets,
     pruneDeadMessages,
+    pruneImports,
     pruneCache,
     pruneCollections,
   ];
@@ -40,6 +41,14 @@ export async function prune(database: Database): Promise<number> {
 function zeroIfBusy(error: unknown): number {
   if (error instanceof AppError && error.reason === "lock_not_available") return 0;
   throw error;
+}
+
+async function pruneImports(tx: Queryable): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    delete from import_job where id in (
+      select id from import_job where finished_at < now() - interval '30 days' order by finished_at limit ${maxRows}
+    )`);
+  return rowCount;
 }
 
 /** The oldest first, by the index `collection_deleted`: one a call, since dropping locks the tables of all for a moment. */
