@@ -1,5 +1,5 @@
 // usage: pnpm bench [trips|pickup|codec|sockets|idle]…      all of them without an argument
-//        pnpm bench search [--parts quality,recall,layouts,writes] [--rows N]
+//        pnpm bench search [--parts quality,recall,layouts,writes,imports] [--rows N]
 //        pnpm bench tasks [--quick] [--json FILE] [--rounds N] [--only PEER,…] [--parts drain,pickup,backlog,costs]
 import { cpus, totalmem } from "node:os";
 import { benchCodec } from "./codec.ts";

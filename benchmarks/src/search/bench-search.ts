@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { benchImports } from "./imports.ts";
 import { benchLayouts } from "./layouts.ts";
 import { benchQuality } from "./quality.ts";
 import { benchRecall } from "./recall.ts";
@@ -10,6 +11,7 @@ const parts: Readonly<Record<string, (rows: number | undefined) => Promise<void>
   recall: (rows = 100_000) => benchRecall({ rows, queries: 200, shapes: ["clustered", "uniform"] }),
   layouts: (rows = 10_000) => benchLayouts(rows),
   writes: (rows = 20_000) => benchWrites(rows),
+  imports: (rows = 5_000) => benchImports(rows),
 };
 
 /** Measures search: the parts that are named by `--parts`, all of them without it; `--rows N` makes them smaller. */
