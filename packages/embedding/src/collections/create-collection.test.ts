@@ -8,6 +8,7 @@ const tenantId = "019ad9b5-6c00-7000-8000-0000000000aa" as TenantId;
 /** Two models: one of 256 or 512 dimensions, which strategies choose, and one of 3,072. */
 function resolve(choice: ModelChoice): { model: string; dimensions: Dimensions } {
   if ("strategy" in choice) return { model: "small", dimensions: choice.dimensions ?? 512 };
+  if (choice.model === "cohere.embed-english-v3") return { model: choice.model, dimensions: 1_024 };
   if (choice.model === "large") return { model: "large", dimensions: 3_072 };
   throw new AppError("invalid_argument", `no model ${choice.model}`);
 }
@@ -69,6 +70,7 @@ test.each([
   [{ name: "a", dimensions: Number.NaN }, "dimensions"],
   [{ name: "a", hnsw: { m: 32, efConstruction: 40 } }, "hnsw.efConstruction"],
   [{ name: "a", chunking: { maxTokens: 100, overlapTokens: 60 } }, "chunking.overlapTokens"],
+  [{ name: "a", model: "cohere.embed-english-v3", chunking: { maxTokens: 513 } }, "reads 512 tokens"],
   [{ name: "a", model: "large", storage: "vector" }, "3072 dimensions: an index of vector takes 2000"],
   [{ name: "a", model: "nonsense" }, "no model nonsense"],
 ])("%j is refused", async (body, named) => {

@@ -12,6 +12,7 @@ import {
   type TenantId,
   type VectorStorage,
 } from "@devmesh/models";
+import { allModels } from "../catalogue/all-models.ts";
 import type { Embedder, ModelChoice } from "../embedder.ts";
 import type { CollectionStore, RequestKey } from "../ports/collection-store.ts";
 
@@ -52,7 +53,7 @@ export interface CreateCollectionRequest {
  * collection keeps that model for life.
  *
  * @throws AppError `invalid_argument` for a model that there is not, dimensions that it does not give or that the storage
- * can't index, and a name of the form of an id; `failed_precondition` for contexts by Claude where there is none, and past
+ * can't index, chunks that it does not read to their end, and a name of the form of an id; `failed_precondition` for contexts by Claude where there is none, and past
  * {@link maxCollections}; `conflict` for a name that is taken, and for a key that came with another body.
  */
 export async function createCollection(
@@ -86,8 +87,16 @@ export function planCollection(
     const message = `${model} gives ${dimensions} dimensions: an index of ${storage} takes ${max} at most, halfvec takes ${maxDimensions.halfvec}`;
     throw refused("storage", message);
   }
+  assertReadable(model, asked.chunking.maxTokens);
   const { description, ...rest } = asked;
   return { ...rest, tenantId, id: newId() as CollectionId, kind, description, model, dimensions, storage };
+}
+
+/** @throws AppError `invalid_argument` for chunks that the model would not read to their end. */
+function assertReadable(model: string, maxTokens: number): void {
+  const limit = allModels.find(({ id }) => id === model)?.limits.maxTokens;
+  if (limit === undefined || maxTokens <= limit) return;
+  throw refused("chunking.maxTokens", `${model} reads ${limit} tokens, chunks of ${maxTokens} are too long for it`);
 }
 
 function choiceOf({ model, dimensions }: NewCollection): ModelChoice {

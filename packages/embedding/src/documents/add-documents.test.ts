@@ -3,7 +3,11 @@ import { expect, test } from "vitest";
 import { type AddDocumentsDeps, addDocuments } from "./add-documents.ts";
 
 const tenantId = "019ad9b5-6c00-7000-8000-0000000000aa" as TenantId;
-const collection: Pick<Collection, "id" | "chunking"> = { id: "c" as CollectionId, chunking: chunkingSchema.parse({}) };
+const collection: Pick<Collection, "id" | "chunking" | "model"> = {
+  id: "c" as CollectionId,
+  chunking: chunkingSchema.parse({}),
+  model: "amazon.titan-embed-text-v2:0",
+};
 
 function given(outcome: "created" | "unchanged" | "changed" = "created") {
   const written: DocumentWrite[][] = [];
@@ -116,4 +120,16 @@ test("one that somebody else changed since the import began is a conflict, named
   expect(result).toMatchObject({
     error: { code: "conflict", reason: "document_changed", message: expect.stringMatching(/^line 1: .*"a"/) },
   });
+});
+
+test("a chunk is no longer than the model takes", async () => {
+  const { add, written } = given();
+  const content = "Agents pull tasks from lanes. ".repeat(400);
+  const chunking = { ...collection.chunking, maxTokens: 1_500 };
+  const longest = async (model: string): Promise<number> => {
+    await add([good("a", content)], { collection: { ...collection, chunking, model } });
+    return Math.max(...(written.pop()?.[0]?.chunks.map((chunk) => chunk.content.length) ?? []));
+  };
+  expect(await longest("cohere.embed-english-v3")).toBeLessThanOrEqual(2_048);
+  expect(await longest("amazon.titan-embed-text-v2:0")).toBeGreaterThan(2_048);
 });

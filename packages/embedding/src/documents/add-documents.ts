@@ -27,7 +27,7 @@ export interface AddDocumentsDeps extends PrepareDocumentsDeps {
 /** Documents for a collection of a tenant, each as it arrived. */
 export interface AddDocumentsRequest extends PrepareDocumentsRequest {
   readonly tenantId: TenantId;
-  readonly collection: Pick<Collection, "id" | "chunking">;
+  readonly collection: Pick<Collection, "id" | "chunking" | "model">;
 }
 
 /** A document that is there now. */

@@ -14,6 +14,7 @@ import {
   parseWith,
   toAppError,
 } from "@devmesh/models";
+import { allModels } from "../catalogue/all-models.ts";
 import { cutIntoChunks } from "../chunking/cut-into-chunks.ts";
 
 /** What preparing documents stands on. */
@@ -25,7 +26,7 @@ export interface PrepareDocumentsDeps {
 
 /** Documents for a collection, each as it arrived. */
 export interface PrepareDocumentsRequest {
-  readonly collection: Pick<Collection, "chunking">;
+  readonly collection: Pick<Collection, "chunking" | "model">;
   readonly documents: readonly unknown[];
   /** How problems name an item; by default `documents[3]`. */
   readonly nameItem?: ((index: number) => string) | undefined;
@@ -57,7 +58,7 @@ export async function prepareDocuments(
       const first = firstByExternalId.get(document.externalId);
       if (first !== undefined) throw repeated(at, nameItem(first), document.externalId);
       firstByExternalId.set(document.externalId, index);
-      writes.set(index, toWrite(document, collection.chunking, newId));
+      writes.set(index, toWrite(document, collection, newId));
       await breathe();
     } catch (caught) {
       problems.set(index, toAppError(caught));
@@ -93,9 +94,14 @@ function repeated(at: string, first: string, externalId: string): AppError {
   return new AppError("conflict", message, { reason: "repeated_external_id" });
 }
 
-function toWrite(document: NewDocument, chunking: Chunking, newId: NewId): DocumentWrite {
+function toWrite(
+  document: NewDocument,
+  { chunking, model }: PrepareDocumentsRequest["collection"],
+  newId: NewId,
+): DocumentWrite {
   const { externalId, content, mediaType, metadata } = document;
-  const chunks = cutIntoChunks(content, { ...chunking, mediaType, externalId });
+  const maxCharacters = allModels.find(({ id }) => id === model)?.limits.maxCharacters;
+  const chunks = cutIntoChunks(content, { ...chunking, mediaType, externalId, maxCharacters });
   return {
     id: newId() as DocumentId,
     externalId,

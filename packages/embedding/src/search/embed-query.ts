@@ -35,7 +35,7 @@ export async function embedQuery(
       signal: AbortSignal.any([signal, timeout]),
     });
     const [vector] = vectors;
-    if (vector instanceof AppError) throw vector;
+    if (vector instanceof AppError) throw namingQuery(vector);
     if (vector === undefined) throw new AppError("internal", `${model} gave no vector`);
     return { vector, isFromCache: reused > 0 };
   } catch (caught) {
@@ -45,6 +45,13 @@ export async function embedQuery(
       cause: caught,
     });
   }
+}
+
+/** The embedder names a text by its index, which the caller knows nothing of. */
+function namingQuery(error: AppError): AppError {
+  const message = error.message.replace(/^texts\[0\]:? /, "");
+  const details = [{ path: "query", message }];
+  return new AppError(error.code, `query: ${message}`, { reason: error.reason, details, cause: error });
 }
 
 interface EmbedQueryOptions {

@@ -224,9 +224,9 @@ test.each(["unavailable", "resource_exhausted", "deadline_exceeded"] as const)(
 );
 
 test("a query that the model refuses is refused, in a hybrid search too", async () => {
-  const embed = async (): Promise<AppError> => new AppError("invalid_argument", "too long");
+  const embed = async (): Promise<AppError> => new AppError("invalid_argument", "texts[0] has 9 characters");
   const { deps } = fakes({ embed, text: { docs: [["a", 4]] } });
-  await expect(search(deps)).rejects.toMatchObject({ code: "invalid_argument", message: "too long" });
+  await expect(search(deps)).rejects.toMatchObject({ code: "invalid_argument", message: "query: has 9 characters" });
 });
 
 test("a model that does not answer in time counts as unavailable", async () => {
