@@ -3,39 +3,46 @@ export interface AdaptiveShare {
   now(): number;
   /** Time passed; `wasWanted` says that somebody had to wait in it. */
   pass(elapsedMs: number, wasWanted: boolean): void;
-  /** Halves it; for some calls that one cause throttles, once. */
-  halve(): void;
+  /** Lessens it; for calls that one cause throttles, once. */
+  lessen(): void;
 }
 
 /** The slowest that it gets. */
 const minShare = 1 / 64;
-/** What a second without throttling gives back. */
+/** What throttling leaves of it, as in CUBIC (RFC 9438). */
+const leftAfterThrottle = 0.7;
+/** What a second without throttling gives back, of the share that was throttled last; the way back takes 6 s. */
 const recoveryPerSecond = 0.05;
+/** So that what was throttled hard recovers within minutes. */
+const minStep = 0.005;
 /** Throttles within this time of the last decrease are of calls that were under way already. */
 const oneCauseMs = 1_000;
 
 /** Additive increase, multiplicative decrease, as in TCP (RFC 5681): a quota that is not known is found by asking. */
 export function createAdaptiveShare(maxShare: number): AdaptiveShare {
   let share = 1;
-  let sinceHalvedMs = Number.POSITIVE_INFINITY;
+  let throttledAt = 1;
+  let sinceLessMs = Number.POSITIVE_INFINITY;
 
   /** Back to the quota in any case; above it no more than a second's worth for each time that somebody waited. */
   function grown(elapsedMs: number, wasWanted: boolean): number {
-    if (share < 1) return Math.min(1, share + (recoveryPerSecond * elapsedMs) / 1_000);
+    const perSecond = Math.max(minStep, recoveryPerSecond * throttledAt);
+    if (share < 1) return Math.min(1, share + (perSecond * elapsedMs) / 1_000);
     if (!wasWanted) return share;
-    return Math.min(maxShare, share + recoveryPerSecond * Math.min(1, elapsedMs / 1_000));
+    return Math.min(maxShare, share + perSecond * Math.min(1, elapsedMs / 1_000));
   }
 
   return {
     now: () => share,
     pass: (elapsedMs, wasWanted) => {
-      sinceHalvedMs += elapsedMs;
-      if (sinceHalvedMs >= oneCauseMs) share = grown(elapsedMs, wasWanted);
+      sinceLessMs += elapsedMs;
+      if (sinceLessMs >= oneCauseMs) share = grown(elapsedMs, wasWanted);
     },
-    halve: () => {
-      if (sinceHalvedMs < oneCauseMs) return;
-      sinceHalvedMs = 0;
-      share = Math.max(minShare, share / 2);
+    lessen: () => {
+      if (sinceLessMs < oneCauseMs) return;
+      sinceLessMs = 0;
+      throttledAt = share;
+      share = Math.max(minShare, share * leftAfterThrottle);
     },
   };
 }

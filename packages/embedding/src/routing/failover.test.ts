@@ -301,7 +301,7 @@ test("hooks are told of calls, failures, throttling, retries and waiting", async
   expect(told).toEqual([
     ["onLookup", "memory", 0, 1],
     ["onFailure", { ...place, code: "resource_exhausted", reason: "throttled" }],
-    ["onThrottled", { ...place, share: 0.5 }],
+    ["onThrottled", { ...place, share: 0.7 }],
     ["onRetry", { ...place, delayMs: 2_000 }],
     ["onCall", { ...place, texts: 1, tokens: 10, costMicroUsd: 0.2, tookMs: 0 }],
   ]);

@@ -108,18 +108,18 @@ describe("taking", () => {
 });
 
 describe("throttling", () => {
-  test("halves the rate, and lets nothing go before the time that was asked for", async () => {
+  test("lessens the rate, and lets nothing go before the time that was asked for", async () => {
     const { bucket } = makeBucket();
     bucket.slowDown(7_000);
-    expect([bucket.share(), bucket.waitMs()]).toEqual([0.5, 7_000]);
+    expect([bucket.share(), bucket.waitMs()]).toEqual([0.7, 7_000]);
     bucket.slowDown();
-    expect(bucket.share()).toBe(0.5);
+    expect(bucket.share()).toBe(0.7);
   });
 
   test("empties the bucket: what was saved up would be throttled too", () => {
     const { bucket } = makeBucket();
     bucket.slowDown();
-    expect(bucket.waitMs()).toBe(200);
+    expect(bucket.waitMs()).toBe(143);
   });
 
   test("of calls under one cause counts once, of later ones again", () => {
@@ -127,10 +127,10 @@ describe("throttling", () => {
     for (let i = 0; i < 5; i++) bucket.slowDown();
     clock.pass(999);
     bucket.slowDown();
-    expect(bucket.share()).toBe(0.5);
+    expect(bucket.share()).toBe(0.7);
     clock.pass(1);
     bucket.slowDown();
-    expect(bucket.share()).toBeCloseTo(0.25, 3);
+    expect(bucket.share()).toBeCloseTo(0.49, 3);
   });
 
   test("never stops it altogether", () => {
@@ -143,12 +143,25 @@ describe("throttling", () => {
     expect(bucket.waitMs()).toBeLessThan(10_000);
   });
 
-  test("is recovered from by a twentieth of the quota a second, up to the quota where nobody waits", () => {
+  test("is recovered from by a twentieth of the rate that was throttled a second, up to the quota where nobody waits", () => {
     const { bucket, clock } = makeBucket();
     bucket.slowDown();
     clock.pass(4_000);
-    expect(bucket.share()).toBeCloseTo(0.7, 9);
+    expect(bucket.share()).toBeCloseTo(0.9, 9);
     clock.pass(3_600_000);
+    expect(bucket.share()).toBe(1);
+  });
+
+  test("that is hard is recovered from within minutes", () => {
+    const { bucket, clock } = makeBucket();
+    for (let i = 0; i < 50; i++) {
+      bucket.slowDown();
+      clock.pass(1_000);
+    }
+    for (let i = 0; i < 200; i++) {
+      clock.pass(1_000);
+      bucket.waitMs();
+    }
     expect(bucket.share()).toBe(1);
   });
 

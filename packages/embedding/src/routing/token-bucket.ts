@@ -16,7 +16,7 @@ export interface TokenBucket {
   take(tokens: number, options: TakeOptions): Promise<number>;
   /** How long one more call of a few tokens that is not urgent would wait now. */
   waitMs(): number;
-  /** The service asked to slow down: half as fast from now on, and nothing before `retryAfterMs`. */
+  /** The service asked to slow down: by three tenths from now on, and nothing before `retryAfterMs`. */
   slowDown(retryAfterMs?: number): void;
   /** The call took so many more tokens than were taken (less, if negative). */
   settle(moreTokens: number): void;
@@ -105,7 +105,7 @@ export function createTokenBucket(quota: ModelQuota, options: TokenBucketOptions
       refill();
       closedUntil = Math.max(closedUntil, refilledAt + retryAfterMs);
       level = least(level, nothing);
-      rate.halve();
+      rate.lessen();
     },
     settle: (moreTokens) => {
       level = less(level, { requests: 0, tokens: moreTokens });
