@@ -242,6 +242,13 @@ describe("documents", () => {
     expect(answer.error?.message).toContain(named);
   });
 
+  test("are refused with an Idempotency-Key of no form, and need none", async () => {
+    const key = { "idempotency-key": "k".repeat(256) };
+    const answer = await ask("POST", "/collections/refusing/documents", { documents: [pages[0]] }, key);
+    expect(answer).toMatchObject({ status: 400, error: { code: "invalid_argument" } });
+    expect((await ask("GET", "/collections/refusing")).data.counts.documents).toBe(0);
+  });
+
   async function askRaw(path: string, body: string): Promise<Answered> {
     const headers = { "x-api-key": await rest.createKey(), "content-type": "application/json" };
     const response = await rest.app.request(`/api/v1${path}`, { method: "POST", headers, body });
@@ -370,6 +377,13 @@ describe("search", () => {
     const answer = await search(body);
     expect(answer).toMatchObject({ status: 400, error: { code: "invalid_argument" } });
     expect(answer.error?.message).toContain(named);
+  });
+
+  test("is counted, by what was asked for, and so are the levels of the cache", async () => {
+    await search({ mode: "text" });
+    const text = await rest.deps.metrics.metricsText();
+    expect(text).toMatch(/^devmesh_search_seconds_count\{[^}]*mode="text"[^}]*\} [1-9]/m);
+    expect(text).toMatch(/^devmesh_embedding_cache_lookups_total\{[^}]*level="memory"[^}]*\} [1-9]/m);
   });
 
   test("names the collections that there are not", async () => {
@@ -511,4 +525,12 @@ describe("another tenant, and a key without the scope", () => {
       }
     }
   });
+});
+
+test("who waits for a collection is answered as things stand when the service stops", async () => {
+  await ask("POST", "/collections", { name: "stopping" });
+  await ask("POST", "/collections/stopping/documents", { documents: pages });
+  const waiting = ask("GET", "/collections/stopping/wait?timeoutMs=60000");
+  rest.stop();
+  expect(await waiting).toMatchObject({ status: 200, data: { counts: { pending: pages.length } } });
 });
