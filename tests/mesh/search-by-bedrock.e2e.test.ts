@@ -91,6 +91,18 @@ describe("the mesh with Bedrock, over HTTP/2", () => {
     expect(again.meta).toMatchObject({ mode: "hybrid", explain: { query: { isFromCache: true } } });
   });
 
+  test("waits while Titan throttles: documents are found by text, and none is lost", async () => {
+    await ask("POST", "/collections", { name: "throttled", model: titan, dimensions: 256 });
+    await bedrock.setFaults([{ kind: "throttle", modelId: titan, times: 20 }]);
+    const documents = Array.from({ length: 60 }, (_, n) => ({ externalId: `d${n}`, content: `Harbour number ${n}.` }));
+    await ask("POST", "/collections/throttled/documents", { documents });
+    const found = await ask("POST", "/search", { collections: ["throttled"], query: "harbour", mode: "text" });
+    expect(found.data.hits).toHaveLength(10);
+    const waited = await ask("GET", "/collections/throttled/wait?timeoutMs=60000");
+    await bedrock.setFaults([]);
+    expect(waited.data.counts).toEqual({ documents: 60, chunks: 60, pending: 0, failed: 0 });
+  }, 70_000);
+
   test("charges the tenant, by model and day", async () => {
     const { data } = await ask("GET", "/usage?groupBy=model");
     const spent = data.find((one: { model?: string }) => one.model === titan);
