@@ -157,7 +157,7 @@ declare
   part text;
   parent text;
 begin
-  if current_setting('role') = 'devmesh_app' and not asked_tenant = any (coalesce(public.devmesh_tenants(), '{}')) then
+  if current_setting('role') <> 'devmesh_engine' and not asked_tenant = any (coalesce(public.devmesh_tenants(), '{}')) then
     raise insufficient_privilege using message = 'a tenant makes the storage of its own collections alone';
   end if;
   select * into asked from public.collection c
@@ -203,7 +203,7 @@ begin
     raise object_not_in_prerequisite_state using message = format('collection %s is in use', asked_id);
   end if;
   execute format('drop table if exists collections.%I, collections.%I, collections.%I',
-    'chunk_vector_' || suffix, 'chunk_' || suffix, 'document_' || suffix);
+    'document_' || suffix, 'chunk_' || suffix, 'chunk_vector_' || suffix);
 end $$;
 revoke execute on function drop_collection_storage from public;
 grant execute on function drop_collection_storage to devmesh_engine;

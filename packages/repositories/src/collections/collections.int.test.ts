@@ -133,6 +133,27 @@ function describeCollections(open: OpenDatabase): void {
     });
   });
 
+  test("housekeeping does not wait for whoever reads, and frees storage the next time", async () => {
+    if (database.kind !== "postgres") return; // one session: nobody reads meanwhile
+    const { id } = await givenCollection(database, tenantId);
+    await collectionRepository(database).delete(tenantId, id);
+    await database.query(sql`update collection set deleted_at = now() - interval '1 hour' where id = ${id}`);
+    const begun = Promise.withResolvers<void>();
+    const pruned = Promise.withResolvers<void>();
+    const reading = database.transaction({ role: "devmesh_app", tenants: [tenantId] }, async (tx) => {
+      await tx.query(sql`select id from document limit 1`);
+      begun.resolve();
+      await pruned.promise;
+    });
+    await begun.promise;
+    await prune(database);
+    pruned.resolve();
+    await reading;
+    expect(await countPartitions(id)).toBe(3);
+    await prune(database);
+    expect(await countPartitions(id)).toBe(0);
+  });
+
   describe("documents", () => {
     test("are created, left alone, given new metadata, and cut anew", async () => {
       const collection = await givenCollection(database, tenantId);

@@ -14,6 +14,9 @@ interface NearRow {
   readonly distance: number;
 }
 
+/** pgvector's. */
+const maxEfSearch = 1_000;
+
 /**
  * Without a filter by the collection's index. With one: what it leaves is counted, to a bound; few chunks are compared one
  * by one, among many the index is walked on until enough are found (`hnsw.iterative_scan`). Where the index gives less than
@@ -33,8 +36,9 @@ export async function searchByVector(
     const exact = await runPlanned<NearRow>(tx, compareAll(request, path), explain);
     return toResult(request, `exact over ${few} filtered`, started, exact);
   }
+  const efSearch = Math.min(maxEfSearch, Math.max(limit, request.efSearch ?? collection.hnsw.efSearch));
   await tx.query(sql`
-    select set_config('hnsw.ef_search', ${Math.max(limit, request.efSearch ?? collection.hnsw.efSearch)}::text, true),
+    select set_config('hnsw.ef_search', ${efSearch}::text, true),
       set_config('hnsw.iterative_scan', 'relaxed_order', true),
       set_config('hnsw.max_scan_tuples', ${maxScanTuples}::text, true), ${otherWays("off")}`);
   const near = await runPlanned<NearRow>(tx, walkIndex(request, path), explain);
