@@ -17,7 +17,9 @@ export const deadLetterSchema = z
   .object({
     id: z.uuid(),
     kind: z.enum(deadLetterKinds),
-    queue: z.string().meta({ description: "`tasks` for a task, `devmesh-tasks` for a message." }),
+    queue: z
+      .string()
+      .meta({ description: "`tasks` for a task; of a message `devmesh-tasks` or `devmesh-embeddings`." }),
     type: z.string().optional().meta({ description: "Of the task." }),
     reason: z
       .string()

@@ -29,8 +29,8 @@ const maxOnTheWay = 2_000;
 const perRound = 500;
 /** How long documents gather before they are claimed. */
 const gatherMs = 50;
-/** With documents on their way, without news of them. */
-const busyMs = 1_000;
+/** With documents on their way, without news of them: some wait for hours, where a budget is used up. */
+const busyMs = 5_000;
 /** Without a nudge: documents whose claims ran out, and nudges that were lost. */
 const idleMs = 30_000;
 

@@ -31,7 +31,7 @@ export function startRedrive({
     summary: "Redrive all dead letters that match a filter, at a bounded rate",
     description:
       "The worker carries it out, oldest death first, 10 a second unless `ratePerSecond` says otherwise. What is past the limit " +
-      "of redrives is skipped, unless `force` is true. A filter of the queue `devmesh-tasks` alone, by a key with the scope " +
+      "of redrives is skipped, unless `force` is true. A filter of one SQS queue alone, by a key with the scope " +
       "`admin`, lets SQS move the whole dead-letter queue where it can.",
     scope: "dlq:write",
     headers: creatingHeaders.pick({ "idempotency-key": true }),
