@@ -8,6 +8,7 @@ import {
   type ImportId,
   type ImportJob,
   type ImportProgress,
+  importBodyKey,
   type TenantId,
 } from "@devmesh/models";
 import type { OpenImport } from "@devmesh/repositories";
@@ -50,7 +51,13 @@ function given(text: string, outcomeOf: (document: DocumentWrite) => DocumentOut
       finish: async (_claimed, end, error) => void state.ends.push([end, error?.code]),
     },
     collections: { find: async () => collection },
-    objects: { readRange: async (_key, { start, end }) => Buffer.from(text).subarray(start, end) },
+    objects: {
+      readRange: async (_key, { start, end }) => Buffer.from(text).subarray(start, end),
+      delete: async (keys) => {
+        state.ends.push(["deleted", ...keys]);
+        return [];
+      },
+    },
     newId: () => `id-${ids++}`,
     breathe: async () => undefined,
     now: () => time,
@@ -81,6 +88,16 @@ describe("an import", () => {
           { line: 5, error: expect.objectContaining({ message: expect.stringContaining("line 5.content") }) },
         ],
       },
+    ]);
+  });
+
+  test("deletes what the API stored itself, when it is over, and nothing else", async () => {
+    const { deps, state } = given(toLine("a"));
+    const key = importBodyKey(tenantId, "1");
+    await runImport(deps, toClaimed(toLine("a"), { job: { key } }), never);
+    expect(state.ends).toEqual([
+      ["completed", undefined],
+      ["deleted", key],
     ]);
   });
 
@@ -136,7 +153,7 @@ describe("an import", () => {
 describe("an import that can't go on", () => {
   const fails = async (error: AppError, tries = 1) => {
     const { deps, state } = given("1");
-    const objects = { readRange: () => Promise.reject(error) };
+    const objects = { ...deps.objects, readRange: () => Promise.reject(error) };
     const end = await runImport({ ...deps, objects }, toClaimed("1", { tries }), never);
     return [end.state, ...state.ends];
   };

@@ -6,6 +6,7 @@ import {
   type ErrorCode,
   type ImportLineError,
   type ImportProgress,
+  isImportBody,
   maxImportErrors,
   maxImportLineBytes,
   type NewId,
@@ -19,7 +20,7 @@ import { type Line, readLines } from "./read-lines.ts";
 export interface RunImportDeps {
   readonly imports: OpenImports;
   readonly collections: Pick<CollectionStore, "find">;
-  readonly objects: Pick<Objects, "readRange">;
+  readonly objects: Pick<Objects, "readRange" | "delete">;
   readonly newId: NewId;
   readonly breathe: () => Promise<void>;
   /** Milliseconds of a clock that only rises. */
@@ -63,6 +64,7 @@ export async function runImport(deps: RunImportDeps, claimed: OpenImport, signal
   }
   if (end.state !== "failed") {
     await deps.imports.finish(claimed, end.state);
+    await deleteBody(deps, claimed);
     return end;
   }
   const { error } = end;
@@ -70,10 +72,16 @@ export async function runImport(deps: RunImportDeps, claimed: OpenImport, signal
   const { code, message } = toErrorBody(error);
   if (!isPassing(error) || claimed.tries >= maxTries) {
     await deps.imports.finish(claimed, "failed", { code, message });
+    await deleteBody(deps, claimed);
     return end;
   }
   await deps.imports.release(claimed, signal.aborted ? 0 : retryMs);
   return { state: "paused" };
+}
+
+/** What S3 does not delete now is left to the bucket's lifecycle rule. */
+async function deleteBody({ objects }: RunImportDeps, { tenantId, job }: OpenImport): Promise<void> {
+  if (isImportBody(tenantId, job.key)) await objects.delete([job.key]).catch(() => undefined);
 }
 
 /** A deadlock, or a plan that a migration made stale, is a conflict that passes. */

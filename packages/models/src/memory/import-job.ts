@@ -1,5 +1,5 @@
 import type { ErrorBody } from "../errors.ts";
-import type { CollectionId, ImportId } from "../ids.ts";
+import type { CollectionId, ImportId, TenantId } from "../ids.ts";
 
 /** `queued`, then `running`, then one of the others for good. */
 export const importStates = ["queued", "running", "completed", "failed", "cancelled"] as const;
@@ -57,6 +57,21 @@ export interface ImportJob extends ImportProgress {
   readonly createdAt: string;
   readonly startedAt?: string;
   readonly finishedAt?: string;
+}
+
+/** Below it a tenant's imports lie, and nothing else is imported. */
+export function importPrefix(tenantId: TenantId): string {
+  return `imports/${tenantId}/`;
+}
+
+/** Where the body of a request is kept until its import is over. */
+export function importBodyKey(tenantId: TenantId, name: string): string {
+  return `${importPrefix(tenantId)}bodies/${name}.ndjson`;
+}
+
+/** True for what {@link importBodyKey} made: of no use once the import is over. */
+export function isImportBody(tenantId: TenantId, key: string): boolean {
+  return key.startsWith(`${importPrefix(tenantId)}bodies/`);
 }
 
 /** True once nothing more will happen. */

@@ -2,6 +2,7 @@ import type { ObjectHead, Objects } from "@devmesh/adapters";
 import {
   AppError,
   type Collection,
+  importPrefix,
   maxImportBytes,
   maxImportUploadBytes,
   type NewId,
@@ -28,11 +29,6 @@ export interface ImportSource {
   readonly size: number;
   /** What makes a repeated request recognisable. */
   readonly identity: unknown;
-}
-
-/** Below it a tenant's imports lie, and nothing else is taken. */
-export function importPrefix(tenantId: TenantId): string {
-  return `imports/${tenantId}/`;
 }
 
 /** A key that nobody has. */

@@ -1,4 +1,4 @@
-import { type Collection, type ImportId, type ImportJob, parseWith } from "@devmesh/models";
+import { type Collection, type ImportId, type ImportJob, importBodyKey, parseWith } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import { readRequestKey } from "../../http/idempotency-key.ts";
 import { defineRoute, type Route, type RouteRequest } from "../../http/route.ts";
@@ -64,7 +64,7 @@ function readSource(deps: StartDeps, collection: Collection, request: RouteReque
   const { stream, headers, body, signal } = request;
   const { tenantId } = collection;
   if (stream === undefined) return findSource(objects, { tenantId, body, signal });
-  return storeSource(objects, { key: newImportKey(collection, deps.newId), stream, headers, signal });
+  return storeSource(objects, { key: importBodyKey(tenantId, deps.newId()), stream, headers, signal });
 }
 
 /** What was uploaded for nothing is deleted again. */
