@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AppError } from "../errors.ts";
 import type { MetadataFilter } from "./metadata-filter.ts";
@@ -96,6 +97,43 @@ describe("a filter", () => {
     [{ or: Array(100).fill({ field: "a", eq: 1 }) }, "filter.or[99]"],
   ])("%j is refused at its place", (input, at) => {
     expect(refusal(() => parseFilter(input))).toMatchObject({ code: "invalid_argument", path: at });
+  });
+
+  test("of any other JSON is refused in words, and never crashes", () => {
+    const word = fc.constantFrom(
+      "and",
+      "or",
+      "not",
+      "field",
+      "eq",
+      "in",
+      "gt",
+      "gte",
+      "lt",
+      "lte",
+      "exists",
+      "__proto__",
+    );
+    const { filter } = fc.letrec((tie) => ({
+      filter: fc.oneof(
+        { maxDepth: 5 },
+        fc.jsonValue({ maxDepth: 1 }),
+        fc.dictionary(word, fc.oneof(fc.string({ unit: "binary" }), fc.double(), fc.boolean(), tie("filter"))),
+        fc.record({ and: fc.array(tie("filter"), { maxLength: 4 }) }),
+        fc.record({ field: fc.string(), in: fc.array(fc.oneof(fc.string(), fc.double()), { maxLength: 4 }) }),
+      ),
+    }));
+    fc.assert(
+      fc.property(filter, (input) => {
+        try {
+          expect(parseFilter(input)).toHaveProperty("op");
+        } catch (caught) {
+          if (!(caught instanceof AppError)) throw caught;
+          expect(caught.code).toBe("invalid_argument");
+          expect(caught.message).toMatch(/^filter/);
+        }
+      }),
+    );
   });
 
   test("may nest eight levels and no more", () => {
