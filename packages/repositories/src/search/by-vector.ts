@@ -1,7 +1,8 @@
-import type { ChunkId, Collection, DocumentId, FoundChunk, Vector } from "@devmesh/models";
+import type { ChunkId, DocumentId, FoundChunk, Vector } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { joinSql, type Sql, sql } from "../database/sql.ts";
 import { filterPath } from "./filter-path.ts";
+import { countMatching, matching } from "./matching.ts";
 import { type Planned, runPlanned, toStep } from "./measured.ts";
 import type { MethodRequest, MethodResult, SearchBounds } from "./search-repository.ts";
 import { distanceTo, similarityOf } from "./vector-sql.ts";
@@ -53,24 +54,6 @@ export async function searchByVector(
 function otherWays(setting: "on" | "off"): Sql {
   const ways = ["seqscan", "bitmapscan", "sort"].map((way) => sql`set_config(${`enable_${way}`}, ${setting}, true)`);
   return joinSql(ways, sql`, `);
-}
-
-/** How many chunks a filter leaves; undefined where there are too many to compare one by one. */
-async function countMatching(
-  tx: Queryable,
-  collection: Collection,
-  { path, maxExact }: { readonly path: string; readonly maxExact: number },
-): Promise<number | undefined> {
-  const { rows } = await tx.query<{ chunks: number }>(sql`
-    select coalesce(sum(chunk_count), 0)::int as chunks
-    from (${matching(collection, path, sql`d.chunk_count`)} limit ${maxExact + 1}) d`);
-  const chunks = rows[0]?.chunks ?? 0;
-  return chunks > maxExact ? undefined : chunks;
-}
-
-function matching({ tenantId, id }: Collection, path: string, columns: Sql): Sql {
-  return sql`select ${columns} from document d
-        where d.tenant_id = ${tenantId} and d.collection_id = ${id} and d.metadata @@ ${path}::jsonpath`;
 }
 
 /** The filter is a sub-select, which the planner can't turn into a join: the order of the index is what it must use. */

@@ -178,6 +178,18 @@ function describeSearch(open: OpenDatabase): void {
       expect(await namesOf(collection, await byText(collection, "backpressure", { filter }))).toEqual(["body"]);
     });
 
+    test("a filter that leaves few documents among many with the words: by those documents", async () => {
+      const collection = await givenCollection(database, tenantId);
+      await givenDocuments(collection, 90, (index) => ({ group: index % 30, even: index % 2 === 0 }));
+      const few = await byText(collection, "text", { filter: { op: "eq", path: ["group"], value: 7 }, limit: 5 });
+      expect(new Set(await namesOf(collection, few))).toEqual(new Set(["7", "37", "67"]));
+      expect(few.step.strategy).toBe("words of 3 filtered");
+      const many = await byText(collection, "text", { filter: { op: "eq", path: ["even"], value: true }, limit: 20 });
+      expect(many.found).toHaveLength(20);
+      expect((await namesOf(collection, many)).every((name) => Number(name) % 2 === 0)).toBe(true);
+      expect(many.step.strategy).toBe("gin 1 of 1 words");
+    });
+
     test("as many as were asked for, where only the common word is in so many", async () => {
       const collection = await givenCollection(database, tenantId);
       await givenDocuments(collection, 60);

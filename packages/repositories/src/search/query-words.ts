@@ -1,0 +1,81 @@
+import type { Collection } from "@devmesh/models";
+import type { Queryable } from "../database/database.ts";
+import { sql } from "../database/sql.ts";
+
+/** A word of the query that is in the collection. */
+export interface Word {
+  /** As tsquery. */
+  readonly query: string;
+  /** In how many chunks it is; past {@link maxCounted}, about. */
+  readonly chunks: number;
+}
+
+/** More words of one query than these, the rarest, are not looked for. Judgement. */
+const maxWords = 24;
+/** More words than these are not even counted. Judgement. */
+const maxLookedUp = 100;
+/** A word is counted no further, but estimated. Judgement. */
+const maxCounted = 1_000;
+
+/** What a query asks for. */
+export interface Words {
+  readonly words: readonly Word[];
+  /** How many chunks there are, about. */
+  readonly total: number;
+}
+
+/**
+ * The query's words, rarest first, without those that no chunk has. Each is one look into `chunk_words`, which gives rows
+ * in the order of the table: of a common word the first 1,000 are counted, and how much of the table they take tells how
+ * many there are. All chunks are counted in the same way, in the first 64 pages. So it needs no statistics.
+ */
+export async function findWords(tx: Queryable, { tenantId, id, language }: Collection, query: string): Promise<Words> {
+  const { rows } = await tx.query<Word & { readonly total: number }>(sql`
+    with word as materialized (
+      select array_to_tsvector(array[w.lexeme])::text as query
+      from unnest(tsvector_to_array(to_tsvector(${language}::regconfig, ${query}))) as w (lexeme)
+      where w.lexeme <> ''
+      limit ${maxLookedUp}
+    ), size as materialized (
+      select greatest(1, pg_relation_size(r.oid) / current_setting('block_size')::int) as pages
+      from pg_class r
+      where r.relname = 'chunk_' || replace(${id}, '-', '_') and r.relnamespace = 'collections'::regnamespace
+    ), counted as materialized (
+      select w.query, c.count, c.last_page
+      from word w
+      cross join lateral (
+        select count(*) as count, max(c.page) as last_page from (
+          select (c.ctid::text::point)[0] as page from chunk c
+          where c.tenant_id = ${tenantId} and c.collection_id = ${id} and c.words @@ w.query::tsquery
+          limit ${maxCounted}
+        ) c
+      ) c
+      where c.count > 0
+    )
+    select w.query, e.chunks, ceil(s.pages * (
+        select count(*) from chunk c where c.collection_id = ${id} and c.ctid < '(64,0)'
+      ) / least(s.pages, 64)::double precision)::int as total
+    from counted w
+    cross join size s
+    cross join lateral (
+      select case when w.count < ${maxCounted} then w.count else ceil(w.count * s.pages / (w.last_page + 1)) end::int as chunks
+    ) e
+    order by e.chunks, w.query collate "C"
+    limit ${maxWords}`);
+  return { words: rows, total: rows[0]?.total ?? 0 };
+}
+
+/** The rarest, as long as not too many chunks have them; at least one. */
+export function takeRare(words: readonly Word[], maxChunks: number): readonly Word[] {
+  let chunks = 0;
+  const count = words.findIndex((word) => {
+    chunks += word.chunks;
+    return chunks > maxChunks;
+  });
+  return count < 0 ? words : words.slice(0, Math.max(1, count));
+}
+
+/** Inverse document frequency as in BM25, always above 0. */
+export function rarity(chunks: number, total: number): number {
+  return Math.log(1 + (Math.max(total, chunks) - chunks + 0.5) / (chunks + 0.5));
+}
