@@ -11,6 +11,7 @@ describe("the worker's environment", () => {
       http: { host: "127.0.0.1", port: 8082 },
       tasks: { leaseMs: 30_000, acceptMs: 10_000 },
       stores: undefined,
+      embedding: { claimMs: 600_000, importLeaseMs: 60_000 },
     });
     expect(() => storesOf(config)).toThrow("assertion failed");
   });
@@ -27,7 +28,9 @@ describe("the worker's environment", () => {
 
   it("needs a queue's URL where no endpoint is given", () => {
     const env = { DEVMESH_PEPPER: pepper, DEVMESH_DATABASE_URL: "postgres://localhost/mesh" };
-    expect(() => readEnv(env, { ownStores: true })).toThrow("DEVMESH_QUEUE_TASKS_URL is required");
+    expect(() => readEnv(env, { ownStores: true })).toThrow(
+      /DEVMESH_QUEUE_TASKS_URL is required.*DEVMESH_QUEUE_EMBEDDINGS_URL is required/,
+    );
     const raw = readEnv({ ...env, DEVMESH_AWS_ENDPOINT: "http://127.0.0.1:4566" }, { ownStores: true });
     expect(storesOf(toConfig(raw)).tasksQueue.endpoint).toBe("http://127.0.0.1:4566");
   });

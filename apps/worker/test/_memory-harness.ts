@@ -212,7 +212,7 @@ async function runWorker(parts: WorkerParts): Promise<{ stop(): Promise<void> }>
   };
   const hints = {
     ...{ onEmbeddings: listen, onCollectionsChanged: listen, onImports: listen, onRedrives: listen },
-    ...{ nudgeEmbeddings: wakeAll, collectionsChanged: wakeAll, nudgeOutbox: wakeAll },
+    ...{ nudgeEmbeddings: wakeAll, nudgeImports: wakeAll, collectionsChanged: wakeAll, nudgeOutbox: wakeAll },
   };
   const models = { embedder, claude: undefined } as never;
   const store = deadMessages(database);

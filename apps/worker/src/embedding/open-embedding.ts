@@ -58,7 +58,7 @@ export async function openEmbedding(options: OpenEmbeddingOptions): Promise<Embe
       onBatch: (chunks) => batches.observe(chunks),
     },
     relay: { pending, queue, nudge, claimMs, logger, ...createRelayMetrics(metrics) },
-    onMoved: (bodies) => failBuried(bodies, pending),
+    onMoved: (bodies) => failBuried(bodies, { pending, onDone }),
   };
 }
 
@@ -91,12 +91,17 @@ function createRelayMetrics(metrics: Metrics): Pick<RelayPendingDeps, "onLag" | 
 }
 
 /** Workers died of them, or never settled them: the documents would be sent again and again. */
-async function failBuried(bodies: readonly string[], pending: Pick<PendingStore, "fail">): Promise<void> {
+async function failBuried(
+  bodies: readonly string[],
+  { pending, onDone }: { readonly pending: Pick<PendingStore, "fail">; readonly onDone: EmbedDocumentsDeps["onDone"] },
+): Promise<void> {
   for (const body of bodies) {
     const message = tryParse(body);
     if (message === undefined) continue;
     const error = { code: "unavailable", message: "received five times, and never finished" };
-    await pending.fail(message.tenantId, message.documents, error);
+    const { tenantId, documents } = message;
+    await pending.fail(tenantId, documents, error);
+    for (const { collectionId } of documents) onDone({ collection: { tenantId, collectionId }, indexed: 0, failed: 1 });
   }
 }
 

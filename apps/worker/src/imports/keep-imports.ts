@@ -8,6 +8,8 @@ export interface KeepImportsDeps extends RunImportDeps {
   readonly nudge: Nudge;
   /** Told how imports ended. */
   readonly onEnd: (state: Exclude<ImportEnd["state"], "paused">) => void;
+  /** Told that an import waits for another worker, because this one stops. */
+  readonly onLeft: () => void;
   /** While it says no nothing is claimed. */
   readonly canWork: () => boolean;
   readonly logger: Logger;
@@ -39,6 +41,7 @@ async function importNext(deps: KeepImportsDeps, signal: AbortSignal): Promise<b
   const ids = { tenantId, importId: job.id };
   const end = await runImport(deps, claimed, signal);
   deps.onProgress(claimed, []);
+  if (end.state === "paused" && signal.aborted) deps.onLeft();
   if (end.state === "paused") return true;
   deps.onEnd(end.state);
   const err = end.state === "failed" ? end.error : undefined;

@@ -8,7 +8,7 @@ import type { KeepImportsDeps } from "./keep-imports.ts";
 
 export interface OpenImportsOptions {
   readonly database: Database;
-  readonly hints: Pick<Hints, "onImports" | "nudgeEmbeddings" | "collectionsChanged">;
+  readonly hints: Pick<Hints, "onImports" | "nudgeImports" | "nudgeEmbeddings" | "collectionsChanged">;
   readonly objects: Objects;
   readonly canWork: () => boolean;
   /** How long a worker may be silent about an import before another takes it over. */
@@ -40,6 +40,7 @@ export async function openImporting(options: OpenImportsOptions): Promise<KeepIm
     breathe,
     now: () => performance.now(),
     ...{ leaseMs, nudge, canWork, logger },
+    onLeft: () => hints.nudgeImports(),
     onEnd: (state) => ended.inc({ state }),
     onProgress: ({ tenantId, job }, results) => {
       for (const result of results) documents.inc({ outcome: outcomeOf(result) });
