@@ -9,7 +9,7 @@ const choiceShape = {
   model: textSchema(128)
     .default("balanced")
     .meta({ description: "A model of `GET /embeddings/models`, or `quality`, `cost`, `speed` or `balanced`." }),
-  dimensions: z.union(vectorDimensions.map((one) => z.literal(one))).optional(),
+  dimensions: z.literal(vectorDimensions).optional(),
   purpose: z
     .enum(["document", "query"])
     .default("document")

@@ -76,7 +76,7 @@ export const newCollectionSchema = z.strictObject({
   description: textSchema(1_000).optional(),
   /** A model of the catalogue, or a strategy that chooses one now. */
   model: textSchema(128).default("balanced"),
-  dimensions: z.union(vectorDimensions.map((one) => z.literal(one))).optional(),
+  dimensions: z.literal(vectorDimensions).optional(),
   distance: z.enum(distances).default("cosine"),
   /** Where absent: what the database takes in faster. */
   storage: z.enum(vectorStorages).optional(),

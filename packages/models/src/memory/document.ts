@@ -25,9 +25,10 @@ export function contentSchema(maxBytes: number): z.ZodType<string> {
     .refine(isStorable, "must not hold U+0000 or a lone surrogate");
 }
 
-/** What documents are filtered by: an object of any JSON. */
+/** What documents are filtered by: an object of any JSON. Handed on as it is: a record of zod's would drop `__proto__`. */
 export const metadataSchema = z
-  .record(z.string(), z.unknown())
+  .custom<Readonly<Record<string, unknown>>>(isJsonObject, "must be an object")
+  .meta({ type: "object", additionalProperties: {} })
   .refine(
     (value) => utf8Bytes(JSON.stringify(value)) <= maxMetadataBytes,
     `must be at most ${maxMetadataBytes} bytes as JSON`,
@@ -36,8 +37,8 @@ export const metadataSchema = z
 /** What documents are filtered by. */
 export type Metadata = z.infer<typeof metadataSchema>;
 
-/** One document of `POST /collections/{id}/documents`, and one line of an import. */
-export const newDocumentSchema = z.object({
+/** One document of `POST /collections/{id}/documents`, and one line of an import. A misspelt member would be lost: it is refused. */
+export const newDocumentSchema = z.strictObject({
   externalId: textSchema(512),
   content: contentSchema(maxContentBytes),
   /** `text/markdown`, `text/x-typescript`, …; where absent, the ending of `externalId` tells. */
@@ -127,4 +128,8 @@ export interface PendingChunk {
 export interface ChunkVector {
   readonly chunkId: ChunkId;
   readonly vector: Vector;
+}
+
+function isJsonObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
