@@ -62,8 +62,7 @@ export interface RouteSpec<Query extends z.ZodObject> {
     | "Imports"
     | "Search"
     | "Knowledge"
-    | "Contexts"
-    | "Knowledge";
+    | "Contexts";
   readonly summary: string;
   readonly description?: string;
   readonly scope: Scope;
