@@ -12,7 +12,7 @@ type TextRequest = MethodRequest & { readonly query: string };
 /**
  * Chunks that hold all of the query's words, and of those that hold some, those of the rarest. Each word counts by how
  * rare it is in the collection (its inverse frequency, as BM25 has it) times how much of the chunk it is (`ts_rank`, in
- * which a heading counts more). Words that the language leaves out, such as "the", are not looked for.
+ * which a heading counts more), as a share of what all words of the query weigh: scores of two collections can be compared. Words that the language leaves out, such as "the", are not looked for.
  */
 export async function searchByText(
   tx: Queryable,
@@ -21,13 +21,14 @@ export async function searchByText(
 ): Promise<MethodResult> {
   const started = performance.now();
   const { collection, filter, explain, limit } = request;
-  const { words, total } = await findWords(tx, request.collection, request.query);
+  const { words, ...weights } = await findWords(tx, collection, request.query);
   if (words.length === 0) return toResult(request, { strategy: "no word of it", started });
   const path = filter && filterPath(filter);
   const few = path === undefined ? undefined : await countMatching(tx, collection, { path, maxExact });
   // before a new partition has statistics the planner takes it for small, and would rather read all of it
   await tx.query(sql`select set_config('enable_seqscan', 'off', true), set_config('enable_material', 'off', true)`);
-  const run = (found: readonly Sql[]) => runPlanned<FoundRow>(tx, weigh(request, { words, total, found }), explain);
+  const run = (found: readonly Sql[]) =>
+    runPlanned<FoundRow>(tx, weigh(request, { words, ...weights, found }), explain);
   if (few !== undefined && path !== undefined) {
     const { rows, plan } = await run([amongMatching(collection, path, holdingAny(words))]);
     return toResult(request, { strategy: `words of ${few} filtered`, started, rows, plan });
@@ -102,13 +103,13 @@ interface Weighed extends Words {
   readonly found: readonly Sql[];
 }
 
-function weigh({ collection, limit }: TextRequest, { words, total, found }: Weighed): Sql {
+function weigh({ collection, limit }: TextRequest, { words, total, weight, found }: Weighed): Sql {
   return sql`
     with word (query, weight) as materialized (
       select w.query::tsquery, w.weight
       from ${unnest(
         ["text", words.map(({ query }) => query)],
-        ["double precision", words.map(({ chunks }) => rarity(chunks, total))],
+        ["double precision", words.map(({ chunks }) => rarity(chunks, total) / weight)],
       )} as w (query, weight)
     ), found as materialized (
       ${joinSql(found, sql` union `)}

@@ -22,6 +22,8 @@ export interface Words {
   readonly words: readonly Word[];
   /** How many chunks there are, about. */
   readonly total: number;
+  /** What all words of the query weigh together, those that no chunk has as if they were the rarest. */
+  readonly weight: number;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface Words {
  * many there are. All chunks are counted in the same way, in the first 64 pages. So it needs no statistics.
  */
 export async function findWords(tx: Queryable, { tenantId, id, language }: Collection, query: string): Promise<Words> {
-  const { rows } = await tx.query<Word & { readonly total: number }>(sql`
+  const { rows } = await tx.query<Word & { readonly total: number; readonly asked: number }>(sql`
     with word as materialized (
       select array_to_tsvector(array[w.lexeme])::text as query
       from unnest(tsvector_to_array(to_tsvector(${language}::regconfig, ${query}))) as w (lexeme)
@@ -54,7 +56,8 @@ export async function findWords(tx: Queryable, { tenantId, id, language }: Colle
     )
     select w.query, e.chunks, ceil(s.pages * (
         select count(*) from chunk c where c.collection_id = ${id} and c.ctid < '(64,0)'
-      ) / least(s.pages, 64)::double precision)::int as total
+      ) / least(s.pages, 64)::double precision)::int as total,
+      (select count(*)::int from word) as asked
     from counted w
     cross join size s
     cross join lateral (
@@ -62,7 +65,9 @@ export async function findWords(tx: Queryable, { tenantId, id, language }: Colle
     ) e
     order by e.chunks, w.query collate "C"
     limit ${maxWords}`);
-  return { words: rows, total: rows[0]?.total ?? 0 };
+  const { total = 0, asked = 0 } = rows[0] ?? {};
+  const found = rows.reduce((sum, { chunks }) => sum + rarity(chunks, total), 0);
+  return { words: rows, total, weight: found + (asked - rows.length) * rarity(0, total) };
 }
 
 /** The rarest, as long as not too many chunks have them; at least one. */

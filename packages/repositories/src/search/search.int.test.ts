@@ -155,6 +155,20 @@ function describeSearch(open: OpenDatabase): void {
       expect((await byText(collection, "nothing like zebras")).found).toEqual([]);
     });
 
+    test("a score is a share of the query's weight: words that no chunk has lower it", async () => {
+      const collection = await givenCollection(database, tenantId);
+      await documentRepository(database).write(keyOf(collection), [
+        newDocument("a", ["lease"]),
+        newDocument("b", ["slot"]),
+      ]);
+      const scoreOf = async (query: string) => (await byText(collection, query)).found[0]?.score ?? 0;
+      const whole = await scoreOf("lease");
+      expect(whole).toBeGreaterThan(0);
+      expect(whole).toBeLessThanOrEqual(1);
+      expect(await scoreOf("lease zebra")).toBeLessThan(whole * 0.5);
+      expect(await scoreOf("lease slot")).toBeCloseTo(whole / 2);
+    });
+
     test("words of any form are looked for as they are: quotes, operators, backslashes", async () => {
       const collection = await givenCollection(database, tenantId, { language: "simple" });
       const odd = "it's a 'quoted' back\\slash & more | <-> :* ! (x) hnsw.ef_search /etc/passwd a@b.example";
