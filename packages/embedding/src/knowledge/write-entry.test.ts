@@ -77,6 +77,16 @@ describe("a new entry", () => {
     expect(store.written).toMatchObject([{ team: "blue" }]);
   });
 
+  it("that names a team without the access is refused, and so is such a change", async () => {
+    const refused = { code: "invalid_argument", details: [{ path: "team" }] };
+    const entry = { title: "a", content: "b", tags: [], access: "tenant", team: "red" } as const;
+    const store = storeOf(present);
+    const by = asker({ team: "red" });
+    await expect((async () => createEntry(store, by, { id, key: undefined, entry }))()).rejects.toMatchObject(refused);
+    await expect(change(store, by, { team: "red" })).rejects.toMatchObject(refused);
+    expect(store.written).toEqual([]);
+  });
+
   it("for no team at all is refused by name", async () => {
     await expect((async () => make(storeOf(undefined), asker(), { access: "team" }))()).rejects.toMatchObject({
       code: "invalid_argument",

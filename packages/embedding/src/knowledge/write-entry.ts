@@ -19,8 +19,8 @@ export interface EntryAsked {
 /**
  * Makes an entry, or answers the one that the same key made.
  *
- * @throws AppError `invalid_argument` for access `team` where neither entry nor key names one; `permission_denied`, reason
- * `other_team`; `conflict` as {@link KnowledgeStore.create}.
+ * @throws AppError `invalid_argument` for access `team` where neither entry nor key names one, and for a team of an entry that
+ * is shown to others than a team; `permission_denied`, reason `other_team`; `conflict` as {@link KnowledgeStore.create}.
  */
 export function createEntry(
   store: Pick<KnowledgeStore, "create">,
@@ -28,6 +28,7 @@ export function createEntry(
   { id, entry, key }: EntryAsked,
 ): Promise<{ readonly made: KnowledgeEntry; readonly isReplay: boolean }> {
   const { title, content, category, tags, access } = entry;
+  assertTeamIsMeant(access, entry.team);
   const team = teamOf(access, entry.team ?? asker.reader.team, asker.reader);
   return store.create(asker, id, { title, content, category, tags, access, team }, key);
 }
@@ -93,6 +94,7 @@ export function noEntry(id: KnowledgeId, version?: number): AppError {
 
 function merge(before: KnowledgeEntry, update: KnowledgeUpdate, reader: KnowledgeReader): KnowledgeWrite {
   const access = update.access ?? before.access;
+  assertTeamIsMeant(access, update.team);
   const isSameTeam = update.team === undefined && access === before.access;
   const named = update.team ?? before.team ?? reader.team;
   return {
@@ -103,6 +105,13 @@ function merge(before: KnowledgeEntry, update: KnowledgeUpdate, reader: Knowledg
     access,
     team: isSameTeam ? before.team : teamOf(access, named, reader),
   };
+}
+
+/** Whoever names a team, and not the access, means to show the entry to it alone: it must not be shown to all. */
+function assertTeamIsMeant(access: KnowledgeEntry["access"], team: string | undefined): void {
+  if (team === undefined || access === "team") return;
+  const message = `team: is for the access team, and the entry's is ${access}`;
+  throw new AppError("invalid_argument", message, { details: [{ path: "team", message }] });
 }
 
 function teamOf(

@@ -32,6 +32,12 @@ export function isVisible({ id, team, isAdmin }: KnowledgeReader): Sql {
     or e.access = 'team' and e.team = ${team}::text)`;
 }
 
+/** Which versions `v` of an entry `e` that a reader sees are shown to it: by who saw the entry when they were written. */
+export function isVersionVisible({ id, team, isAdmin }: KnowledgeReader): Sql {
+  if (isAdmin) return sql`true`;
+  return sql`(v.access = 'tenant' or e.owner_id = ${id} or v.access = 'team' and v.team = ${team}::text)`;
+}
+
 /** An entry as the API shows it. */
 export function toEntry(row: EntryRow): KnowledgeEntry {
   return { ...toListed(row), content: row.content ?? "" };

@@ -109,6 +109,12 @@ describeOnBoth((open) => {
       { version: 2, access: "tenant", title: "Releases", editorId: other.reader.id },
     ]);
     expect(await knowledge.versions(owner, id, { limit: 2, before: 2 })).toMatchObject([{ version: 1 }]);
+    // shown to all again: what was written while it was private is not
+    expect(await knowledge.update(owner, { id, version: 3 }, text)).toMatchObject({ version: 4 });
+    const seen = await knowledge.versions(other, id, { limit: 9, before: undefined });
+    expect(seen.map(({ version }) => version)).toEqual([4, 2, 1]);
+    expect(await knowledge.version(other, id, 3)).toBeUndefined();
+    expect(await knowledge.version(owner, id, 3)).toMatchObject({ access: "private" });
   });
 
   test("one key makes one entry, and with another body none", async () => {

@@ -1,7 +1,7 @@
 import type { ApiKeyId, KnowledgeAccess, KnowledgeId, KnowledgeVersion } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { sql } from "../database/sql.ts";
-import { isVisible } from "./knowledge-columns.ts";
+import { isVersionVisible, isVisible } from "./knowledge-columns.ts";
 import type { Asker } from "./knowledge-repository.ts";
 
 interface VersionRow {
@@ -18,7 +18,7 @@ interface VersionRow {
 
 const columns = sql`v.version, v.title, v.category, v.tags, v.access, v.team, v.editor_id as "editorId", v.at`;
 
-/** Versions of an entry that the asker sees now, the latest first. By the primary key. */
+/** Versions of an entry that the asker sees now, those that it might have seen then, the latest first. By the primary key. */
 export async function listVersions(
   tx: Queryable,
   { tenantId, reader }: Asker,
@@ -29,14 +29,14 @@ export async function listVersions(
     select ${columns}
     from knowledge_entry e
     join knowledge_version v on v.entry_id = e.id
-    where e.tenant_id = ${tenantId} and e.id = ${id} and ${isVisible(reader)}
+    where e.tenant_id = ${tenantId} and e.id = ${id} and ${isVisible(reader)} and ${isVersionVisible(reader)}
       ${before === undefined ? sql`` : sql`and v.version < ${before}`}
     order by v.version desc
     limit ${limit}`);
   return rows.map(toVersion);
 }
 
-/** One version of an entry that the asker sees now. */
+/** One version, as {@link listVersions}. */
 export async function readVersion(
   tx: Queryable,
   { tenantId, reader }: Asker,
@@ -46,7 +46,8 @@ export async function readVersion(
     select ${columns}, v.content
     from knowledge_entry e
     join knowledge_version v on v.entry_id = e.id
-    where e.tenant_id = ${tenantId} and e.id = ${id} and v.version = ${version} and ${isVisible(reader)}`);
+    where e.tenant_id = ${tenantId} and e.id = ${id} and v.version = ${version}
+      and ${isVisible(reader)} and ${isVersionVisible(reader)}`);
   const [row] = rows;
   return row && { ...toVersion(row), content: row.content ?? "" };
 }
