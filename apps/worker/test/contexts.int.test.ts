@@ -1,7 +1,14 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createHints, memoryFanOut, type Objects, openObjects } from "@devmesh/adapters";
 import { contextSearch } from "@devmesh/embedding";
-import { type ContextId, contextKey, type SearchHit, type StoredContext, type TenantId } from "@devmesh/models";
+import {
+  type ContextId,
+  contextKey,
+  type MetadataFilter,
+  type SearchHit,
+  type StoredContext,
+  type TenantId,
+} from "@devmesh/models";
 import { createLogger, createMetrics } from "@devmesh/observability";
 import {
   collectionRepository,
@@ -117,7 +124,7 @@ describe.skipIf(databaseUrl === "")("contexts in the worker", () => {
       { timeoutMs: 20_000, what: "the context" },
     );
 
-  async function search(query: string): Promise<readonly SearchHit[]> {
+  async function search(query: string, filter?: MetadataFilter): Promise<readonly SearchHit[]> {
     const metrics = createMetrics("worker");
     await using models = openModels({ config: local, redisUrl: undefined, database, metrics });
     const searching = contextSearch({
@@ -129,7 +136,7 @@ describe.skipIf(databaseUrl === "")("contexts in the worker", () => {
       now: () => performance.now(),
       newEmbedTimeout: () => AbortSignal.timeout(5_000),
     });
-    const terms = { query, mode: "text", limit: 10, diversity: 0, explain: false } as const;
+    const terms = { query, filter, mode: "text", limit: 10, diversity: 0, explain: false } as const;
     return (await searching(tenantId, terms, AbortSignal.timeout(10_000))).hits;
   }
 
@@ -148,6 +155,10 @@ describe.skipIf(databaseUrl === "")("contexts in the worker", () => {
     expect(context).not.toHaveProperty("error");
     const [hit] = await search("ledger migration");
     expect(hit).toMatchObject({ externalId: `${id}/0`, metadata: { contextId: id, metadata: { service: "billing" } } });
+    await expect(search("ledger", { op: "eq", path: ["metadata", "service"], value: 7 })).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining('"metadata.service" holds string'),
+    });
   });
 
   it("are taken up by another worker when one died over them", async () => {

@@ -1,5 +1,6 @@
 import {
   AppError,
+  assertFilterTypes,
   type Collection,
   type ContextId,
   type DocumentId,
@@ -67,12 +68,14 @@ export function contextDocuments(deps: ContextCollectionDeps): ContextDocuments 
   };
 }
 
-/** The search of that collection. */
+/** The search of that collection. @throws AppError `invalid_argument` also for a filter by another type than was ever seen. */
 export function contextSearch(
-  deps: SearchDeps & PlanCollectionDeps & Pick<ContextCollectionDeps, "collections">,
+  deps: SearchDeps & PlanCollectionDeps & { readonly collections: Pick<CollectionStore, "ensure" | "fields"> },
 ): (tenantId: TenantId, request: SearchTerms, signal: AbortSignal) => Promise<SearchAnswer> {
   return async (tenantId, request, signal) => {
     const collection = await ensureCollection(deps, tenantId);
+    const { filter } = request;
+    if (filter !== undefined) assertFilterTypes(filter, await deps.collections.fields(tenantId, [collection.id]));
     return searchCollections(deps, { tenantId, collections: [collection], request, signal });
   };
 }
