@@ -79,7 +79,7 @@ describe("a new entry", () => {
 
   it("that names a team without the access is refused, and so is such a change", async () => {
     const refused = { code: "invalid_argument", details: [{ path: "team" }] };
-    const entry = { title: "a", content: "b", tags: [], access: "tenant", team: "red" } as const;
+    const entry = { title: "a", content: "b", tags: [], access: "tenant" as const, team: "red" };
     const store = storeOf(present);
     const by = asker({ team: "red" });
     await expect((async () => createEntry(store, by, { id, key: undefined, entry }))()).rejects.toMatchObject(refused);
