@@ -34,13 +34,13 @@ export function knowledgeDocuments(deps: KnowledgeCollectionDeps): KnowledgeDocu
   };
 }
 
-/** The search of that collection. */
+/** The search of that collection. What the filter leaves out is not told of by scores either. */
 export function knowledgeSearch(
   deps: SearchDeps & Pick<KnowledgeCollectionDeps, "collections" | "newId" | "canWriteContexts"> & PlanCollectionDeps,
 ): KnowledgeSearchDeps["search"] {
   return async (tenantId, { query, mode, minScore, filter, limit }, signal) => {
     const collection = await ensureCollection(deps, tenantId);
-    const request = { query, mode, minScore, filter, limit, diversity: 0, explain: false };
+    const request = { query, mode, minScore, filter, countsFiltered: true, limit, diversity: 0, explain: false };
     return (await searchCollections(deps, { tenantId, collections: [collection], request, signal })).hits;
   };
 }

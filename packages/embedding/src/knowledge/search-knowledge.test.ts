@@ -24,13 +24,13 @@ async function search(chunks: readonly SearchHit[], entries: readonly Omit<Knowl
     store: { findAll: async () => entries },
     search: async (_tenant: TenantId, query: KnowledgeQuery) => {
       queries.push(query);
-      return chunks;
+      return chunks.slice(0, query.limit);
     },
     now: () => now,
   };
   const request = { query: "q", mode: "hybrid", limit: 10, ...asked } as const;
   const hits = await searchKnowledge(deps, { tenantId, reader }, { asked: request, signal });
-  return { hits, query: queries[0] };
+  return { hits, query: queries[0], limits: queries.map(({ limit }) => limit) };
 }
 
 it("gives each entry once, with the best of its chunks", async () => {
@@ -40,6 +40,17 @@ it("gives each entry once, with the best of its chunks", async () => {
     ["a", "best"],
     ["b", "b"],
   ]);
+});
+
+it("looks behind an entry whose chunks are all that was asked for, once", async () => {
+  const long = Array.from({ length: 50 }, (_, n) => hitOf("long", 1 - n / 1_000));
+  const { hits, limits } = await search([...long, hitOf("short", 0.5)], [entryOf("long"), entryOf("short")]);
+  expect(hits.map(({ entry }) => entry.id)).toEqual(["long", "short"]);
+  expect(limits).toEqual([40, 100]);
+  const endless = Array.from({ length: 200 }, () => hitOf("long", 1));
+  expect((await search(endless, [entryOf("long")])).limits).toEqual([40, 100]);
+  expect((await search(endless, [entryOf("long")], { limit: 50 })).limits).toEqual([100]);
+  expect((await search([hitOf("a", 1)], [entryOf("a")])).limits).toEqual([40]);
 });
 
 it("leaves out what the rows no longer show, or hold no more", async () => {

@@ -25,7 +25,7 @@ export interface KnowledgeSearchDeps {
   readonly now: () => number;
 }
 
-/** Chunks that are asked for, for one entry that is wanted: entries have several. */
+/** Chunks that are asked for first, for one entry that is wanted: entries have several. */
 const chunksPerEntry = 4;
 const maxChunks = 100;
 /** What an entry loses that nobody has used: one that is used much, and lately, loses nothing. */
@@ -44,18 +44,34 @@ export async function searchKnowledge(
   asker: KnowledgeAsker,
   { asked, signal }: { readonly asked: KnowledgeSearch; readonly signal: AbortSignal },
 ): Promise<readonly KnowledgeHit[]> {
-  const { query, mode, minScore, limit } = asked;
-  const filter = toFilter(asked, asker.reader);
-  const wanted = Math.min(maxChunks, limit * chunksPerEntry);
-  const chunks = await search(asker.tenantId, { query, mode, minScore, filter, limit: wanted }, signal);
-  const best = new Map<string, SearchHit>();
-  for (const chunk of chunks) if (!best.has(chunk.externalId)) best.set(chunk.externalId, chunk);
-  const entries = await store.findAll(asker, [...best.keys()] as KnowledgeId[]);
+  const { limit } = asked;
+  const chunksByEntry = await findBest(search, asker, { asked, signal });
+  const entries = await store.findAll(asker, [...chunksByEntry.keys()]);
   const hits = entries.flatMap((entry) => {
-    const chunk = best.get(entry.id);
+    const chunk = chunksByEntry.get(entry.id);
     return chunk === undefined || !isAsked(entry, asked) ? [] : [toHit(entry, chunk, now())];
   });
   return hits.sort((a, b) => b.score - a.score || (a.entry.id < b.entry.id ? -1 : 1)).slice(0, limit);
+}
+
+/** The best chunk of each entry. Where a few long entries have all that were asked for, as many as there may be are. */
+async function findBest(
+  search: KnowledgeSearchDeps["search"],
+  { tenantId, reader }: KnowledgeAsker,
+  { asked, signal }: { readonly asked: KnowledgeSearch; readonly signal: AbortSignal },
+): Promise<ReadonlyMap<KnowledgeId, SearchHit>> {
+  const { query, mode, minScore, limit } = asked;
+  const filter = toFilter(asked, reader);
+  const best = new Map<KnowledgeId, SearchHit>();
+  for (const wanted of [Math.min(maxChunks, limit * chunksPerEntry), maxChunks]) {
+    const chunks = await search(tenantId, { query, mode, minScore, filter, limit: wanted }, signal);
+    for (const chunk of chunks) {
+      const id = chunk.externalId as KnowledgeId;
+      if (!best.has(id)) best.set(id, chunk);
+    }
+    if (best.size >= limit || chunks.length < wanted || wanted === maxChunks) break;
+  }
+  return best;
 }
 
 /** Between `1 − usageShare`, where nobody has used an entry, and 1. */

@@ -72,6 +72,31 @@ describe("an entry's document", () => {
     expect(state.writes).toEqual([]);
   });
 
+  it("that can't be written holds up no other", async () => {
+    const ids = ["a", "b", "c"] as KnowledgeId[];
+    const written: string[] = [];
+    const done: string[] = [];
+    const deps = {
+      sync: {
+        claim: async () => undefined,
+        claimStale: async () => ids.map((one) => ({ ...entryOf(1), id: one })),
+        done: async (entry: Pick<UnsyncedEntry, "version">) => void done.push(String(entry.version)),
+      },
+      documents: {
+        write: async (_tenantId: TenantId, { externalId }: NewDocument) => {
+          if (externalId === "a") throw new Error("refused");
+          written.push(externalId);
+        },
+        remove: async () => undefined,
+      },
+    };
+    await expect(syncStale(deps, 10)).rejects.toThrow("refused");
+    expect([written, done]).toEqual([
+      ["b", "c"],
+      ["1", "1"],
+    ]);
+  });
+
   it("goes before its entry does", async () => {
     const { state, deps } = meshOf(entryOf(1, true));
     expect(await syncStale(deps, 10)).toBe(1);

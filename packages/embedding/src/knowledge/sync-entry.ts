@@ -32,10 +32,17 @@ export async function syncEntry(deps: SyncDeps, tenantId: TenantId, id: Knowledg
   }
 }
 
-/** Does what whoever wrote an entry could not: died, or had no database. Gives how many entries it was. */
+/**
+ * Does what whoever wrote an entry could not: died, or had no database. One that fails holds up no other. Gives how many
+ * entries it was.
+ *
+ * @throws the first failure, after all had their turn.
+ */
 export async function syncStale(deps: SyncDeps, limit: number): Promise<number> {
   const entries = await deps.sync.claimStale(limit, { quietMs: claimMs, forMs: claimMs });
-  for (const entry of entries) await carryOver(deps, entry);
+  const failures: unknown[] = [];
+  for (const entry of entries) await carryOver(deps, entry).catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
   return entries.length;
 }
 
