@@ -143,6 +143,18 @@ describe("who sees an entry", () => {
     expect(titles(await search("red", { query: word, mode: "text" }))).toEqual(["a secret soon"]);
   });
 
+  test("is not told by scores either: words of what is not seen count for nothing", async () => {
+    const word = "gazpacho";
+    await given("blue", { title: "mine", content: `${word} here` });
+    const asked = { query: `${word} brioche`, mode: "text" };
+    const before = await search("blue", asked);
+    for (const access of ["team", "private"] as const) {
+      await given("red", { title: "theirs", content: `${word} and brioche`, access });
+    }
+    expect(before).toHaveLength(1);
+    expect(await search("blue", asked)).toEqual(before);
+  });
+
   test("is never another tenant", async () => {
     const { id } = await given("red", { title: "ours", content: "xylophone" });
     const stranger = { key: await rest.createKey({ tenantId: await rest.createTenant(), scopes: ["admin"] }) };
@@ -216,6 +228,7 @@ describe("what can never be right", () => {
       ["POST", "/knowledge/search", { query: "" }, "query"],
       ["POST", "/knowledge/search", { query: "a", limit: 101 }, "limit"],
       ["PATCH", `/knowledge/${id}`, { title: "x" }, "version"],
+      ["POST", `/knowledge/${id}/restore`, { version: 1, restore: 2 ** 31 }, "restore"],
     ] as const;
     for (const [method, path, body, message] of refused) {
       expect(await ask("red", method, path, body), path).toMatchObject({

@@ -429,6 +429,7 @@ function callSearch(database: Database): readonly (() => Promise<unknown>)[] {
     () => search.byVector({ ...asked, collection, filter, vector }),
     () => search.byText({ ...asked, collection, filter: undefined, query: "a" }),
     () => search.byText({ ...asked, collection, filter, query: "a" }),
+    () => search.byText({ ...asked, collection, filter, countsFiltered: true, query: "a" }),
     () => search.load(tenantId, [found]),
     () => search.vectors(collection, [id]),
     () => cache.getMany(["00"]),

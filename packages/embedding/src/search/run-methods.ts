@@ -21,6 +21,8 @@ export interface SearchDeps extends EmbedQueryDeps {
 /** What is searched for, its filter parsed. */
 export type SearchTerms = Omit<SearchRequest, "collections" | "filter"> & {
   readonly filter?: MetadataFilter | undefined;
+  /** As in {@link MethodRequest}. */
+  readonly countsFiltered?: boolean | undefined;
 };
 
 /** A search of some collections of a tenant. */
@@ -124,11 +126,11 @@ async function runEach(
 ): Promise<MethodRun> {
   const startedAt = now();
   const limit = depthOf(request);
-  const { filter, explain } = request;
+  const { filter, countsFiltered, explain } = request;
   const results: MethodResult[] = [];
   for (let from = 0; from < collections.length; from += collectionsAtOnce) {
     const group = collections.slice(from, from + collectionsAtOnce);
-    const searches = group.map((collection) => search({ collection, filter, limit, explain, signal }));
+    const searches = group.map((collection) => search({ collection, filter, countsFiltered, limit, explain, signal }));
     results.push(...(await Promise.all(searches)));
   }
   const found = mergeFound(

@@ -35,6 +35,8 @@ const tagsSchema = z
   .refine((tags) => new Set(tags).size === tags.length, "names a tag twice");
 const knowledgeContentSchema = contentSchema(maxKnowledgeBytes);
 const accessSchema = z.enum(knowledgeAccesses);
+/** Versions are 32-bit numbers. */
+const versionSchema = z.int().min(1).max(2_147_483_647);
 
 /** The body of `POST /knowledge`. A misspelt `access` could show what is private: nothing is ignored. */
 export const newKnowledgeSchema = z.strictObject({
@@ -52,7 +54,7 @@ export type NewKnowledge = z.output<typeof newKnowledgeSchema>;
 /** The body of `PATCH /knowledge/{id}`: what is absent stays. */
 export const knowledgeUpdateSchema = z.strictObject({
   /** The version that was read: where there is a later one, nothing is written. */
-  version: z.int().min(1),
+  version: versionSchema,
   title: titleSchema.optional(),
   content: knowledgeContentSchema.optional(),
   category: categorySchema.nullable().optional(),
@@ -64,7 +66,7 @@ export const knowledgeUpdateSchema = z.strictObject({
 export type KnowledgeUpdate = z.output<typeof knowledgeUpdateSchema>;
 
 /** The body of `POST /knowledge/{id}/restore`. */
-export const knowledgeRestoreSchema = z.strictObject({ version: z.int().min(1), restore: z.int().min(1) });
+export const knowledgeRestoreSchema = z.strictObject({ version: versionSchema, restore: versionSchema });
 
 /** The body of `POST /knowledge/{id}/links`, and, without `relation`, of what removes one. */
 export const knowledgeLinkSchema = z.strictObject({

@@ -20,10 +20,11 @@ export async function searchByText(
   { maxExact, maxWeighed }: SearchBounds,
 ): Promise<MethodResult> {
   const started = performance.now();
-  const { collection, filter, explain, limit } = request;
-  const { words, ...weights } = await findWords(tx, collection, request.query);
-  if (words.length === 0) return toResult(request, { strategy: "no word of it", started });
+  const { collection, filter, countsFiltered, explain, limit } = request;
   const path = filter && filterPath(filter);
+  const among = countsFiltered ? path : undefined;
+  const { words, ...weights } = await findWords(tx, collection, { query: request.query, among });
+  if (words.length === 0) return toResult(request, { strategy: "no word of it", started });
   const few = path === undefined ? undefined : await countMatching(tx, collection, { path, maxExact });
   // before a new partition has statistics the planner takes it for small, and would rather read all of it
   await tx.query(sql`select set_config('enable_seqscan', 'off', true), set_config('enable_material', 'off', true)`);
@@ -33,13 +34,13 @@ export async function searchByText(
     const { rows, plan } = await run([amongMatching(collection, path, holdingAny(words))]);
     return toResult(request, { strategy: `words of ${few} filtered`, started, rows, plan });
   }
-  const among = (condition: Sql): Sql => amongAll(collection, { path, condition, maxWeighed });
+  const looking = (condition: Sql): Sql => amongAll(collection, { path, condition, maxWeighed });
   const rare = takeRare(words, maxWeighed);
   const isAll = rare.length === words.length;
-  const looked = isAll ? [among(holdingAny(rare))] : [among(holdingAll(words)), among(holdingAny(rare))];
+  const looked = isAll ? [looking(holdingAny(rare))] : [looking(holdingAll(words)), looking(holdingAny(rare))];
   const first = await run(looked);
   const isShort = first.rows.length < limit && !isAll;
-  const last = isShort ? await run([...looked, among(holdingAny(words))]) : first;
+  const last = isShort ? await run([...looked, looking(holdingAny(words))]) : first;
   const strategy = `gin ${isShort ? words.length : rare.length} of ${words.length} words`;
   const plan = isShort ? [...first.plan, ...last.plan] : first.plan;
   return toResult(request, { strategy, started, rows: last.rows, plan });

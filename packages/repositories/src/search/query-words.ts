@@ -1,6 +1,6 @@
-import type { Collection } from "@devmesh/models";
+import type { Collection, CollectionId } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
-import { sql } from "../database/sql.ts";
+import { type Sql, sql } from "../database/sql.ts";
 
 /** A word of the query that is in the collection. */
 export interface Word {
@@ -30,8 +30,15 @@ export interface Words {
  * The query's words, rarest first, without those that no chunk has. Each is one look into `chunk_words`, which gives rows
  * in the order of the table: of a common word the first 1,000 are counted, and how much of the table they take tells how
  * many there are. All chunks are counted in the same way, in the first 64 pages. So it needs no statistics.
+ *
+ * @param asked `among` is the path of a filter: what it leaves out is not counted.
  */
-export async function findWords(tx: Queryable, { tenantId, id, language }: Collection, query: string): Promise<Words> {
+export async function findWords(
+  tx: Queryable,
+  { tenantId, id, language }: Collection,
+  { query, among }: { readonly query: string; readonly among: string | undefined },
+): Promise<Words> {
+  const passes = among === undefined ? sql`` : passing(id, among);
   const { rows } = await tx.query<Word & { readonly total: number; readonly asked: number }>(sql`
     with word as materialized (
       select array_to_tsvector(array[w.lexeme])::text as query
@@ -48,14 +55,14 @@ export async function findWords(tx: Queryable, { tenantId, id, language }: Colle
       cross join lateral (
         select count(*) as count, max(c.page) as last_page from (
           select (c.ctid::text::point)[0] as page from chunk c
-          where c.tenant_id = ${tenantId} and c.collection_id = ${id} and c.words @@ w.query::tsquery
+          where c.tenant_id = ${tenantId} and c.collection_id = ${id} and c.words @@ w.query::tsquery ${passes}
           limit ${maxCounted}
         ) c
       ) c
       where c.count > 0
     )
     select w.query, e.chunks, ceil(s.pages * (
-        select count(*) from chunk c where c.collection_id = ${id} and c.ctid < '(64,0)'
+        select count(*) from chunk c where c.collection_id = ${id} and c.ctid < '(64,0)' ${passes}
       ) / least(s.pages, 64)::double precision)::int as total,
       (select count(*)::int from word) as asked
     from counted w
@@ -68,6 +75,13 @@ export async function findWords(tx: Queryable, { tenantId, id, language }: Colle
   const { total = 0, asked = 0 } = rows[0] ?? {};
   const found = rows.reduce((sum, { chunks }) => sum + rarity(chunks, total), 0);
   return { words: rows, total, weight: found + (asked - rows.length) * rarity(0, total) };
+}
+
+function passing(collectionId: CollectionId, path: string): Sql {
+  return sql`and (
+            select d.metadata @@ ${path}::jsonpath from document d
+            where d.collection_id = ${collectionId} and d.id = c.document_id
+          )`;
 }
 
 /** The rarest, as long as not too many chunks have them; at least one. */

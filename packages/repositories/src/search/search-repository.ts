@@ -26,6 +26,11 @@ export interface MethodResult {
 export interface MethodRequest {
   readonly collection: Collection;
   readonly filter: MetadataFilter | undefined;
+  /**
+   * How rare words are is counted among what the filter leaves, not in the whole collection: slower, and scores tell nothing
+   * of what it leaves out.
+   */
+  readonly countsFiltered?: boolean | undefined;
   readonly limit: number;
   /** Also gives Postgres's plan, and takes twice as long for it. */
   readonly explain: boolean;

@@ -169,6 +169,22 @@ function describeSearch(open: OpenDatabase): void {
       expect(await scoreOf("lease slot")).toBeCloseTo(whole / 2);
     });
 
+    test("a score tells nothing of what the filter leaves out, where words are counted among what it leaves", async () => {
+      const collection = await givenCollection(database, tenantId);
+      const filter: MetadataFilter = { op: "eq", path: ["mine"], value: true };
+      const given = { filter, countsFiltered: true };
+      const scores = async () =>
+        (await Promise.all(["lease", "lease zebra"].map((query) => byText(collection, query, given)))).map(
+          ({ found }) => found.map(({ score }) => score),
+        );
+      await documentRepository(database).write(keyOf(collection), [newDocument("a", ["lease"], { mine: true })]);
+      const before = await scores();
+      const others = ["b", "c", "d"].map((name) => newDocument(name, ["lease of a zebra"], { mine: false }));
+      await documentRepository(database).write(keyOf(collection), others);
+      expect(before.flat()).toHaveLength(2);
+      expect(await scores()).toEqual(before);
+    });
+
     test("words of any form are looked for as they are: quotes, operators, backslashes", async () => {
       const collection = await givenCollection(database, tenantId, { language: "simple" });
       const odd = "it's a 'quoted' back\\slash & more | <-> :* ! (x) hnsw.ef_search /etc/passwd a@b.example";
