@@ -115,6 +115,24 @@ describe("digestContext", () => {
     ]);
   });
 
+  it("tries again after a race in the database that was lost", async () => {
+    const lost = new AppError("conflict", "deadlock detected", { reason: "serialization" });
+    const mesh = meshOf(Buffer.from("text."), { documents: { write: () => Promise.reject(lost) } });
+    expect(await digestContext(mesh.deps, claimOf(), signal)).toBe("retry");
+    expect(mesh.settled).toMatchObject([{ retryInMs: 10_000 }]);
+  });
+
+  it("has a name for each document of an object that is mostly U+0000, and its place in it", async () => {
+    const bytes = Buffer.from("a\u0000\u0000\u0000".repeat(1_048_576));
+    const mesh = meshOf(bytes);
+    await digestContext(mesh.deps, claimOf({ size: bytes.length }), signal);
+    const names = new Set(externalIdsOf({ id, size: bytes.length }));
+    expect(mesh.written.filter(({ externalId }) => !names.has(externalId))).toEqual([]);
+    expect(mesh.written.map(({ metadata }) => metadata["startByte"])).toEqual(
+      Array.from({ length: 16 }, (_, part) => part * 262_144),
+    );
+  });
+
   it("waits as long as it is told", async () => {
     const slow = new AppError("resource_exhausted", "throttled", { retryAfterMs: 45_000 });
     const mesh = meshOf(Buffer.from("text."), { readObject: () => Promise.reject(slow) });
@@ -145,11 +163,11 @@ describe("digestContext", () => {
     expect(mesh.written).toEqual([]);
   });
 
-  it("tells nobody what a fault of ours was, and takes U+0000 for a character that it is not", async () => {
+  it("tells nobody what a fault of ours was, and takes U+0000 for a space", async () => {
     const mesh = meshOf(Buffer.from("a\u0000b c"), { summarize: () => Promise.reject(new Error("secret")) });
     await digestContext(mesh.deps, claimOf({ size: 5 }), signal);
     expect(mesh.settled).toMatchObject([{ error: { code: "internal", message: "internal error" } }]);
-    expect(mesh.written[0]?.content).toBe("a\ufffdb c");
+    expect(mesh.written[0]?.content).toBe("a b c");
   });
 
   it("knows when somebody else has the context by now", async () => {
@@ -214,6 +232,19 @@ describe("removeContexts", () => {
       ["objects", keys],
       ["settle", claims.map((claim) => claim.id)],
     ]);
+  });
+
+  it("removes the others where one has too much, and says that it failed", async () => {
+    const late = new AppError("deadline_exceeded", "too many chunks");
+    const { said, run } = given({ documents: { remove: () => Promise.reject(late) } });
+    await expect(run()).rejects.toBe(late);
+    expect(said).toEqual([
+      ["objects", keys.slice(1)],
+      ["settle", [claims[1]?.id]],
+    ]);
+    const nothing = given({ documents: { remove: () => Promise.reject(away) } });
+    await expect(nothing.run()).rejects.toBe(away);
+    expect(nothing.said).toEqual([]);
   });
 
   it("leaves for later what S3 could not delete, and all of it while S3 is away", async () => {

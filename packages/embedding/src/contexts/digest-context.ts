@@ -25,6 +25,8 @@ const maxSummaryCharacters = 1_000;
 const firstRetryMs = 10_000;
 const maxRetryMs = 600_000;
 
+const space = 0x20;
+
 /** What says that the next try would fail, too. */
 const lastingCodes: ReadonlySet<ErrorCode> = new Set([
   "invalid_argument",
@@ -77,7 +79,9 @@ async function attempt(isWanted: boolean, work: () => Promise<void>): Promise<Ap
 
 function toFailure(error: AppError, tries: number): Pick<DigestResult, "error" | "retryInMs"> {
   const { code, message } = toErrorBody(error);
-  const isOver = lastingCodes.has(error.code) || tries >= maxDigestTries;
+  // a deadlock, or a plan that a migration made stale, is a conflict that passes
+  const isLasting = lastingCodes.has(error.code) && error.reason !== "serialization";
+  const isOver = isLasting || tries >= maxDigestTries;
   const backoffMs = Math.min(maxRetryMs, firstRetryMs * 2 ** (tries - 1));
   return { error: { code, message }, ...(!isOver && { retryInMs: Math.max(backoffMs, error.retryAfterMs ?? 0) }) };
 }
@@ -94,11 +98,14 @@ async function readText(
   return { text, bytesRead: bytes.byteLength };
 }
 
-/** U+0000, which Postgres keeps in no text, becomes U+FFFD; a character that the cut went through is left out. */
+/**
+ * U+0000, which Postgres keeps in no text, becomes a space: as many bytes, so that places in the text are those in the
+ * object. A character that the cut went through is left out.
+ */
 function decode(bytes: Uint8Array, isCut: boolean): string {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: isCut });
-    return text.replaceAll("\u0000", "\ufffd");
+    const storable = bytes.includes(0) ? bytes.map((byte) => (byte === 0 ? space : byte)) : bytes;
+    return new TextDecoder("utf-8", { fatal: true }).decode(storable, { stream: isCut });
   } catch (cause) {
     throw new AppError("invalid_argument", "it is not valid UTF-8", { cause });
   }

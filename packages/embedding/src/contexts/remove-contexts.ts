@@ -1,4 +1,4 @@
-import { contextKey, type TenantId } from "@devmesh/models";
+import { type AppError, contextKey, toAppError } from "@devmesh/models";
 import type { ContextRemovals, RemovedContext } from "../ports/context-store.ts";
 import { type ContextDocuments, externalIdsOf } from "./context-documents.ts";
 
@@ -14,8 +14,9 @@ export interface RemoveContextsDeps {
 const claimMs = 300_000;
 
 /**
- * Removes up to `limit` contexts that are over: first what is found, then the objects. Where S3 is away all of them are
- * tried again in five minutes; for everybody else they are expired already. Gives how many it took on.
+ * Removes up to `limit` contexts that are over: first what is found, context by context (one may have thousands of
+ * chunks), then the objects. What fails is tried again in five minutes, and keeps nothing else; for everybody else they
+ * are expired already. Gives how many it took on.
  *
  * @throws AppError as documents and S3 say.
  */
@@ -24,21 +25,31 @@ export async function removeContexts(
   { limit, signal }: { readonly limit: number; readonly signal: AbortSignal },
 ): Promise<number> {
   const claims = await removals.claim(limit, claimMs);
-  if (claims.length === 0) return 0;
-  for (const [tenantId, ofTenant] of Map.groupBy(claims, (claim) => claim.tenantId)) {
-    await removeDocuments(documents, tenantId, ofTenant);
+  const { cleared, failure } = await removeDocuments(documents, claims);
+  if (cleared.length > 0) {
+    const failed = new Set(await deleteObjects(cleared.map(contextKey), signal));
+    const removed = cleared.filter((claim) => !failed.has(contextKey(claim)));
+    if (removed.length > 0) await removals.settle(removed.map(({ id }) => id));
   }
-  const failed = new Set(await deleteObjects(claims.map(contextKey), signal));
-  const removed = claims.filter((claim) => !failed.has(contextKey(claim)));
-  if (removed.length > 0) await removals.settle(removed.map(({ id }) => id));
+  if (failure !== undefined) throw failure;
   return claims.length;
 }
 
+/** Those that nothing is found of any more, and the last failure. Without a database the others are not even tried. */
 async function removeDocuments(
   documents: Pick<ContextDocuments, "remove">,
-  tenantId: TenantId,
   claims: readonly RemovedContext[],
-): Promise<void> {
-  const externalIds = claims.flatMap((claim) => (claim.wasClaimed ? externalIdsOf(claim) : []));
-  if (externalIds.length > 0) await documents.remove(tenantId, externalIds);
+): Promise<{ readonly cleared: readonly RemovedContext[]; readonly failure: AppError | undefined }> {
+  const cleared: RemovedContext[] = [];
+  let failure: AppError | undefined;
+  for (const claim of claims) {
+    if (failure?.code === "unavailable") break;
+    try {
+      if (claim.wasClaimed) await documents.remove(claim.tenantId, externalIdsOf(claim));
+      cleared.push(claim);
+    } catch (caught) {
+      failure = toAppError(caught);
+    }
+  }
+  return { cleared, failure };
 }
