@@ -67,6 +67,7 @@ function createHandler(given: Partial<EmbeddingMessagesDeps> = {}) {
     },
     writeContexts: undefined,
     maxCharacters: () => 1_000,
+    random: () => 0,
     headroom: () => ({ retryAfterMs: 0 }),
     now: () => time,
     sleep: async (ms) => {

@@ -54,6 +54,7 @@ export async function openEmbedding(options: OpenEmbeddingOptions): Promise<Embe
       headroom: (model) => embedder.headroom(model),
       now: monotonicClock,
       sleep,
+      random: Math.random,
       onDone,
       onBatch: (chunks) => batches.observe(chunks),
     },

@@ -20,8 +20,10 @@ export type WriteContexts = (request: {
 }) => Promise<ReadonlyMap<number, string>>;
 
 interface Deps {
-  readonly pending: Pick<PendingStore, "findContents" | "setContexts">;
+  readonly pending: Pick<PendingStore, "findChunks" | "findContents" | "setContexts">;
   readonly writeContexts: WriteContexts | undefined;
+  /** At least 0, less than 1. */
+  readonly random: () => number;
 }
 
 type Chunk = PendingChunk & { readonly document: PendingDocument };
@@ -31,6 +33,8 @@ interface Request {
   readonly chunks: readonly Chunk[];
   readonly collections: ReadonlyMap<CollectionId, Collection>;
   readonly signal: AbortSignal;
+  /** How many chunks are in memory at most: those that are given are no more. */
+  readonly maxChunks: number;
   /** Gets what documents have not got their contexts for. */
   readonly problems: Map<DocumentId, AppError>;
 }
@@ -38,53 +42,68 @@ interface Request {
 /**
  * Has contexts written for chunks of collections that ask for them, and found by text from then on; answers the chunks
  * that can be embedded. One document after the other, so that the model's prompt cache is used.
+ *
+ * Many documents take longer than their claims: they are sent again, and others are at them, too. So each begins anywhere,
+ * and looks before each document whether it was done meanwhile: a context is paid for once.
  */
 export async function addContexts(deps: Deps, request: Request): Promise<readonly Chunk[]> {
-  const { tenantId, chunks, collections, problems, signal } = request;
+  const { chunks, collections, problems } = request;
   const bare = chunks.filter(
     ({ document, context }) => context === undefined && collections.get(document.collectionId)?.context === "claude",
   );
   if (bare.length === 0) return chunks;
-  const byDocument = Map.groupBy(bare, ({ document }) => document.documentId);
-  const documents = [...byDocument.values()].flatMap(([first]) => (first === undefined ? [] : [first.document]));
-  const contents = await deps.pending.findContents(tenantId, documents);
+  const documents = new Map(bare.map(({ document }) => [document.documentId, document]));
   const contexts = new Map<ChunkId, string>();
-  for (const [documentId, ofDocument] of byDocument) {
-    const document = contents.get(documentId);
-    // written anew, or gone: its next version has a turn of its own
-    if (document === undefined) continue;
-    try {
-      const written = await write(deps, { tenantId, document, chunks: ofDocument, signal });
-      for (const [id, context] of written) contexts.set(id, context);
-    } catch (caught) {
-      signal.throwIfAborted();
-      problems.set(documentId, toAppError(caught));
-    }
+  for (const document of turned([...documents.values()], deps.random())) {
+    const known = await addContextsOf(deps, request, document);
+    if (known instanceof AppError) problems.set(document.documentId, known);
+    else for (const [id, context] of known) contexts.set(id, context);
   }
   return chunks.flatMap((chunk) => {
     if (problems.has(chunk.document.documentId)) return [];
-    const isBare = byDocument.has(chunk.document.documentId) && chunk.context === undefined;
+    const isBare = documents.has(chunk.document.documentId) && chunk.context === undefined;
     const context = chunk.context ?? contexts.get(chunk.id);
     return isBare && context === undefined ? [] : [{ ...chunk, context }];
   });
 }
 
-async function write(
+/** All items in their order, from any of them on. */
+function turned<Item>(items: readonly Item[], random: number): readonly Item[] {
+  const first = Math.floor(random * items.length);
+  return [...items.slice(first), ...items.slice(0, first)];
+}
+
+/** Contexts of chunks of one document, those that others wrote included, or why there are none. */
+async function addContextsOf(
   { pending, writeContexts }: Deps,
-  request: {
-    readonly tenantId: TenantId;
-    readonly document: string;
-    readonly chunks: readonly Chunk[];
-    readonly signal: AbortSignal;
-  },
-): Promise<ReadonlyMap<ChunkId, string>> {
+  { tenantId, maxChunks, signal }: Request,
+  named: PendingDocument,
+): Promise<ReadonlyMap<ChunkId, string> | AppError> {
+  const present = await pending.findChunks(tenantId, [named], maxChunks);
+  const contexts = new Map(present.flatMap(({ id, context }) => (context === undefined ? [] : [[id, context]])));
+  const bare = present.filter(({ context }) => context === undefined);
+  const contents = bare.length === 0 ? undefined : await pending.findContents(tenantId, [named]);
+  const document = contents?.get(named.documentId);
+  // done by others, written anew, or gone: its next version has a turn of its own
+  if (document === undefined) return contexts;
+  const byOrdinal = await write(writeContexts, { tenantId, document, chunks: bare, signal });
+  if (byOrdinal instanceof AppError) return byOrdinal;
+  const written = new Map(bare.map(({ id, ordinal }) => [id, byOrdinal.get(ordinal) ?? ""]));
+  await pending.setContexts({ tenantId, collectionId: named.collectionId }, written);
+  return new Map([...contexts, ...written]);
+}
+
+async function write(
+  writeContexts: WriteContexts | undefined,
+  request: Parameters<WriteContexts>[0],
+): Promise<ReadonlyMap<number, string> | AppError> {
   if (writeContexts === undefined) {
-    throw new AppError("failed_precondition", "no model is there that writes contexts", { reason: "no_model" });
+    return new AppError("failed_precondition", "no model is there that writes contexts", { reason: "no_model" });
   }
-  const { tenantId, chunks } = request;
-  const byOrdinal = await writeContexts(request);
-  const contexts = new Map(chunks.map(({ id, ordinal }) => [id, byOrdinal.get(ordinal) ?? ""]));
-  const [first] = chunks;
-  if (first !== undefined) await pending.setContexts({ tenantId, collectionId: first.document.collectionId }, contexts);
-  return contexts;
+  try {
+    return await writeContexts(request);
+  } catch (caught) {
+    request.signal.throwIfAborted();
+    return toAppError(caught);
+  }
 }

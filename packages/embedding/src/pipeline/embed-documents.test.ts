@@ -55,8 +55,10 @@ function createFake(chunks: readonly Chunk[], given: Partial<EmbedDocumentsDeps>
         left.filter(({ document }) => documents.some((one) => one.documentId === document.documentId)).slice(0, limit),
       findContents: async (_tenant, documents) =>
         new Map(documents.map(({ documentId }) => [documentId, `all of ${documentId}`])),
-      setContexts: async ({ collectionId }, contexts) =>
-        void log.push(["contexts", collectionId, Object.fromEntries(contexts)]),
+      setContexts: async ({ collectionId }, contexts) => {
+        log.push(["contexts", collectionId, Object.fromEntries(contexts)]);
+        left = left.map((chunk) => ({ ...chunk, context: contexts.get(chunk.id) ?? chunk.context }));
+      },
       writeVectors: async ({ collectionId }, vectors) => {
         log.push(["vectors", collectionId, vectors.map(({ chunkId }) => chunkId)]);
         const written = new Set(vectors.map(({ chunkId }) => chunkId));
@@ -80,6 +82,7 @@ function createFake(chunks: readonly Chunk[], given: Partial<EmbedDocumentsDeps>
       new Map(bare.map(({ ordinal }) => [ordinal, `of ${document}`])),
     maxCharacters: () => 60,
     headroom: () => ({ retryAfterMs: 0 }),
+    random: () => 0,
     now: () => time,
     sleep: async (ms) => {
       time += ms;
@@ -176,6 +179,40 @@ describe("contexts", () => {
     });
     await embedDocuments(fake, { tenantId, documents: [a], signal: never });
     expect(fake.embedded[0]?.texts).toEqual(["known\n\ntext"]);
+  });
+
+  test("are written for the chunks of a document that have none, however many have one", async () => {
+    const a = toDocument("a", "ctx");
+    const fake = createFake([
+      { ...toChunk("1", a), context: "known" },
+      { ...toChunk("2", a), context: "known" },
+      toChunk("3", a),
+    ]);
+    expect((await embedDocuments(fake, { tenantId, documents: [a], signal: never })).size).toBe(0);
+    expect(fake.embedded[0]?.texts).toEqual(["known\n\n1", "known\n\n2", "of all of a\n\n3"]);
+    expect(fake.log).toContainEqual(["done", "ctx", 1, 0]);
+  });
+
+  test("are paid for once where a second worker is at the same documents, because the first takes long", async () => {
+    const documents = Array.from({ length: 20 }, (_, n) => toDocument(String(n), "ctx"));
+    const written: string[] = [];
+    const fake = createFake(
+      documents.map((one) => toChunk(`of ${one.documentId}`, one)),
+      {
+        writeContexts: async ({ document }) => {
+          written.push(document);
+          for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+          return new Map([[0, "context"]]);
+        },
+      },
+    );
+    const work = (random: number) =>
+      embedDocuments({ ...fake, random: () => random }, { tenantId, documents, signal: never });
+    const unfinished = await Promise.all([work(0), work(0.5)]);
+    expect(unfinished.map(({ size }) => size)).toEqual([0, 0]);
+    expect(written).toHaveLength(20);
+    const texts = fake.embedded.flatMap((request) => request.texts);
+    expect(new Set(texts)).toEqual(new Set(documents.map(({ documentId }) => `context\n\nof ${documentId}`)));
   });
 
   test("that can't be written now leave their document alone, and give it up where nobody writes", async () => {

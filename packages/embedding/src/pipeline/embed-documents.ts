@@ -27,6 +27,8 @@ export interface EmbedDocumentsDeps extends PatienceDeps {
   readonly maxCharacters: (model: string) => number;
   /** Undefined where no model is there that writes. */
   readonly writeContexts: WriteContexts | undefined;
+  /** At least 0, less than 1. */
+  readonly random: () => number;
   /** Told of what became of documents, and of how many chunks went to a model together. */
   readonly onDone: (done: {
     readonly collection: CollectionRef;
@@ -107,7 +109,7 @@ interface ChunksRequest extends AlikeRequest {
 async function embedChunks(deps: EmbedDocumentsDeps, request: ChunksRequest): Promise<Map<DocumentId, AppError>> {
   const { tenantId, chunks, alike, byId, signal } = request;
   const problems = new Map<DocumentId, AppError>();
-  const ready = await addContexts(deps, { tenantId, chunks, collections: byId, signal, problems });
+  const ready = await addContexts(deps, { tenantId, chunks, collections: byId, signal, problems, maxChunks });
   if (ready.length === 0) return problems;
   deps.onBatch(ready.length);
   const maxCharacters = deps.maxCharacters(alike[0].model);
