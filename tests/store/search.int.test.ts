@@ -72,6 +72,7 @@ describeEachDriver("documents", (database) => {
       maxCharacters: () => 2_048,
       now: monotonicClock,
       sleep,
+      random: () => 0,
       onDone: () => undefined,
       onBatch: () => undefined,
     };

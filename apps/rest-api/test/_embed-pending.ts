@@ -18,6 +18,7 @@ export async function embedPending({ database, deps }: RestHarness): Promise<voi
         maxCharacters: () => Number.POSITIVE_INFINITY,
         now,
         sleep,
+        random: () => 0,
         onDone: () => undefined,
         onBatch: () => undefined,
       };

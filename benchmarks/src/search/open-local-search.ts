@@ -128,6 +128,7 @@ async function embedAll({ database, tenantId, embedder }: Parts, collection: Col
         maxCharacters,
         now,
         sleep,
+        random: Math.random,
       },
       { tenantId, documents, signal },
     );
