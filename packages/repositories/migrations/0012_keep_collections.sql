@@ -110,6 +110,8 @@ create table pending_document (
   version int not null,
   -- when somebody may take it: at once, or when the time of who has it runs out
   due_at timestamptz(3) not null default now(),
+  -- somebody took it to work on it; false where it was put off
+  on_the_way boolean not null default false,
   -- since when it waits, whoever took it meanwhile
   since timestamptz(3) not null default now(),
   -- why it was given up

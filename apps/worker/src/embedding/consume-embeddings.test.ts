@@ -30,6 +30,7 @@ function toMessage(tenantId: TenantId, documents: readonly PendingDocument[], re
 function createHandler(given: Partial<EmbeddingMessagesDeps> = {}) {
   const calls: { readonly tenantId: TenantId; readonly texts: readonly string[] }[] = [];
   const failed: unknown[] = [];
+  const postponed: unknown[] = [];
   const noted: unknown[] = [];
   const written = new Set<string>();
   let time = 0;
@@ -51,6 +52,7 @@ function createHandler(given: Partial<EmbeddingMessagesDeps> = {}) {
         for (const { chunkId } of vectors) written.add(chunkId);
         return vectors.map(({ chunkId }) => chunkId as string as DocumentId);
       },
+      postpone: async (_tenant, documents, forMs) => void postponed.push([documents, forMs]),
       fail: async (_tenant, documents, error) => void failed.push([documents, error]),
     },
     embedder: {
@@ -79,7 +81,7 @@ function createHandler(given: Partial<EmbeddingMessagesDeps> = {}) {
     logger: createLogger({ level: "silent", service: "worker" }),
     ...given,
   });
-  return { handle, calls, failed, noted };
+  return { handle, calls, failed, postponed, noted };
 }
 
 function failing(error: AppError): Partial<EmbeddingMessagesDeps> {
@@ -115,14 +117,20 @@ describe("the handler of embedding messages", () => {
     expect(failed).toEqual([[documents, { code: "unavailable", message: "away" }]]);
   });
 
-  test("gives nothing up for want of capacity: the claims run out", async () => {
+  test("gives nothing up for want of capacity, and puts off what has to wait for long", async () => {
     const throttled = createHandler(failing(new AppError("resource_exhausted", "slow", { reason: "throttled" })));
-    const message = (count: number) => toMessage(randomUUID() as TenantId, [toDocument()], count);
+    const documents = [toDocument()];
+    const message = (count: number) => toMessage(randomUUID() as TenantId, documents, count);
     expect(await throttled.handle(message(1), never)).toEqual({ retryAfterMs: 5_000 });
+    expect(throttled.postponed).toEqual([]);
     expect(await throttled.handle(message(5), never)).toBe("done");
     const spent = createHandler(failing(new AppError("resource_exhausted", "spent", { reason: "budget" })));
     expect(await spent.handle(message(1), never)).toBe("done");
     expect([...throttled.failed, ...spent.failed]).toEqual([]);
+    expect([...throttled.postponed, ...spent.postponed]).toEqual([
+      [documents, 600_000],
+      [documents, 600_000],
+    ]);
   });
 
   test("refuses for good what is no message", async () => {

@@ -23,12 +23,13 @@ const maxBatches = 4;
 /** 5 s, 15 s, 45 s, 135 s: an outage of three minutes kills nothing. Judgement. */
 const firstRetryMs = 5_000;
 const retryFactor = 3;
+/** Until what a budget, or the model, has no room for is tried again. Judgement. */
+const postponedMs = 600_000;
 
 /**
  * Makes the handler of `devmesh-embeddings`. Messages that come together are embedded together, tenant by tenant. A message
  * that has some document left comes again, later each time; with its last receive it is dead, and those documents are
- * given up. What is short of capacity or budget alone is never given up: its documents are sent again when their claims
- * run out.
+ * given up. What is short of capacity or budget alone is never given up: its documents are put off.
  *
  * The handler throws `invalid_argument` for a body that is none.
  */
@@ -93,9 +94,12 @@ async function settle(
   if (received.receiveCount < maxReceiveCount && !errors.some(isOutOfBudget)) {
     return { retryAfterMs: toRetryMs(error, received.receiveCount) };
   }
-  // there will be room one day: the documents wait for it, not in the queue
-  if (errors.some(({ code }) => code === "resource_exhausted")) return "done";
   const left = documents.filter(({ documentId }) => unfinished.has(documentId));
+  if (errors.some(({ code }) => code === "resource_exhausted")) {
+    // there will be room one day: they wait for it, neither in the queue nor on the way, where they would be in others'
+    await pending.postpone(tenantId, left, postponedMs);
+    return "done";
+  }
   const { code, message } = toErrorBody(error);
   await pending.fail(tenantId, left, { code, message });
   for (const { collectionId } of left) onDone({ collection: { tenantId, collectionId }, indexed: 0, failed: 1 });

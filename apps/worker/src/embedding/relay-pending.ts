@@ -25,6 +25,8 @@ export interface RelayPendingDeps {
  * longer in the queue than its claim lasts would be sent twice. Judgement: four documents a second are enough.
  */
 const maxOnTheWay = 2_000;
+/** Of one tenant, those that were put off included: what its model or its budget holds up holds up nobody else. Judgement. */
+const maxOfTenant = maxOnTheWay / 4;
 /** Documents claimed in one statement. */
 const perRound = 500;
 /** How long documents gather before they are claimed. */
@@ -62,7 +64,7 @@ async function relayRound(deps: RelayPendingDeps, unsent: EmbeddingMessage[]): P
   if (oldestSeconds === undefined) return "idle";
   const room = Math.min(perRound, maxOnTheWay - claimed);
   if (room <= 0) return "busy";
-  const documents = await pending.claim(room, claimMs);
+  const documents = await pending.claim(room, claimMs, maxOfTenant);
   unsent.push(...toEmbeddingMessages(documents));
   await send(deps, unsent);
   return documents.length === room ? "more" : "busy";

@@ -66,6 +66,7 @@ function createFake(chunks: readonly Chunk[], given: Partial<EmbedDocumentsDeps>
         left = left.filter(({ id }) => !written.has(id));
         return [...new Set(touched)].filter((id) => !left.some(({ document }) => document.documentId === id));
       },
+      postpone: async () => undefined,
       fail: async (_tenant, documents, { code }) =>
         void log.push(["fail", documents.map(({ documentId }) => documentId), code]),
     },

@@ -12,7 +12,7 @@ import type {
   TenantId,
   WritingImport,
 } from "@devmesh/models";
-import type { PageAfter } from "./collection-store.ts";
+import type { PageAfter, RequestKey } from "./collection-store.ts";
 
 /** A collection of a tenant. */
 export interface CollectionRef {
@@ -34,6 +34,16 @@ export interface DocumentStore {
     documents: readonly DocumentWrite[],
     by?: WritingImport,
   ): Promise<readonly DocumentOutcome[]>;
+  /**
+   * The same once a key, or what the key's first request came to.
+   *
+   * @throws AppError also `conflict`, reason `idempotency_key_reused`, for a key that came with another body.
+   */
+  writeOnce(
+    collection: CollectionRef,
+    documents: readonly DocumentWrite[],
+    key: RequestKey,
+  ): Promise<{ readonly made: readonly DocumentOutcome[]; readonly isReplay: boolean }>;
   /** By id or external id, with its content. */
   find(collection: CollectionRef, idOrExternalId: string): Promise<StoredDocument | undefined>;
   /** Newest first, without content. */
@@ -49,11 +59,15 @@ export interface DocumentStore {
 export interface PendingStore {
   /**
    * Takes documents that wait, oldest first, so that nobody else takes them for `forMs`: those never taken, and those
-   * whose time ran out. Tenants in turn.
+   * whose time ran out. Tenants in turn; of one that has `maxOfTenant` on the way or put off, none.
    */
-  claim(limit: number, forMs: number): Promise<readonly (PendingDocument & { readonly tenantId: TenantId })[]>;
+  claim(
+    limit: number,
+    forMs: number,
+    maxOfTenant?: number,
+  ): Promise<readonly (PendingDocument & { readonly tenantId: TenantId })[]>;
   /**
-   * What waits, over all tenants: how many are taken now, counted to `atMost`, and how long the oldest has waited;
+   * What waits, over all tenants: how many are on the way now, counted to `atMost`, and how long the oldest has waited;
    * undefined where none waits.
    */
   backlog(atMost: number): Promise<{ readonly claimed: number; readonly oldestSeconds: number | undefined }>;
@@ -72,6 +86,8 @@ export interface PendingStore {
    * those documents.
    */
   writeVectors(collection: CollectionRef, vectors: readonly ChunkVector[]): Promise<readonly DocumentId[]>;
+  /** Puts off documents that still have this version: they are taken again in `forMs`, and not on the way until then. */
+  postpone(tenantId: TenantId, documents: readonly PendingDocument[], forMs: number): Promise<void>;
   /** Gives up on documents that still have this version. */
   fail(
     tenantId: TenantId,

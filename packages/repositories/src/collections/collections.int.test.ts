@@ -1,4 +1,4 @@
-import type { ChunkId, CollectionId, DocumentId, ImportId, TenantId } from "@devmesh/models";
+import type { ChunkId, CollectionId, DocumentId, ImportId, PendingDocument, TenantId } from "@devmesh/models";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { embedAll, givenCollection, keyOf, newCollection, newDocument, pointing } from "../../test/collections.ts";
 import { describeOnBoth, givenTenant, newUuid, type OpenDatabase } from "../../test/fixture.ts";
@@ -284,6 +284,32 @@ function describeCollections(open: OpenDatabase): void {
       expect(backlog.oldestSeconds).toBeGreaterThanOrEqual(0);
       await database.query(sql`update pending_document set due_at = now() - interval '1 second'`);
       expect(new Set((await pending.claim(2, 60_000)).map((one) => one.tenantId))).toEqual(new Set([tenantId, other]));
+    });
+
+    test("of one tenant leaves room for others, and what is put off takes none", async () => {
+      const pending = pendingRepository(database);
+      const other = await givenTenant(database);
+      for (const [owner, count] of [[tenantId, 20] as const, [other, 3] as const]) {
+        const collection = await givenCollection(database, owner);
+        const many = Array.from({ length: count }, (_, index) => newDocument(`${index}`, ["text"]));
+        await documentRepository(database).write(keyOf(collection), many);
+      }
+      await database.query(sql`delete from pending_document where tenant_id <> all (${[tenantId, other]}::uuid[])`);
+      const claimed = await pending.claim(100, 60_000, 5);
+      const mine = claimed.filter((one) => one.tenantId === tenantId);
+      expect([mine.length, claimed.length]).toEqual([5, 8]);
+      expect(await pending.claim(100, 60_000, 5)).toEqual([]);
+      expect((await pending.backlog(100)).claimed).toBe(8);
+      await pending.postpone(other, mine, 60_000);
+      await pending.postpone(tenantId, [{ ...mine[0], version: 9 } as PendingDocument], 60_000);
+      expect((await pending.backlog(100)).claimed).toBe(8);
+      await pending.postpone(tenantId, mine, 60_000);
+      expect((await pending.backlog(100)).claimed).toBe(3);
+      expect(await pending.claim(100, 60_000, 5)).toEqual([]);
+      const next = await pending.claim(100, 60_000, 8);
+      expect(next).toHaveLength(3);
+      const taken = new Set(mine.map(({ documentId }) => documentId));
+      expect(next.filter(({ documentId }) => taken.has(documentId))).toEqual([]);
     });
 
     test("a vector of a text that is gone is dropped, and a document is indexed with its last one", async () => {

@@ -26,11 +26,11 @@ export interface Backlog {
 export interface PendingRepository {
   /**
    * Takes documents that wait, oldest first, so that nobody else takes them for `forMs`: those never taken, and those
-   * whose time ran out. Tenants in turn.
+   * whose time ran out. Tenants in turn; of one that has `maxOfTenant` on the way or put off, none.
    */
-  claim(limit: number, forMs: number): Promise<readonly ClaimedDocument[]>;
+  claim(limit: number, forMs: number, maxOfTenant?: number): Promise<readonly ClaimedDocument[]>;
   /**
-   * What waits, over all tenants: how many are taken now, counted to `atMost`, and how long the oldest has waited;
+   * What waits, over all tenants: how many are on the way now, counted to `atMost`, and how long the oldest has waited;
    * undefined where none waits.
    */
   backlog(atMost: number): Promise<Backlog>;
@@ -49,6 +49,8 @@ export interface PendingRepository {
    * those documents. A vector that is there already stays.
    */
   writeVectors(collection: CollectionKey, vectors: readonly ChunkVector[]): Promise<readonly DocumentId[]>;
+  /** Puts off documents that still have this version: they are taken again in `forMs`, and not on the way until then. */
+  postpone(tenantId: TenantId, documents: readonly PendingDocument[], forMs: number): Promise<void>;
   /** Gives up on documents that still have this version. */
   fail(
     tenantId: TenantId,
@@ -57,6 +59,8 @@ export interface PendingRepository {
   ): Promise<void>;
 }
 
+/** More than there are. */
+const anyNumber = 2_147_483_647;
 /** The most tenants that one claim looks at. Judgement. */
 const maxTenants = 1_000;
 
@@ -65,10 +69,10 @@ export function pendingRepository(database: Database): PendingRepository {
   const run = <T>(tenantId: TenantId, work: (tx: Transaction) => Promise<T>): Promise<T> =>
     database.transaction({ role: "devmesh_app", tenants: [tenantId], plans: "by_value" }, work);
   return {
-    claim: async (limit, forMs) => {
+    claim: async (limit, forMs, maxOfTenant = anyNumber) => {
       const { rows } = await database.queryAs<ClaimedDocument>(
         { role: "devmesh_engine" },
-        claimDocuments(limit, forMs),
+        claimDocuments(limit, forMs, maxOfTenant),
       );
       return rows;
     },
@@ -78,7 +82,7 @@ export function pendingRepository(database: Database): PendingRepository {
         sql`
           select (
             select count(*)::int from (
-              select from pending_document p where p.error is null and p.due_at > now() limit ${atMost}
+              select from pending_document p where p.error is null and p.on_the_way and p.due_at > now() limit ${atMost}
             ) p
           ) as claimed, (
             select extract(epoch from now() - p.since)::double precision
@@ -91,6 +95,15 @@ export function pendingRepository(database: Database): PendingRepository {
     findContents: (tenantId, documents) => run(tenantId, (tx) => findContents(tx, documents)),
     setContexts: (collection, contexts) => run(collection.tenantId, (tx) => setContexts(tx, collection, contexts)),
     writeVectors: (collection, vectors) => run(collection.tenantId, (tx) => writeVectors(tx, collection, vectors)),
+    postpone: async (tenantId, documents, forMs) => {
+      await run(tenantId, (tx) =>
+        tx.query(sql`
+          update pending_document p
+          set on_the_way = false, due_at = now() + make_interval(secs => ${forMs / 1_000}::double precision)
+          from ${versionsOf(documents)} as w (id, version)
+          where p.document_id = w.id and p.version = w.version and p.error is null`),
+      );
+    },
     fail: async (tenantId, documents, error) => {
       await run(tenantId, (tx) =>
         tx.query(sql`
@@ -106,7 +119,7 @@ export function pendingRepository(database: Database): PendingRepository {
  * Tenants by one look into the index `pending_document_due` each, then the oldest of each, in turn. What another claim
  * holds is skipped, and what it took meanwhile is not due any more.
  */
-function claimDocuments(limit: number, forMs: number): Sql {
+function claimDocuments(limit: number, forMs: number, maxOfTenant: number): Sql {
   return sql`
     with recursive waiting (tenant_id) as (
       (select tenant_id from pending_document where error is null order by tenant_id limit 1)
@@ -119,7 +132,16 @@ function claimDocuments(limit: number, forMs: number): Sql {
       where w.tenant_id is not null
     ), ranked as (
       select p.document_id, p.due_at, p.turn
-      from (select tenant_id from waiting where tenant_id is not null limit ${maxTenants}) w
+      from (
+        select tenant_id, (
+          select count(*) from (
+            select from pending_document p
+            where p.tenant_id = t.tenant_id and p.error is null and p.due_at > now()
+            limit ${maxOfTenant}
+          ) p
+        ) as held
+        from waiting t where tenant_id is not null limit ${maxTenants}
+      ) w
       cross join lateral (
         select p.document_id, p.due_at, row_number() over (order by p.due_at, p.document_id) as turn
         from pending_document p
@@ -127,6 +149,7 @@ function claimDocuments(limit: number, forMs: number): Sql {
         order by p.due_at, p.document_id
         limit ${limit}
       ) p
+      where p.turn <= ${maxOfTenant} - w.held
       order by p.turn, p.due_at, p.document_id
       limit ${limit}
     ), claimed as materialized (
@@ -137,7 +160,8 @@ function claimDocuments(limit: number, forMs: number): Sql {
       order by p.document_id
       for update of p skip locked
     )
-    update pending_document p set due_at = now() + make_interval(secs => ${forMs / 1_000}::double precision)
+    update pending_document p
+    set on_the_way = true, due_at = now() + make_interval(secs => ${forMs / 1_000}::double precision)
     from claimed
     where p.document_id = claimed.document_id
     returning p.tenant_id as "tenantId", p.collection_id as "collectionId", p.document_id as "documentId", p.version`;
