@@ -225,12 +225,6 @@ describe("documents", () => {
     ["no list", { documents: "a" }, 400, "documents"],
     ["null", null, 400, "object"],
     ["a misspelt member", { documents: [], document: {} }, 400, "document"],
-    [
-      "a number that is not finite",
-      '{"documents":[{"externalId":"a","content":"b","metadata":{"x":1e999}}]}',
-      400,
-      "finite",
-    ],
     ["a body that is too large", `{"documents":["${"x".repeat(16 * 1_048_576)}"]}`, 413, "16777216"],
   ])("are refused as a whole where there are %s", async (_what, body, status, named) => {
     await ask("POST", "/collections", { name: "refusing" });
@@ -242,6 +236,45 @@ describe("documents", () => {
     expect(answer.error?.message).toContain(named);
   });
 
+  test("that hold what JSON can't be kept with are refused by index, and the others are kept", async () => {
+    await ask("POST", "/collections", { name: "odd" });
+    const deep = `${"[".repeat(600)}${"]".repeat(600)}`;
+    const items = [
+      '{"externalId":"a","content":"b","metadata":{"x":1e999}}',
+      `{"externalId":"c","content":"d","metadata":{"x":${deep}}}`,
+      '{"externalId":"e","content":"f","metdata":{}}',
+      '{"externalId":"g","content":"h","metadata":{"__proto__":{"x":1}}}',
+    ];
+    const body = `{"documents":[${items.join()}]}`;
+    for (const headers of [{}, { "idempotency-key": randomUUID() }]) {
+      const { data } = await askRaw("/collections/odd/documents", body, headers);
+      expect(data).toMatchObject([
+        { error: { message: "documents[0]: a number in the JSON is not finite" } },
+        { error: { message: "documents[1]: JSON nests deeper than 512 levels" } },
+        { error: { message: expect.stringContaining('documents[2]: Unrecognized key: "metdata"') } },
+        { document: { externalId: "g" } },
+      ]);
+    }
+    const { data } = await ask("GET", "/collections/odd/documents/g");
+    expect(JSON.stringify(data.metadata)).toBe('{"__proto__":{"x":1}}');
+  });
+
+  test("of one key, many at once are written once", async () => {
+    await ask("POST", "/collections", { name: "once.only" });
+    const key = { "idempotency-key": randomUUID() };
+    const body = { documents: [pages[0], { externalId: "bad" }] };
+    const add = (asked: object, name = "once.only") => ask("POST", `/collections/${name}/documents`, asked, key);
+    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => add(body)));
+    expect(answers.filter(({ headers }) => headers.get("idempotent-replay") === "true")).toHaveLength(4);
+    for (const { status, data } of answers) {
+      expect(status).toBe(200);
+      expect(data).toMatchObject([{ document: { outcome: "created", version: 1 } }, { error: {} }]);
+    }
+    const reused = { status: 409, error: { code: "conflict", reason: "idempotency_key_reused" } };
+    expect(await add({ documents: [pages[1]] })).toMatchObject(reused);
+    expect(await add(body, "odd")).toMatchObject(reused);
+  });
+
   test("are refused with an Idempotency-Key of no form, and need none", async () => {
     const key = { "idempotency-key": "k".repeat(256) };
     const answer = await ask("POST", "/collections/refusing/documents", { documents: [pages[0]] }, key);
@@ -249,8 +282,8 @@ describe("documents", () => {
     expect((await ask("GET", "/collections/refusing")).data.counts.documents).toBe(0);
   });
 
-  async function askRaw(path: string, body: string): Promise<Answered> {
-    const headers = { "x-api-key": await rest.createKey(), "content-type": "application/json" };
+  async function askRaw(path: string, body: string, more: Record<string, string> = {}): Promise<Answered> {
+    const headers = { "x-api-key": await rest.createKey(), "content-type": "application/json", ...more };
     const response = await rest.app.request(`/api/v1${path}`, { method: "POST", headers, body });
     return { status: response.status, headers: response.headers, ...(await envelopeOf(response)) };
   }

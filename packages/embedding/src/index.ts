@@ -21,6 +21,7 @@ export {
   type AddDocumentsRequest,
   type AddedDocument,
   addDocuments,
+  addDocumentsOnce,
   type DocumentResult,
   toDocumentResults,
 } from "./documents/add-documents.ts";
@@ -33,7 +34,12 @@ export {
   knowledgeDocuments,
   knowledgeSearch,
 } from "./knowledge/knowledge-collection.ts";
-export { type KnowledgeQuery, type KnowledgeSearchDeps, searchKnowledge } from "./knowledge/search-knowledge.ts";
+export {
+  type KnowledgeFound,
+  type KnowledgeQuery,
+  type KnowledgeSearchDeps,
+  searchKnowledge,
+} from "./knowledge/search-knowledge.ts";
 export { type KnowledgeDocuments, type SyncDeps, syncEntry, syncStale } from "./knowledge/sync-entry.ts";
 export { createEntry, deleteEntry, noEntry, restoreEntry, updateEntry } from "./knowledge/write-entry.ts";
 export { embedLocally, type LocalDimensions } from "./local/embed-locally.ts";

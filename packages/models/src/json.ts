@@ -7,17 +7,19 @@ export const maxJsonDepth = 512;
  * Refuses parsed JSON that nests deeper than {@link maxJsonDepth} or holds a number that is not finite (`1e999` parses
  * to Infinity and would come back as null). Walks with a stack of its own, so that depth can't overflow ours.
  *
+ * @param at what it is called in the message, such as `documents[3]`; by default the JSON.
  * @throws AppError `invalid_argument`
  */
-export function assertStorableJson(value: unknown): void {
+export function assertStorableJson(value: unknown, at = ""): void {
+  const refuse = (what: string): AppError => new AppError("invalid_argument", at === "" ? what : `${at}: ${what}`);
   const pending: [value: unknown, depth: number][] = [[value, 1]];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const [item, depth] = next;
     if (typeof item === "number" && !Number.isFinite(item)) {
-      throw new AppError("invalid_argument", "a number in the JSON is not finite");
+      throw refuse("a number in the JSON is not finite");
     }
     if (typeof item !== "object" || item === null) continue;
-    if (depth > maxJsonDepth) throw new AppError("invalid_argument", `JSON nests deeper than ${maxJsonDepth} levels`);
+    if (depth > maxJsonDepth) throw refuse(`JSON nests deeper than ${maxJsonDepth} levels`);
     for (const child of Array.isArray(item) ? item : Object.values(item)) pending.push([child, depth + 1]);
   }
 }

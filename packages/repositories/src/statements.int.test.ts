@@ -401,6 +401,7 @@ function callCollections(database: Database): readonly (() => Promise<unknown>)[
     () => documents.find(ofCollection, id),
     () => documents.list(ofCollection, { ...page, state: "failed" }),
     () => documents.list(ofCollection, { ...page, state: "indexed" }),
+    () => documents.writeOnce(ofCollection, [{ ...document, chunks: [chunk] }], key),
     () => documents.delete(ofCollection, [id, "a"]),
     () => pending.claim(1, 1),
     () => pending.claim(1, 1, 1),

@@ -5,6 +5,8 @@ export interface ReadJsonOptions {
   readonly maxBytes: number;
   /** No body at all is `undefined` instead of an error. */
   readonly isOptional: boolean;
+  /** The caller looks for what JSON may not hold, item by item. */
+  readonly isCheckedByItem?: boolean;
 }
 
 /**
@@ -12,14 +14,14 @@ export interface ReadJsonOptions {
  * on as it is: a schema library would drop `__proto__`.
  *
  * @throws AppError `invalid_argument` for another content type (reason `unsupported_media_type`), for what is no UTF-8 or
- * no JSON, and for JSON that nests too deep; `resource_exhausted`, reason `payload_too_large`.
+ * no JSON, and for JSON that nests too deep or holds a number that is not finite; `resource_exhausted`, reason `payload_too_large`.
  */
 export async function readJson(request: Request, options: ReadJsonOptions): Promise<unknown> {
   const bytes = await readBytes(request, options.maxBytes);
   if (bytes.length === 0 && options.isOptional) return undefined;
   if (bytes.length > 0 || request.headers.has("content-type")) assertContentType(request.headers);
   const value = parseJson(decodeUtf8(bytes));
-  assertStorableJson(value);
+  if (options.isCheckedByItem !== true) assertStorableJson(value);
   return value;
 }
 

@@ -27,6 +27,8 @@ export interface RouteBody {
   readonly example: unknown;
   readonly maxBytes: number;
   readonly isOptional?: boolean;
+  /** A list of items that the handler checks for depth and for numbers that are not finite: a bad one stops no other. */
+  readonly isCheckedByItem?: boolean;
   /** A media type that is taken beside JSON, of any length: the handler reads it, and bounds it. */
   readonly streams?: { readonly mediaType: string; readonly description: string; readonly example: string };
 }
@@ -103,7 +105,7 @@ export function defineRoute<Query extends z.ZodObject = typeof noQuery>(spec: Ro
       const json =
         body === undefined || stream !== undefined
           ? undefined
-          : await readJson(request, { maxBytes: body.maxBytes, isOptional: body.isOptional === true });
+          : await readJson(request, { ...body, isOptional: body.isOptional === true });
       const { headers, signal } = request;
       return handle({ ...context, query: parsed, body: json, stream, headers, signal });
     },

@@ -10,6 +10,7 @@ import {
   toErrorBody,
   type WritingImport,
 } from "@devmesh/models";
+import type { RequestKey } from "../ports/collection-store.ts";
 import type { DocumentStore } from "../ports/document-store.ts";
 import {
   nameDocument,
@@ -60,6 +61,25 @@ export async function addDocuments(
   const writes = [...prepared.writes.values()];
   const outcomes = writes.length === 0 ? [] : await deps.documents.write(ref, writes, by);
   return toDocumentResults(prepared, outcomes, request.nameItem);
+}
+
+/**
+ * The same once a key: what the key's first request came to is answered again. Where no document is good nothing was
+ * made, and nothing is kept.
+ *
+ * @throws AppError also `conflict`, reason `idempotency_key_reused`, for a key that came with another body.
+ */
+export async function addDocumentsOnce(
+  deps: PrepareDocumentsDeps & { readonly documents: Pick<DocumentStore, "writeOnce"> },
+  request: AddDocumentsRequest,
+  key: RequestKey,
+): Promise<{ readonly results: readonly DocumentResult[]; readonly isReplay: boolean }> {
+  const prepared = await prepareDocuments(deps, request);
+  const ref = { tenantId: request.tenantId, collectionId: request.collection.id };
+  const writes = [...prepared.writes.values()];
+  const { made, isReplay } =
+    writes.length === 0 ? { made: [], isReplay: false } : await deps.documents.writeOnce(ref, writes, key);
+  return { results: toDocumentResults(prepared, made, request.nameItem), isReplay };
 }
 
 /** What became of each item. @param outcomes of what was written, in its order. */

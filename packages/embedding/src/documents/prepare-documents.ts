@@ -73,7 +73,7 @@ export function nameDocument(index: number): string {
 }
 
 function parseDocument(item: unknown, at: string): NewDocument {
-  assertStorableJson(item);
+  assertStorableJson(item, at);
   return parseWith(newDocumentSchema, item, at);
 }
 

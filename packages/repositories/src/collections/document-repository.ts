@@ -12,7 +12,8 @@ import {
 import type { PageAsked } from "../agent-repository.ts";
 import type { Database, Queryable, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
-import { type CollectionKey, deleteChunks, writeDocuments } from "./document-writes.ts";
+import { claimFirst, keepResult, type Made, type RequestKey } from "../ledger/claim-first.ts";
+import { type CollectionKey, type DocumentBatch, deleteChunks, writeDocuments } from "./document-writes.ts";
 import { createKnownFields, recordFields } from "./metadata-fields.ts";
 
 /** Which documents of a collection are listed. */
@@ -34,6 +35,16 @@ export interface DocumentRepository {
     documents: readonly DocumentWrite[],
     by?: WritingImport,
   ): Promise<readonly DocumentOutcome[]>;
+  /**
+   * The same once a key, or what the key's first request came to.
+   *
+   * @throws AppError also `conflict`, reason `idempotency_key_reused`, for a key that came with another body.
+   */
+  writeOnce(
+    collection: CollectionKey,
+    documents: readonly DocumentWrite[],
+    key: RequestKey,
+  ): Promise<Made<readonly DocumentOutcome[]>>;
   /** By id or external id, with its content. An id goes before an external id that looks like it. */
   find(collection: CollectionKey, idOrExternalId: string): Promise<StoredDocument | undefined>;
   /** Newest first, without content. */
@@ -78,21 +89,30 @@ export function documentRepository(database: Database): DocumentRepository {
   const known = createKnownFields();
   const run = <T>({ tenantId }: CollectionKey, work: (tx: Transaction) => Promise<T>): Promise<T> =>
     database.transaction({ role: "devmesh_app", tenants: [tenantId], plans: "by_value" }, work);
+  const writing = async <T>(
+    collection: CollectionKey,
+    documents: readonly DocumentWrite[],
+    work: (tx: Transaction) => Promise<T>,
+  ): Promise<T> => {
+    const fields = known.missing(
+      collection.collectionId,
+      documents.map(({ metadata }) => metadata),
+    );
+    const written = await run(collection, async (tx) => {
+      const result = await work(tx);
+      await recordFields(tx, collection, fields);
+      return result;
+    });
+    if (fields.length > 0) known.add(collection.collectionId, fields);
+    return written;
+  };
   return {
     write: async (collection, documents, by) => {
       if (documents.length === 0) return [];
-      const fields = known.missing(
-        collection.collectionId,
-        documents.map(({ metadata }) => metadata),
-      );
-      const outcomes = await run(collection, async (tx) => {
-        const written = await writeDocuments(tx, { collection, documents, by });
-        await recordFields(tx, collection, fields);
-        return written;
-      });
-      if (fields.length > 0) known.add(collection.collectionId, fields);
-      return outcomes;
+      return writing(collection, documents, (tx) => writeDocuments(tx, { collection, documents, by }));
     },
+    writeOnce: (collection, documents, key) =>
+      writing(collection, documents, (tx) => writeOnce(tx, { collection, documents, by: undefined }, key)),
     find: (collection, idOrExternalId) =>
       run(collection, async (tx) => {
         const { rows } = await tx.query<DocumentRow>(sql`
@@ -116,6 +136,19 @@ export function documentRepository(database: Database): DocumentRepository {
       }),
     delete: (collection, names) => run(collection, (tx) => deleteDocuments(tx, collection, names)),
   };
+}
+
+async function writeOnce(
+  tx: Queryable,
+  batch: DocumentBatch,
+  key: RequestKey,
+): Promise<Made<readonly DocumentOutcome[]>> {
+  const claim = { tenantId: batch.collection.tenantId, operation: "documents.add", ...key };
+  const first = await claimFirst<readonly DocumentOutcome[]>(tx, claim, []);
+  if (first !== undefined) return { made: first, isReplay: true };
+  const made = await writeDocuments(tx, batch);
+  await keepResult(tx, claim, made);
+  return { made, isReplay: false };
 }
 
 /** Walks `document_listed`, or what waits where that is less. Nothing of a collection that was deleted. */
