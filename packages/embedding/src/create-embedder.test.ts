@@ -24,10 +24,13 @@ describe("without Bedrock", () => {
   });
 
   test("names what is wrong with one text and embeds the others", async () => {
-    const { vectors } = await createEmbedder(makeDeps()).embed(ask(["good", " \n", "bad \ud800"]));
+    const { vectors } = await createEmbedder(makeDeps()).embed(ask(["good", " \n", "bad \ud800", "\u0000"]));
     expect(vectors[0]).toBeInstanceOf(Float32Array);
     expect(vectors[1]).toMatchObject({ code: "invalid_argument", message: "texts[1] is empty" });
-    expect(vectors[2]).toMatchObject({ code: "invalid_argument", message: "texts[2] holds a lone surrogate" });
+    for (const index of [2, 3]) {
+      const message = `texts[${index}] must not hold U+0000 or a lone surrogate`;
+      expect(vectors[index]).toMatchObject({ code: "invalid_argument", message });
+    }
   });
 
   test("refuses a model of Bedrock, one that is unknown, and dimensions that there are not", async () => {

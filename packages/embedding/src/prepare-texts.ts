@@ -1,4 +1,4 @@
-import { AppError } from "@devmesh/models";
+import { AppError, isStorable } from "@devmesh/models";
 import { cacheKey, type VectorKind } from "./cache/cache-key.ts";
 import { normaliseText } from "./cache/normalise-text.ts";
 import { countTokens } from "./chunking/count-tokens.ts";
@@ -13,7 +13,7 @@ export interface PreparedText {
   readonly tokens: number;
 }
 
-/** Each text, or the `invalid_argument` that names its index: empty, not well-formed, or too long for the model. */
+/** Each text, or the `invalid_argument` that names its index: empty, with U+0000 or half of a surrogate pair, or too long for the model. */
 export function prepareTexts(texts: readonly string[], kind: VectorKind): readonly (PreparedText | AppError)[] {
   return texts.map((raw, index) => {
     const text = normaliseText(raw);
@@ -26,7 +26,7 @@ export function prepareTexts(texts: readonly string[], kind: VectorKind): readon
 function problemOf(text: string, { model }: VectorKind): string | undefined {
   const { maxCharacters } = model.limits;
   if (text === "") return "is empty";
-  if (!text.isWellFormed()) return "holds a lone surrogate";
+  if (!isStorable(text)) return "must not hold U+0000 or a lone surrogate";
   if (text.length <= maxCharacters) return undefined;
   return `has ${text.length} characters, ${model.id} takes at most ${maxCharacters}`;
 }
