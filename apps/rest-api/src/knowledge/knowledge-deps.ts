@@ -1,5 +1,5 @@
-import type { KnowledgeAsker, KnowledgeStore } from "@devmesh/embedding";
-import type { KnowledgeHit, KnowledgeId, KnowledgeSearch, TenantId } from "@devmesh/models";
+import type { KnowledgeAsker, KnowledgeFound, KnowledgeStore } from "@devmesh/embedding";
+import type { KnowledgeId, KnowledgeSearch, TenantId } from "@devmesh/models";
 
 /** What the routes of knowledge stand on. */
 export interface KnowledgeDeps {
@@ -9,5 +9,5 @@ export interface KnowledgeDeps {
   readonly searchEntries: (
     asker: KnowledgeAsker,
     request: { readonly asked: KnowledgeSearch; readonly signal: AbortSignal },
-  ) => Promise<readonly KnowledgeHit[]>;
+  ) => Promise<KnowledgeFound>;
 }

@@ -76,18 +76,19 @@ const explanationSchema = z
   })
   .meta({ id: "SearchExplanation" });
 
+const metaSchema = z.object({
+  mode: z.enum(searchModes).meta({ description: "What was done in the end." }),
+  degraded: errorBodySchema
+    .omit({ requestId: true })
+    .optional()
+    .meta({ description: "Why a hybrid search went by text alone: what kept its model from answering." }),
+  tookMs: z.number().min(0),
+});
+
+/** For the document: `meta` of a search of contexts, or of knowledge. */
+export const plainSearchMetaSchema = metaSchema.meta({ id: "PlainSearchMeta" });
 /** For the document: `meta` of a search. */
-export const searchMetaSchema = z
-  .object({
-    mode: z.enum(searchModes).meta({ description: "What was done in the end." }),
-    degraded: errorBodySchema
-      .omit({ requestId: true })
-      .optional()
-      .meta({ description: "Why a hybrid search went by text alone: what kept its model from answering." }),
-    tookMs: z.number().min(0),
-    explain: explanationSchema.optional(),
-  })
-  .meta({ id: "SearchMeta" });
+export const searchMetaSchema = metaSchema.extend({ explain: explanationSchema.optional() }).meta({ id: "SearchMeta" });
 
 export const searchExample = {
   collections: ["docs"],

@@ -41,7 +41,7 @@ export function knowledgeSearch(
   return async (tenantId, { query, mode, minScore, filter, limit }, signal) => {
     const collection = await ensureCollection(deps, tenantId);
     const request = { query, mode, minScore, filter, countsFiltered: true, limit, diversity: 0, explain: false };
-    return (await searchCollections(deps, { tenantId, collections: [collection], request, signal })).hits;
+    return searchCollections(deps, { tenantId, collections: [collection], request, signal });
   };
 }
 

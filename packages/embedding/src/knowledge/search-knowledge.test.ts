@@ -7,6 +7,7 @@ const now = Date.parse("2026-11-21T00:00:00.000Z");
 const reader = { id: "019a0000-0000-7000-8000-000000000009" as ApiKeyId, team: "red", isAdmin: false };
 const tenantId = "019a0000-0000-7000-8000-000000000008" as TenantId;
 const { signal } = new AbortController();
+const degraded = { code: "unavailable", message: "the model is away" } as const;
 
 function entryOf(id: string, uses = 0, rest: Partial<KnowledgeEntry> = {}): Omit<KnowledgeEntry, "content"> {
   const at = "2026-11-20T00:00:00.000Z";
@@ -24,13 +25,14 @@ async function search(chunks: readonly SearchHit[], entries: readonly Omit<Knowl
     store: { findAll: async () => entries },
     search: async (_tenant: TenantId, query: KnowledgeQuery) => {
       queries.push(query);
-      return chunks.slice(0, query.limit);
+      const hits = chunks.slice(0, query.limit);
+      return { hits, mode: "text", degraded, tookMs: 2 } as const;
     },
     now: () => now,
   };
   const request = { query: "q", mode: "hybrid", limit: 10, ...asked } as const;
-  const hits = await searchKnowledge(deps, { tenantId, reader }, { asked: request, signal });
-  return { hits, query: queries[0], limits: queries.map(({ limit }) => limit) };
+  const found = await searchKnowledge(deps, { tenantId, reader }, { asked: request, signal });
+  return { ...found, query: queries[0], limits: queries.map(({ limit }) => limit) };
 }
 
 it("gives each entry once, with the best of its chunks", async () => {
@@ -51,6 +53,12 @@ it("looks behind an entry whose chunks are all that was asked for, once", async 
   expect((await search(endless, [entryOf("long")])).limits).toEqual([40, 100]);
   expect((await search(endless, [entryOf("long")], { limit: 50 })).limits).toEqual([100]);
   expect((await search([hitOf("a", 1)], [entryOf("a")])).limits).toEqual([40]);
+});
+
+it("says how it was found, and how long all of it took", async () => {
+  expect(await search([hitOf("a", 1)], [entryOf("a")])).toMatchObject({ mode: "text", degraded, tookMs: 2 });
+  const long = Array.from({ length: 50 }, () => hitOf("long", 1));
+  expect(await search(long, [entryOf("long")])).toMatchObject({ mode: "text", degraded, tookMs: 4 });
 });
 
 it("leaves out what the rows no longer show, or hold no more", async () => {

@@ -9,6 +9,7 @@ import type {
   TenantId,
 } from "@devmesh/models";
 import type { KnowledgeAsker, KnowledgeStore } from "../ports/knowledge-store.ts";
+import type { SearchAnswer } from "../search/search-collections.ts";
 
 /** A search among the documents of a tenant's entries. */
 export interface KnowledgeQuery extends Pick<KnowledgeSearch, "query" | "mode" | "minScore"> {
@@ -16,11 +17,19 @@ export interface KnowledgeQuery extends Pick<KnowledgeSearch, "query" | "mode" |
   readonly filter: MetadataFilter | undefined;
 }
 
+/** Chunks, and how they were found. */
+type ChunksFound = Omit<SearchAnswer, "explain">;
+
+/** Entries, best first, and how they were found. */
+export interface KnowledgeFound extends Omit<ChunksFound, "hits"> {
+  readonly hits: readonly KnowledgeHit[];
+}
+
 /** What searching for knowledge stands on. */
 export interface KnowledgeSearchDeps {
   readonly store: Pick<KnowledgeStore, "findAll">;
   /** Chunks, best first, several of one entry among them; none where the tenant has no entries. */
-  readonly search: (tenantId: TenantId, query: KnowledgeQuery, signal: AbortSignal) => Promise<readonly SearchHit[]>;
+  readonly search: (tenantId: TenantId, query: KnowledgeQuery, signal: AbortSignal) => Promise<ChunksFound>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -43,15 +52,20 @@ export async function searchKnowledge(
   { store, search, now }: KnowledgeSearchDeps,
   asker: KnowledgeAsker,
   { asked, signal }: { readonly asked: KnowledgeSearch; readonly signal: AbortSignal },
-): Promise<readonly KnowledgeHit[]> {
+): Promise<KnowledgeFound> {
   const { limit } = asked;
-  const chunksByEntry = await findBest(search, asker, { asked, signal });
+  const { chunksByEntry, ...how } = await findBest(search, asker, { asked, signal });
   const entries = await store.findAll(asker, [...chunksByEntry.keys()]);
   const hits = entries.flatMap((entry) => {
     const chunk = chunksByEntry.get(entry.id);
     return chunk === undefined || !isAsked(entry, asked) ? [] : [toHit(entry, chunk, now())];
   });
-  return hits.sort((a, b) => b.score - a.score || (a.entry.id < b.entry.id ? -1 : 1)).slice(0, limit);
+  hits.sort((a, b) => b.score - a.score || (a.entry.id < b.entry.id ? -1 : 1));
+  return { ...how, hits: hits.slice(0, limit) };
+}
+
+interface BestChunks extends Omit<ChunksFound, "hits"> {
+  readonly chunksByEntry: ReadonlyMap<KnowledgeId, SearchHit>;
 }
 
 /** The best chunk of each entry. Where a few long entries have all that were asked for, as many as there may be are. */
@@ -59,19 +73,25 @@ async function findBest(
   search: KnowledgeSearchDeps["search"],
   { tenantId, reader }: KnowledgeAsker,
   { asked, signal }: { readonly asked: KnowledgeSearch; readonly signal: AbortSignal },
-): Promise<ReadonlyMap<KnowledgeId, SearchHit>> {
+): Promise<BestChunks> {
   const { query, mode, minScore, limit } = asked;
   const filter = toFilter(asked, reader);
-  const best = new Map<KnowledgeId, SearchHit>();
-  for (const wanted of [Math.min(maxChunks, limit * chunksPerEntry), maxChunks]) {
-    const chunks = await search(tenantId, { query, mode, minScore, filter, limit: wanted }, signal);
-    for (const chunk of chunks) {
-      const id = chunk.externalId as KnowledgeId;
-      if (!best.has(id)) best.set(id, chunk);
-    }
-    if (best.size >= limit || chunks.length < wanted || wanted === maxChunks) break;
+  const first = Math.min(maxChunks, limit * chunksPerEntry);
+  const few = await search(tenantId, { query, mode, minScore, filter, limit: first }, signal);
+  const chunksByEntry = firstOfEach(few.hits);
+  const isAll = chunksByEntry.size >= limit || few.hits.length < first || first === maxChunks;
+  if (isAll) return { ...few, chunksByEntry };
+  const many = await search(tenantId, { query, mode, minScore, filter, limit: maxChunks }, signal);
+  return { ...many, tookMs: few.tookMs + many.tookMs, chunksByEntry: firstOfEach(many.hits) };
+}
+
+function firstOfEach(chunks: readonly SearchHit[]): ReadonlyMap<KnowledgeId, SearchHit> {
+  const first = new Map<KnowledgeId, SearchHit>();
+  for (const chunk of chunks) {
+    const id = chunk.externalId as KnowledgeId;
+    if (!first.has(id)) first.set(id, chunk);
   }
-  return best;
+  return first;
 }
 
 /** Between `1 − usageShare`, where nobody has used an entry, and 1. */

@@ -11,7 +11,9 @@ import {
 } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import { defineRoute, type Route } from "../../http/route.ts";
+import { plainSearchMetaSchema, searchMetaExample } from "../../schemas/search-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
+import { toSearchMeta } from "../search/search-meta.ts";
 
 const searchSchema = searchRequestSchema
   .omit({ collections: true, explain: true })
@@ -55,7 +57,7 @@ const hitExample = {
 };
 
 /** `POST /contexts/search` */
-export function searchContexts(deps: Pick<RouteDeps, "searchContexts" | "contexts">): Route {
+export function searchContexts(deps: Pick<RouteDeps, "searchContexts" | "contexts" | "onSearch">): Route {
   return defineRoute({
     method: "post",
     path: "/contexts/search",
@@ -70,14 +72,17 @@ export function searchContexts(deps: Pick<RouteDeps, "searchContexts" | "context
     success: {
       status: 200,
       description: "What was found, best first.",
-      data: z.object({ hits: z.array(hitSchema), mode: z.string(), tookMs: z.number() }),
-      example: { hits: [hitExample], mode: "hybrid", tookMs: 6.2 },
+      data: z.object({ hits: z.array(hitSchema) }),
+      example: { hits: [hitExample] },
+      meta: { schema: plainSearchMetaSchema, example: searchMetaExample },
     },
     async handle({ principal: { tenantId }, body, signal }) {
-      const { hits, mode, tookMs } = await deps.searchContexts(tenantId, toTerms(body), signal);
+      const terms = toTerms(body);
+      const { hits, ...how } = await deps.searchContexts(tenantId, terms, signal);
       const found = hits.flatMap((hit) => toHit(hit) ?? []);
       const readable = await deps.contexts.findReady(tenantId, [...new Set(found.map(({ contextId }) => contextId))]);
-      return { data: { hits: found.filter(({ contextId }) => readable.has(contextId)), mode, tookMs } };
+      const shown = found.filter(({ contextId }) => readable.has(contextId));
+      return { data: { hits: shown }, meta: toSearchMeta(deps, terms.mode, how) };
     },
   });
 }

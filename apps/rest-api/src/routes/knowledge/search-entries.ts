@@ -2,11 +2,13 @@ import { knowledgeSearchSchema, parseWith } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { entryHitExample, entryHitSchema, entrySearchSchema } from "../../schemas/knowledge-schema.ts";
+import { plainSearchMetaSchema, searchMetaExample } from "../../schemas/search-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
+import { toSearchMeta } from "../search/search-meta.ts";
 import { askerOf } from "./asker-of.ts";
 
 /** `POST /knowledge/search` */
-export function searchEntries({ searchEntries: search }: Pick<RouteDeps, "searchEntries">): Route {
+export function searchEntries(deps: Pick<RouteDeps, "searchEntries" | "onSearch">): Route {
   return defineRoute({
     method: "post",
     path: "/knowledge/search",
@@ -23,10 +25,12 @@ export function searchEntries({ searchEntries: search }: Pick<RouteDeps, "search
       description: "What was found.",
       data: z.object({ hits: z.array(entryHitSchema) }),
       example: { hits: [entryHitExample] },
+      meta: { schema: plainSearchMetaSchema, example: searchMetaExample },
     },
     async handle({ principal, body, signal }) {
       const asked = parseWith(knowledgeSearchSchema, body);
-      return { data: { hits: await search(askerOf(principal), { asked, signal }) } };
+      const { hits, ...how } = await deps.searchEntries(askerOf(principal), { asked, signal });
+      return { data: { hits }, meta: toSearchMeta(deps, asked.mode, how) };
     },
   });
 }

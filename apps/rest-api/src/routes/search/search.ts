@@ -10,6 +10,7 @@ import {
   searchRequestSchema,
 } from "../../schemas/search-schema.ts";
 import type { MemoryDeps } from "../memory-deps.ts";
+import { toSearchMeta } from "./search-meta.ts";
 
 /** Of a query of 8 KiB, however it is escaped, and a filter at its bounds. */
 const maxBodyBytes = 1_048_576;
@@ -40,9 +41,8 @@ export function search(deps: Deps): Route {
     errors: ["not_found", "failed_precondition"],
     async handle(request) {
       const order = await toOrder(deps, request);
-      const { hits, mode, degraded, tookMs, explain } = await searchCollections(deps, order);
-      deps.onSearch({ mode: order.request.mode, isDegraded: degraded !== undefined, tookMs });
-      return { data: { hits }, meta: { mode, tookMs, ...(degraded && { degraded }), ...(explain && { explain }) } };
+      const { hits, ...how } = await searchCollections(deps, order);
+      return { data: { hits }, meta: toSearchMeta(deps, order.request.mode, how) };
     },
   });
 }
