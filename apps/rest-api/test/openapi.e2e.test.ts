@@ -1,3 +1,4 @@
+import type { CollectionId, ContextId, ImportId } from "@devmesh/models";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import ajvFormats from "ajv-formats";
 import fc from "fast-check";
@@ -98,11 +99,7 @@ describe("the OpenAPI document", () => {
   });
 
   test("whatever is sent, the answer is one of those documented, of the documented shape, and never a 5xx", async () => {
-    await rest.ask("POST", "/agents", { name: "known", capabilities: [{ name: "a" }] });
-    const task = (await (await rest.ask("POST", "/tasks", { type: "a" })).json()) as { data: { id: string } };
-    await rest.ask("POST", "/collections", { name: "known" });
-    await rest.ask("POST", "/collections/known/documents", { documents: [{ externalId: "known", content: "known" }] });
-    const known = { task: task.data.id, other: "known" };
+    const known = await makeKnown(rest);
     await fc.assert(
       fc.asyncProperty(requests(operations(), known), async ({ path, method, operation, body }) => {
         const response = await rest.app.request(path, {
@@ -128,6 +125,25 @@ describe("the OpenAPI document", () => {
   });
 });
 
+/** Ids of things that there are, by the first word of the paths that name them by id. */
+type Known = Readonly<Record<string, string>>;
+
+async function makeKnown({ ask, deps, tenantId }: RestHarness): Promise<Known> {
+  const make = async (path: string, body: object): Promise<string> =>
+    ((await (await ask("POST", path, body)).json()) as { data: { id: string } }).data.id;
+  await make("/agents", { name: "known", capabilities: [{ name: "a" }] });
+  const collectionId = (await make("/collections", { name: "known" })) as CollectionId;
+  await ask("POST", "/collections/known/documents", { documents: [{ externalId: "known", content: "known" }] });
+  const imports = deps.newId() as ImportId;
+  await deps.imports.create(tenantId, { id: imports, collectionId, key: "a", etag: "a", size: 1 });
+  const contexts = deps.newId() as ContextId;
+  const digest = { metadata: {}, expiresInSeconds: 60, summarize: true, embed: true };
+  const named = { name: "known", mediaType: "text/plain", size: 1, sha256: "00".repeat(32) };
+  await deps.contexts.create(tenantId, { id: contexts, ...named, ...digest }, undefined);
+  const tasks = await make("/tasks", { type: "a" });
+  return { tasks, imports, contexts, knowledge: await make("/knowledge", { title: "known", content: "known" }) };
+}
+
 const keys = new WeakMap<RestHarness, Promise<string>>();
 function keyOf(rest: RestHarness): Promise<string> {
   const key = keys.get(rest) ?? rest.createKey();
@@ -145,10 +161,10 @@ interface GeneratedRequest {
 /** Requests to operations, in all mixtures of what their schemas allow and of anything else. */
 function requests(
   operations: readonly { method: string; path: string; operation: Operation }[],
-  known: { readonly task: string; readonly other: string },
+  known: Known,
 ): fc.Arbitrary<GeneratedRequest> {
   return fc.constantFrom(...operations).chain(({ method, path, operation }) => {
-    const own = path.includes("/tasks/") && !path.includes("/agents/") ? known.task : known.other;
+    const own = known[path.split("/")[3] ?? ""] ?? "known";
     const id = fc.oneof(
       { weight: 4, arbitrary: fc.constant(own) },
       { weight: 1, arbitrary: fc.constantFrom("nobody", "019ad9b5-6c00-7000-8000-000000000001", "%00", "ä", "a/b") },
