@@ -1,6 +1,7 @@
 import { type Hints, type Objects, type SqsQueue, startConsumer } from "@devmesh/adapters";
 import type { Logger, Metrics } from "@devmesh/observability";
-import type { Database, DeadMessages } from "@devmesh/repositories";
+import { type Database, type DeadMessages, findMemoryDue, type MemoryDue } from "@devmesh/repositories";
+import { createNudge } from "@devmesh/runtime";
 import type { WorkerConfig } from "./config.ts";
 import { keepContexts } from "./contexts/keep-contexts.ts";
 import { openContexts } from "./contexts/open-contexts.ts";
@@ -14,6 +15,7 @@ import type { RelayPendingDeps } from "./embedding/relay-pending.ts";
 import { keepImports } from "./imports/keep-imports.ts";
 import { openImporting } from "./imports/open-imports.ts";
 import { keepKnowledge } from "./knowledge/keep-knowledge.ts";
+import { lookForMemory } from "./look-for-memory.ts";
 import type { WorkerQueue } from "./queue/open-queue.ts";
 
 /** What memory stands on. Its caller opened it. */
@@ -47,7 +49,7 @@ const maxMessages = 16;
 /** Opens the models and starts what embeds and imports documents and keeps contexts and knowledge, until `signal` aborts. */
 export async function startMemory(options: StartMemoryOptions): Promise<Memory> {
   await using opened = new AsyncDisposableStack();
-  const { config, database, hints, queue, objects, metrics, logger, watch, signal, graceMs } = options;
+  const { config, database, hints, queue, metrics, logger, watch, signal, graceMs } = options;
   const redisUrl = config.stores?.redisUrl;
   const models = opened.use(openModels({ config: config.models, redisUrl, database, metrics }));
   const { claimMs } = config.embedding;
@@ -61,15 +63,8 @@ export async function startMemory(options: StartMemoryOptions): Promise<Memory> 
       ...{ signal, graceMs, logger },
     }),
   );
-  if (objects !== undefined) {
-    const contexts = await openContexts({ database, hints, objects, models, metrics, logger });
-    const kept = keepContexts(contexts, signal);
-    opened.defer(() => kept);
-    const imports = importDocuments(options, objects);
-    opened.defer(() => imports);
-  }
-  const knowledge = keepKnowledge({ database, hints, models, logger }, signal);
-  opened.defer(() => knowledge);
+  const kept = await keepMemory(options, models);
+  opened.defer(async () => void (await kept.ended));
   const owned = opened.move();
   return {
     models,
@@ -79,10 +74,23 @@ export async function startMemory(options: StartMemoryOptions): Promise<Memory> 
   };
 }
 
-/** Resolves when `signal` has aborted and the batch under way is written. */
-async function importDocuments(options: StartMemoryOptions, objects: Objects): Promise<void> {
-  const { config, database, hints, watch, signal, metrics, logger } = options;
-  const { importLeaseMs: leaseMs } = config.embedding;
-  const canWork = (): boolean => watch.isUp;
-  await keepImports(await openImporting({ database, hints, objects, canWork, leaseMs, metrics, logger }), signal);
+/** Starts what waits in the database for any worker. `ended` when `signal` has aborted and what was in hand is written. */
+async function keepMemory(options: StartMemoryOptions, models: Models): Promise<{ readonly ended: Promise<unknown> }> {
+  const { config, database, hints, objects, watch, signal, metrics, logger } = options;
+  const nudges = { digests: createNudge(), removals: createNudge(), imports: createNudge(), entries: createNudge() };
+  const findDue = (): Promise<MemoryDue> => findMemoryDue(database);
+  const loops = [
+    keepKnowledge({ database, hints, models, nudge: nudges.entries, logger }, signal),
+    lookForMemory({ findDue, nudges, logger }, signal),
+  ];
+  if (objects !== undefined) {
+    const opening = { database, hints, objects, nudges, metrics, logger };
+    const { importLeaseMs: leaseMs } = config.embedding;
+    const [contexts, importing] = await Promise.all([
+      openContexts({ ...opening, models }),
+      openImporting({ ...opening, canWork: () => watch.isUp, leaseMs }),
+    ]);
+    loops.push(keepContexts(contexts, signal), keepImports(importing, signal));
+  }
+  return { ended: Promise.all(loops) };
 }

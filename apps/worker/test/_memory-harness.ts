@@ -25,6 +25,7 @@ import {
   pendingRepository,
   searchRepository,
 } from "@devmesh/repositories";
+import { createNudge } from "@devmesh/runtime";
 import { openTestDatabase } from "@devmesh/testing";
 import { type FauxqsServer, startFauxqs } from "fauxqs";
 import { keepDeadLetters } from "../src/dead-letters/keep-dead-letters.ts";
@@ -227,7 +228,9 @@ async function runWorker(parts: WorkerParts): Promise<{ stop(): Promise<void> }>
     graceMs: 500,
     ...{ signal, logger },
   });
-  const importing = await openImporting({ database, hints, objects, canWork: () => true, leaseMs, metrics, logger });
+  const nudges = { imports: createNudge() };
+  const opening = { database, hints, objects, nudges, metrics, logger };
+  const importing = await openImporting({ ...opening, canWork: () => true, leaseMs });
   const engine = { redrive: () => Promise.reject(new Error("no task is redriven here")) };
   const queues = [{ ...queue, onMoved: embedding.onMoved }];
   const letters = await openDeadLetters({ database, hints, engine, queues, metrics, logger });

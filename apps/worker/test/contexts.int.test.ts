@@ -22,6 +22,7 @@ import {
   searchRepository,
   sql,
 } from "@devmesh/repositories";
+import { createNudge } from "@devmesh/runtime";
 import { createTestDatabase, givenServices, waitFor } from "@devmesh/testing";
 import { type FauxqsServer, startFauxqs } from "fauxqs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -84,7 +85,8 @@ describe.skipIf(databaseUrl === "")("contexts in the worker", () => {
       readRange: (key, range) => (isS3Away ? away() : objects.readRange(key, range)),
       delete: (keys, signal) => (isS3Away ? away() : objects.delete(keys, signal)),
     };
-    const deps = await openContexts({ database, hints, objects: wrapped, models, metrics, logger });
+    const nudges = { digests: createNudge(), removals: createNudge() };
+    const deps = await openContexts({ database, hints, objects: wrapped, models, nudges, metrics, logger });
     const running = keepContexts(deps, stopping.signal);
     worker = {
       nudge: () => hints.nudgeContexts(),

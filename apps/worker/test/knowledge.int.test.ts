@@ -11,6 +11,7 @@ import {
   openPostgres,
   sql,
 } from "@devmesh/repositories";
+import { createNudge } from "@devmesh/runtime";
 import { openTestDatabase, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openModels } from "../src/embedding/open-models.ts";
@@ -49,7 +50,8 @@ async function age(id: KnowledgeId): Promise<void> {
 async function untilKept(isDone: () => Promise<boolean>): Promise<void> {
   await using models = openModels({ config: local, redisUrl: undefined, database, metrics: createMetrics("worker") });
   const stop = new AbortController();
-  const kept = keepKnowledge({ database, hints: { nudgeEmbeddings: () => undefined }, models, logger }, stop.signal);
+  const hints = { nudgeEmbeddings: () => undefined };
+  const kept = keepKnowledge({ database, hints, models, nudge: createNudge(), logger }, stop.signal);
   await waitFor(isDone);
   stop.abort();
   await kept;

@@ -96,6 +96,7 @@ export type { Standing } from "./lane-standings.ts";
 export type { Made, RequestKey } from "./ledger/claim-first.ts";
 export { type Ledger, type LedgerTransaction, ledgerStore } from "./ledger/ledger-store.ts";
 export type { Receiver } from "./mailbox-writes.ts";
+export { findMemoryDue, type MemoryDue } from "./memory-due.ts";
 export {
   type MessageRepository,
   messageRepository,

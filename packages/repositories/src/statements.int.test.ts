@@ -37,6 +37,7 @@ import { keyRepository } from "./key-repository.ts";
 import { knowledgeRepository } from "./knowledge/knowledge-repository.ts";
 import { knowledgeSyncRepository } from "./knowledge/knowledge-sync.ts";
 import { ledgerStore } from "./ledger/ledger-store.ts";
+import { findMemoryDue } from "./memory-due.ts";
 import { messageRepository, type OutgoingMessage } from "./message-repository.ts";
 import { usageLedger } from "./model-usage.ts";
 import { nodeRepository } from "./node-repository.ts";
@@ -346,6 +347,7 @@ function callContexts(database: Database): readonly (() => Promise<unknown>)[] {
   const terms = { metadata: {}, expiresInSeconds: 60, summarize: true, embed: true };
   const context = { id, name: "a", mediaType: "a/b", size: 1, sha256: "00", ...terms };
   return [
+    () => findMemoryDue(database),
     () => contexts.create(tenantId, context, undefined),
     () => contexts.create(tenantId, context, { principalId: id, key: "k", bodyHash: "00" }),
     () => contexts.find(tenantId, id),

@@ -8,7 +8,7 @@ export interface KeepContextsDeps {
   readonly digest: Omit<DigestDeps, "digests"> & { readonly digests: ContextDigests };
   readonly removal: RemoveContextsDeps;
   /** Something is to be made, and something is to be removed. */
-  readonly nudges: { readonly digest: Nudge; readonly removal: Nudge };
+  readonly nudges: { readonly digests: Nudge; readonly removals: Nudge };
   readonly digested: CounterMetric<"outcome">;
   readonly removed: CounterMetric<never>;
   readonly logger: Logger;
@@ -20,8 +20,8 @@ const digestsAtOnce = 2;
 const digestClaimMs = 300_000;
 const digestLimitMs = 240_000;
 const removalsAtOnce = 100;
-/** What no hint told of waits no longer. */
-const pollMs = 10_000;
+/** What no hint told of, the look at everything finds (`look-for-memory.ts`). */
+const idleMs = 600_000;
 
 /**
  * Makes summaries and documents of contexts, and removes those that are over, until `signal` aborts. Any number of workers
@@ -39,7 +39,7 @@ export async function keepContexts(deps: KeepContextsDeps, signal: AbortSignal):
 async function digestDue(deps: KeepContextsDeps, signal: AbortSignal): Promise<void> {
   const claims = await deps.digest.digests.claim(digestsAtOnce, digestClaimMs);
   await Promise.all(claims.map((claim) => digestOne(deps, claim, signal)));
-  if (claims.length === 0) await deps.nudges.digest.wait(pollMs, signal);
+  if (claims.length === 0) await deps.nudges.digests.wait(idleMs, signal);
 }
 
 async function digestOne(deps: KeepContextsDeps, claim: ClaimedContext, signal: AbortSignal): Promise<void> {
@@ -54,5 +54,5 @@ async function digestOne(deps: KeepContextsDeps, claim: ClaimedContext, signal: 
 async function removeDue({ removal, removed, nudges }: KeepContextsDeps, signal: AbortSignal): Promise<void> {
   const count = await removeContexts(removal, { limit: removalsAtOnce, signal });
   removed.inc(count);
-  if (count === 0) await nudges.removal.wait(pollMs, signal);
+  if (count === 0) await nudges.removals.wait(idleMs, signal);
 }

@@ -9,7 +9,7 @@ import {
   type Database,
   documentRepository,
 } from "@devmesh/repositories";
-import { createNudge, createUuidV7 } from "@devmesh/runtime";
+import { createUuidV7 } from "@devmesh/runtime";
 import type { Models } from "../embedding/open-models.ts";
 import type { KeepContextsDeps } from "./keep-contexts.ts";
 
@@ -18,17 +18,17 @@ export interface OpenContextsOptions {
   readonly hints: Pick<Hints, "onContexts" | "nudgeEmbeddings">;
   readonly objects: Objects;
   readonly models: Pick<Models, "embedder" | "claude">;
+  readonly nudges: KeepContextsDeps["nudges"];
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
 
 /** Wires what keeps contexts: its stores, S3, metrics, and the hints that wake it and that it gives. */
 export async function openContexts(options: OpenContextsOptions): Promise<KeepContextsDeps> {
-  const { database, hints, objects, models, metrics, logger } = options;
-  const nudges = { digest: createNudge(), removal: createNudge() };
+  const { database, hints, objects, models, nudges, metrics, logger } = options;
   await hints.onContexts(() => {
-    nudges.digest.nudge();
-    nudges.removal.nudge();
+    nudges.digests.nudge();
+    nudges.removals.nudge();
   });
   const documents = contextDocuments({
     collections: collectionRepository(database),

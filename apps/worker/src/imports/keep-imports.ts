@@ -15,8 +15,8 @@ export interface KeepImportsDeps extends RunImportDeps {
   readonly logger: Logger;
 }
 
-/** Without a nudge: imports whose worker was lost, and those that wait to be tried again. */
-const idleMs = 30_000;
+/** What no hint told of, the look at everything finds (`look-for-memory.ts`). */
+const idleMs = 600_000;
 const blockedMs = 1_000;
 
 /** Carries imports out, one after the other and in slices, until `signal` aborts. Every worker does; it never rejects. */

@@ -3,7 +3,7 @@ import type { Hints, Objects } from "@devmesh/adapters";
 import type { DocumentResult } from "@devmesh/embedding";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { collectionRepository, type Database, openImports } from "@devmesh/repositories";
-import { createNudge, createUuidV7 } from "@devmesh/runtime";
+import { createUuidV7, type Nudge } from "@devmesh/runtime";
 import type { KeepImportsDeps } from "./keep-imports.ts";
 
 export interface OpenImportsOptions {
@@ -11,6 +11,7 @@ export interface OpenImportsOptions {
   readonly hints: Pick<Hints, "onImports" | "nudgeImports" | "nudgeEmbeddings" | "collectionsChanged">;
   readonly objects: Objects;
   readonly canWork: () => boolean;
+  readonly nudges: { readonly imports: Nudge };
   /** How long a worker may be silent about an import before another takes it over. */
   readonly leaseMs: number;
   readonly metrics: Metrics;
@@ -20,7 +21,7 @@ export interface OpenImportsOptions {
 /** Wires what imports: its stores, metrics, and the hints that wake it and that it gives. */
 export async function openImporting(options: OpenImportsOptions): Promise<KeepImportsDeps> {
   const { database, hints, objects, canWork, leaseMs, metrics, logger } = options;
-  const nudge = createNudge();
+  const nudge = options.nudges.imports;
   await hints.onImports(() => nudge.nudge());
   const documents = metrics.counter({
     name: "devmesh_imported_documents_total",

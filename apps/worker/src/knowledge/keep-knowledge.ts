@@ -8,7 +8,7 @@ import {
   documentRepository,
   knowledgeSyncRepository,
 } from "@devmesh/repositories";
-import { createUuidV7, runLoop, sleep } from "@devmesh/runtime";
+import { createUuidV7, type Nudge, runLoop } from "@devmesh/runtime";
 import type { Models } from "../embedding/open-models.ts";
 
 /** What knowledge is kept with. */
@@ -16,11 +16,14 @@ export interface KeepKnowledgeOptions {
   readonly database: Database;
   readonly hints: Pick<Hints, "nudgeEmbeddings">;
   readonly models: Pick<Models, "embedder" | "claude">;
+  /** Nudged when an entry's document is missing. */
+  readonly nudge: Nudge;
   readonly logger: Logger;
 }
 
 const entriesAtOnce = 100;
-const lookEveryMs = 60_000;
+/** The look at everything finds what is to be done (`look-for-memory.ts`). */
+const idleMs = 600_000;
 
 /**
  * Writes documents of entries that whoever wrote the entry could not write, until `signal` aborts. Any number of workers
@@ -32,7 +35,7 @@ export async function keepKnowledge(options: KeepKnowledgeOptions, signal: Abort
   const work = async (): Promise<void> => {
     const written = await syncStale(deps, entriesAtOnce);
     if (written > 0) logger.info({ entries: written }, "documents of entries were written late");
-    if (written < entriesAtOnce) await sleep(lookEveryMs, signal);
+    if (written < entriesAtOnce) await options.nudge.wait(idleMs, signal);
   };
   await runLoop({ name: "keep knowledge", signal, logger, work });
 }

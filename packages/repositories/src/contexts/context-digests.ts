@@ -35,6 +35,9 @@ export interface ContextDigests {
   settle(claim: Pick<ClaimedContext, "id" | "tries">, result: DigestResult): Promise<boolean>;
 }
 
+/** Its turn has come, and it is not over. */
+export const contextIsToDigest = sql`digest_at <= now() and state = 'ready' and sweep_at > now()`;
+
 /** Over a database. */
 export function contextDigests(database: Database): ContextDigests {
   const engine = { role: "devmesh_engine", plans: "by_index" } as const;
@@ -46,7 +49,7 @@ export function contextDigests(database: Database): ContextDigests {
           with due as materialized (
             select id
             from context
-            where digest_at <= now() and state = 'ready' and sweep_at > now()
+            where ${contextIsToDigest}
             order by digest_at
             limit ${limit}
             for update skip locked

@@ -25,6 +25,9 @@ export interface ContextRemovals {
   settle(ids: readonly ContextId[]): Promise<void>;
 }
 
+/** It is over, and in nobody's hands. */
+export const contextIsToRemove = sql`sweep_at <= now() and (digest_at is null or digest_at <= now())`;
+
 /** Over a database. */
 export function contextRemovals(database: Database): ContextRemovals {
   const engine = { role: "devmesh_engine", plans: "by_index" } as const;
@@ -36,7 +39,7 @@ export function contextRemovals(database: Database): ContextRemovals {
           with due as materialized (
             select id
             from context
-            where sweep_at <= now() and (digest_at is null or digest_at <= now())
+            where ${contextIsToRemove}
             order by sweep_at
             limit ${limit}
             for update skip locked

@@ -114,12 +114,15 @@ interface OpenRow extends ImportRow {
   readonly tries: number;
 }
 
+/** It is not over, and nobody works on it. */
+export const importIsDue = sql`finished_at is null and (due_at is null or due_at <= now())`;
+
 /** One statement, and no more where nothing waits. */
 function claim(leaseId: string, leaseMs: number): Sql {
   return sql`
     with next as (
       select id from import_job
-      where finished_at is null and (due_at is null or due_at <= now())
+      where ${importIsDue}
       order by due_at nulls first, created_at, id
       limit 1
       for update skip locked

@@ -35,7 +35,8 @@ interface Row extends Omit<UnsyncedEntry, "category" | "team"> {
 const columns = sql`tenant_id as "tenantId", id, title, content, category, tags, access, team, owner_id as "ownerId",
   version, deleted_at is not null as "isDeleted"`;
 
-const isUnsynced = sql`(version <> synced_version or deleted_at is not null)
+/** Its document is not what it should be, and nobody is at it. */
+export const entryIsUnsynced = sql`(version <> synced_version or deleted_at is not null)
   and (claimed_until is null or claimed_until < now())`;
 
 /** What keeps entries and their documents together, in Postgres. */
@@ -46,7 +47,7 @@ export function knowledgeSyncRepository(database: Database): KnowledgeSyncReposi
   };
   return {
     claim: async (tenantId, id, forMs) =>
-      (await run(claim(sql`tenant_id = ${tenantId} and id = ${id} and ${isUnsynced}`, forMs)))[0],
+      (await run(claim(sql`tenant_id = ${tenantId} and id = ${id} and ${entryIsUnsynced}`, forMs)))[0],
     claimStale: (limit, { quietMs, forMs }) => run(claim(findStale(limit, quietMs), forMs)),
     done: async ({ tenantId, id, version, isDeleted }) => {
       await run(isDeleted ? remove(tenantId, id) : mark(tenantId, id, version));
@@ -65,7 +66,7 @@ function claim(which: Sql, forMs: number): Sql {
 function findStale(limit: number, quietMs: number): Sql {
   return sql`id in (
     select id from knowledge_entry
-    where ${isUnsynced} and updated_at < now() - ${quietMs}::float8 * interval '1 millisecond'
+    where ${entryIsUnsynced} and updated_at < now() - ${quietMs}::float8 * interval '1 millisecond'
     order by updated_at
     limit ${limit}
     for update skip locked
