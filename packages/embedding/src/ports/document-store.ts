@@ -59,7 +59,7 @@ export interface DocumentStore {
 export interface PendingStore {
   /**
    * Takes documents that wait, oldest first, so that nobody else takes them for `forMs`: those never taken, and those
-   * whose time ran out. Tenants in turn; of one that has `maxOfTenant` on the way or put off, none.
+   * whose time ran out. Tenants in turn, and in that order; of one that has `maxOfTenant` on the way or put off, none.
    */
   claim(
     limit: number,

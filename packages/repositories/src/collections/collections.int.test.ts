@@ -296,6 +296,9 @@ function describeCollections(open: OpenDatabase): void {
       }
       await database.query(sql`delete from pending_document where tenant_id <> all (${[tenantId, other]}::uuid[])`);
       const claimed = await pending.claim(100, 60_000, 5);
+      for (const turn of [claimed.slice(0, 2), claimed.slice(2, 4)]) {
+        expect(new Set(turn.map((one) => one.tenantId))).toEqual(new Set([tenantId, other]));
+      }
       const mine = claimed.filter((one) => one.tenantId === tenantId);
       expect([mine.length, claimed.length]).toEqual([5, 8]);
       expect(await pending.claim(100, 60_000, 5)).toEqual([]);

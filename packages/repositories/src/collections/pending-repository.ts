@@ -26,7 +26,7 @@ export interface Backlog {
 export interface PendingRepository {
   /**
    * Takes documents that wait, oldest first, so that nobody else takes them for `forMs`: those never taken, and those
-   * whose time ran out. Tenants in turn; of one that has `maxOfTenant` on the way or put off, none.
+   * whose time ran out. Tenants in turn, and in that order; of one that has `maxOfTenant` on the way or put off, none.
    */
   claim(limit: number, forMs: number, maxOfTenant?: number): Promise<readonly ClaimedDocument[]>;
   /**
@@ -159,12 +159,17 @@ function claimDocuments(limit: number, forMs: number, maxOfTenant: number): Sql 
       where p.error is null and p.due_at <= now()
       order by p.document_id
       for update of p skip locked
+    ), taken as (
+      update pending_document p
+      set on_the_way = true, due_at = now() + make_interval(secs => ${forMs / 1_000}::double precision)
+      from claimed
+      where p.document_id = claimed.document_id
+      returning p.tenant_id, p.collection_id, p.document_id, p.version
     )
-    update pending_document p
-    set on_the_way = true, due_at = now() + make_interval(secs => ${forMs / 1_000}::double precision)
-    from claimed
-    where p.document_id = claimed.document_id
-    returning p.tenant_id as "tenantId", p.collection_id as "collectionId", p.document_id as "documentId", p.version`;
+    select t.tenant_id as "tenantId", t.collection_id as "collectionId", t.document_id as "documentId", t.version
+    from taken t
+    join ranked r using (document_id)
+    order by r.turn, r.due_at, document_id`;
 }
 
 /** Collection by collection, so that each statement is planned for one partition. */
