@@ -61,7 +61,8 @@ export async function findSource(
 /**
  * Brings the body of a request to S3 as it comes, never as a whole in memory.
  *
- * @throws AppError `resource_exhausted`, reason `payload_too_large`, past 1 GiB; `invalid_argument` for an empty one.
+ * @throws AppError `resource_exhausted`, reason `payload_too_large`, past 1 GiB; `invalid_argument` for an empty one;
+ * `cancelled` for one that breaks off.
  */
 export async function storeSource(
   objects: Pick<Objects, "put" | "delete">,
@@ -92,7 +93,7 @@ async function put(
   }: { readonly key: string; readonly stream: ReadableStream<Uint8Array>; readonly signal: AbortSignal },
 ): Promise<Awaited<ReturnType<Objects["put"]>>> {
   try {
-    return await objects.put(key, stream, {
+    return await objects.put(key, toPieces(stream), {
       mediaType: "application/x-ndjson",
       maxBytes: maxImportUploadBytes,
       signal,
@@ -100,6 +101,15 @@ async function put(
   } catch (error) {
     if (error instanceof AppError && error.reason === "too_large") throw tooLarge("the body");
     throw error;
+  }
+}
+
+/** Whoever sends it may go away in the middle. */
+async function* toPieces(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* stream;
+  } catch (cause) {
+    throw new AppError("cancelled", "the body ended before its time", { cause });
   }
 }
 
