@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { KnowledgeEntry, KnowledgeHit } from "@devmesh/models";
+import { planCollection } from "@devmesh/embedding";
+import { type KnowledgeEntry, type KnowledgeHit, newCollectionSchema } from "@devmesh/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Envelope, envelopeOf, openRest, type RestHarness } from "./_rest-harness.ts";
 
@@ -183,6 +184,26 @@ describe("the search of knowledge", () => {
     expect(first?.content).toContain("frobnicator");
     expect(old.uses).toBe(0);
   });
+});
+
+test("a search by vector without the entries' model says so, as the document tells; by words it goes on", async () => {
+  const tenantId = await rest.createTenant();
+  const without = { key: await rest.createKey({ tenantId }) };
+  const bedrock = { model: "cohere.embed-english-v3", dimensions: 1024 } as const;
+  const { embedder, newId } = rest.deps;
+  const asked = newCollectionSchema.parse({ name: "knowledge" });
+  const plan = { embedder: { ...embedder, resolve: () => bedrock }, newId, canWriteContexts: false };
+  await rest.deps.collections.ensure({
+    ...planCollection(plan, { tenantId, kind: "knowledge", asked }),
+    kind: "knowledge",
+  });
+  const search = (mode: string) => ask(without, "POST", "/knowledge/search", { query: "a", mode });
+  expect(await search("vector")).toMatchObject({ status: 409, error: { reason: "no_provider" } });
+  expect(await search("hybrid")).toMatchObject({ status: 200, meta: { mode: "text", degraded: {} } });
+  const { paths } = (await (await rest.app.request("/api/v1/openapi.json")).json()) as { paths: never };
+  for (const path of ["knowledge", "contexts"]) {
+    expect(paths).toHaveProperty([`/api/v1/${path}/search`, "post", "responses", "409"]);
+  }
 });
 
 describe("what can never be right", () => {

@@ -76,6 +76,7 @@ export function searchContexts(deps: Pick<RouteDeps, "searchContexts" | "context
       example: { hits: [hitExample] },
       meta: { schema: plainSearchMetaSchema, example: searchMetaExample },
     },
+    errors: ["failed_precondition"],
     async handle({ principal: { tenantId }, body, signal }) {
       const terms = toTerms(body);
       const { hits, ...how } = await deps.searchContexts(tenantId, terms, signal);

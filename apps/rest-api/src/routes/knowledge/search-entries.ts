@@ -27,6 +27,7 @@ export function searchEntries(deps: Pick<RouteDeps, "searchEntries" | "onSearch"
       example: { hits: [entryHitExample] },
       meta: { schema: plainSearchMetaSchema, example: searchMetaExample },
     },
+    errors: ["failed_precondition"],
     async handle({ principal, body, signal }) {
       const asked = parseWith(knowledgeSearchSchema, body);
       const { hits, ...how } = await deps.searchEntries(askerOf(principal), { asked, signal });
