@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from "@devmesh/models";
+import { nameOfAwsError, statusOfAwsError } from "../aws-error.ts";
 
 /** What an error of the SDK means to whoever called. */
 interface Meaning {
@@ -49,8 +50,8 @@ const maxRetryAfterMs = 60_000;
  */
 export function toBedrockError(caught: unknown, operation: string): AppError {
   if (caught instanceof AppError) return caught;
-  const name = caught instanceof Error ? caught.name : "unknown error";
-  const meaning = meaningByName.get(name) ?? meaningOfStatus(readStatus(caught));
+  const name = nameOfAwsError(caught);
+  const meaning = meaningByName.get(name) ?? meaningOfStatus(statusOfAwsError(caught));
   const words = meaning === refused && caught instanceof Error ? caught.message.slice(0, maxMessageLength) : name;
   return new AppError(meaning.code, `${operation} failed: ${words}`, {
     reason: meaning.reason,
@@ -63,11 +64,6 @@ function meaningOfStatus(status: number | undefined): Meaning {
   if (status === undefined || status >= 500 || status < 400) return away;
   if (status === 429) return throttled;
   return status === 401 || status === 403 ? denied : refused;
-}
-
-function readStatus(caught: unknown): number | undefined {
-  const status = readPath(caught, ["$metadata", "httpStatusCode"]);
-  return typeof status === "number" ? status : undefined;
 }
 
 /** From the header, in seconds; that form alone is used by AWS. */

@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from "@devmesh/models";
+import { nameOfAwsError, statusOfAwsError } from "../aws-error.ts";
 
 /** Error names of S3, and of its client. */
 const codeByName: Readonly<Record<string, ErrorCode>> = {
@@ -23,19 +24,13 @@ const throttledRetryMs = 1_000;
  */
 export function toS3Error(caught: unknown, operation: string): AppError {
   if (caught instanceof AppError) return caught;
-  const name = caught instanceof Error ? caught.name : "";
-  const code = codeByName[name] ?? codeOfStatus(readStatus(caught));
-  return new AppError(code, `${operation} failed: ${name === "" ? "unknown error" : name}`, {
+  const name = nameOfAwsError(caught);
+  const code = codeByName[name] ?? codeOfStatus(statusOfAwsError(caught));
+  return new AppError(code, `${operation} failed: ${name}`, {
     reason: "s3",
     retryAfterMs: code === "resource_exhausted" ? throttledRetryMs : undefined,
     cause: caught,
   });
-}
-
-function readStatus(caught: unknown): number | undefined {
-  if (typeof caught !== "object" || caught === null || !("$metadata" in caught)) return undefined;
-  const { httpStatusCode } = caught.$metadata as { readonly httpStatusCode?: number };
-  return httpStatusCode;
 }
 
 function codeOfStatus(status: number | undefined): ErrorCode {

@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from "@devmesh/models";
+import { nameOfAwsError, statusOfAwsError } from "../aws-error.ts";
 
 /** Error names of SQS, with and without the prefix of its old protocol. */
 const codeByName: Readonly<Record<string, ErrorCode>> = {
@@ -24,20 +25,13 @@ const throttledRetryMs = 1_000;
  */
 export function toSqsError(caught: unknown, operation: string): AppError {
   if (caught instanceof AppError) return caught;
-  const name = caught instanceof Error ? (caught.name.split(".").at(-1) ?? "") : "";
-  const status = readStatus(caught);
-  const code = codeByName[name] ?? codeOfStatus(status);
-  return new AppError(code, `${operation} failed: ${name === "" ? "unknown error" : name}`, {
+  const name = nameOfAwsError(caught).split(".").at(-1) ?? "";
+  const code = codeByName[name] ?? codeOfStatus(statusOfAwsError(caught));
+  return new AppError(code, `${operation} failed: ${name}`, {
     reason: "sqs",
     retryAfterMs: code === "resource_exhausted" ? throttledRetryMs : undefined,
     cause: caught,
   });
-}
-
-function readStatus(caught: unknown): number | undefined {
-  if (typeof caught !== "object" || caught === null || !("$metadata" in caught)) return undefined;
-  const { httpStatusCode } = caught.$metadata as { readonly httpStatusCode?: number };
-  return httpStatusCode;
 }
 
 function codeOfStatus(status: number | undefined): ErrorCode {
