@@ -6,6 +6,7 @@ import type { Metrics } from "@devmesh/observability";
 import {
   collectionRepository,
   type Database,
+  defaultStorageOf,
   documentRepository,
   postgresEmbeddingCache,
   searchRepository,
@@ -57,7 +58,7 @@ export function openMemory(options: OpenMemoryOptions): MemoryDeps & AsyncDispos
     searches: searchRepository(database),
     collectionWaiters: createCollectionWaiters({ maxWatches, recheckMs, paceMs }),
     canWriteContexts: transports.length > 0,
-    defaultStorage: database.kind === "pglite" ? "vector" : "halfvec",
+    defaultStorage: defaultStorageOf(database),
     newId,
     breathe,
     now: () => performance.now(),

@@ -1,4 +1,4 @@
-import { AppError, isStorable } from "@devmesh/models";
+import { AppError, isStorable, notStorable } from "@devmesh/models";
 import { cacheKey, type VectorKind } from "./cache/cache-key.ts";
 import { normaliseText } from "./cache/normalise-text.ts";
 import { countTokens } from "./chunking/count-tokens.ts";
@@ -26,7 +26,7 @@ export function prepareTexts(texts: readonly string[], kind: VectorKind): readon
 function problemOf(text: string, { model }: VectorKind): string | undefined {
   const { maxCharacters } = model.limits;
   if (text === "") return "is empty";
-  if (!isStorable(text)) return "must not hold U+0000 or a lone surrogate";
+  if (!isStorable(text)) return notStorable;
   if (text.length <= maxCharacters) return undefined;
   return `has ${text.length} characters, ${model.id} takes at most ${maxCharacters}`;
 }

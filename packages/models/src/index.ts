@@ -323,6 +323,6 @@ export {
   taskSubmissionSchema,
   timeSchema,
 } from "./task-submission.ts";
-export { isStorable, nameSchema, tagsSchema, textSchema, toStorable } from "./text.ts";
+export { isStorable, nameSchema, notStorable, tagsSchema, textSchema, toStorable } from "./text.ts";
 export { eventTopics, headsOfTopic, matchesTopic, maxSubscriptions, mayTakeEvents, topicHead } from "./topic.ts";
 export { parseTraceparent } from "./traceparent.ts";

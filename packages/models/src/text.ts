@@ -5,8 +5,11 @@ import { z } from "zod";
  * filtered, shown or logged is of this kind; users' JSON is not.
  */
 export function textSchema(maxLength: number): z.ZodString {
-  return z.string().min(1).max(maxLength).refine(isStorable, "must not hold U+0000 or a lone surrogate");
+  return z.string().min(1).max(maxLength).refine(isStorable, notStorable);
 }
+
+/** What is said of text that is not {@link isStorable}. */
+export const notStorable = "must not hold U+0000 or a lone surrogate";
 
 /** True for text that Postgres can keep: without U+0000, and without half of a surrogate pair. */
 export function isStorable(text: string): boolean {

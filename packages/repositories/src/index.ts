@@ -17,6 +17,7 @@ export {
 export { type LimitAsked, type LimitRepository, limitRepository } from "./caps/limit-repository.ts";
 export { type KeyedUsage, type UsageAsked, type UsageRepository, usageRepository } from "./caps/usage-repository.ts";
 export { type CollectionRepository, collectionRepository } from "./collections/collection-repository.ts";
+export { defaultStorageOf } from "./collections/default-storage.ts";
 export { type DocumentRepository, documentRepository } from "./collections/document-repository.ts";
 export { type PendingRepository, pendingRepository } from "./collections/pending-repository.ts";
 export {

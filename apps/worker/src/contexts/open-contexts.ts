@@ -1,15 +1,8 @@
-import { setImmediate as breathe } from "node:timers/promises";
 import type { Hints, Objects } from "@devmesh/adapters";
 import { contextDocuments, summarize } from "@devmesh/embedding";
 import type { Logger, Metrics } from "@devmesh/observability";
-import {
-  collectionRepository,
-  contextDigests,
-  contextRemovals,
-  type Database,
-  documentRepository,
-} from "@devmesh/repositories";
-import { createUuidV7 } from "@devmesh/runtime";
+import { contextDigests, contextRemovals, type Database } from "@devmesh/repositories";
+import { openDocumentDeps } from "../embedding/open-document-deps.ts";
 import type { Models } from "../embedding/open-models.ts";
 import type { KeepContextsDeps } from "./keep-contexts.ts";
 
@@ -30,16 +23,7 @@ export async function openContexts(options: OpenContextsOptions): Promise<KeepCo
     nudges.digests.nudge();
     nudges.removals.nudge();
   });
-  const documents = contextDocuments({
-    collections: collectionRepository(database),
-    documents: documentRepository(database),
-    embedder: models.embedder,
-    canWriteContexts: models.claude !== undefined,
-    defaultStorage: database.kind === "pglite" ? "vector" : "halfvec",
-    newId: createUuidV7(),
-    breathe,
-    nudgeEmbeddings: () => hints.nudgeEmbeddings(),
-  });
+  const documents = contextDocuments(openDocumentDeps({ database, hints, models }));
   return {
     digest: {
       digests: contextDigests(database),

@@ -1,14 +1,9 @@
-import { setImmediate as breathe } from "node:timers/promises";
 import type { Hints } from "@devmesh/adapters";
-import { knowledgeDocuments, type SyncDeps, syncStale } from "@devmesh/embedding";
+import { knowledgeDocuments, syncStale } from "@devmesh/embedding";
 import type { Logger } from "@devmesh/observability";
-import {
-  collectionRepository,
-  type Database,
-  documentRepository,
-  knowledgeSyncRepository,
-} from "@devmesh/repositories";
-import { createUuidV7, type Nudge, runLoop } from "@devmesh/runtime";
+import { type Database, knowledgeSyncRepository } from "@devmesh/repositories";
+import { type Nudge, runLoop } from "@devmesh/runtime";
+import { openDocumentDeps } from "../embedding/open-document-deps.ts";
 import type { Models } from "../embedding/open-models.ts";
 
 /** What knowledge is kept with. */
@@ -31,25 +26,12 @@ const idleMs = 600_000;
  */
 export async function keepKnowledge(options: KeepKnowledgeOptions, signal: AbortSignal): Promise<void> {
   const { logger } = options;
-  const deps = openSync(options);
+  const documents = knowledgeDocuments(openDocumentDeps(options));
+  const deps = { sync: knowledgeSyncRepository(options.database), documents };
   const work = async (): Promise<void> => {
     const written = await syncStale(deps, entriesAtOnce);
     if (written > 0) logger.info({ entries: written }, "documents of entries were written late");
     if (written < entriesAtOnce) await options.nudge.wait(idleMs, signal);
   };
   await runLoop({ name: "keep knowledge", signal, logger, work });
-}
-
-function openSync({ database, hints, models }: KeepKnowledgeOptions): SyncDeps {
-  const documents = knowledgeDocuments({
-    collections: collectionRepository(database),
-    documents: documentRepository(database),
-    embedder: models.embedder,
-    canWriteContexts: models.claude !== undefined,
-    defaultStorage: database.kind === "pglite" ? "vector" : "halfvec",
-    newId: createUuidV7(),
-    breathe,
-    nudgeEmbeddings: () => hints.nudgeEmbeddings(),
-  });
-  return { sync: knowledgeSyncRepository(database), documents };
 }

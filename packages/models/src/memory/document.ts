@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { ChunkId, CollectionId, DocumentId, ImportId } from "../ids.ts";
 import { utf8Bytes } from "../json.ts";
-import { isStorable, textSchema } from "../text.ts";
+import { isStorable, notStorable, textSchema } from "../text.ts";
 import type { Vector } from "./vector.ts";
 
 /** The most documents of one request. */
@@ -22,7 +22,7 @@ export function contentSchema(maxBytes: number): z.ZodType<string> {
     .refine((text) => utf8Bytes(text) <= maxBytes, {
       error: ({ input }) => `is of ${utf8Bytes(String(input))} bytes, at most ${maxBytes} are allowed`,
     })
-    .refine(isStorable, "must not hold U+0000 or a lone surrogate");
+    .refine(isStorable, notStorable);
 }
 
 /** What documents are filtered by: an object of any JSON. Handed on as it is: a record of zod's would drop `__proto__`. */

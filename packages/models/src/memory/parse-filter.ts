@@ -1,5 +1,5 @@
 import { AppError, type FieldProblem } from "../errors.ts";
-import { isStorable } from "../text.ts";
+import { isStorable, notStorable } from "../text.ts";
 import {
   type MetadataField,
   type MetadataFilter,
@@ -154,7 +154,7 @@ function assertMembers(members: Members, known: readonly string[], at: string): 
 }
 
 function assertStorable(text: string, at: string): void {
-  if (!isStorable(text)) throw problem(at, "must not hold U+0000 or a lone surrogate");
+  if (!isStorable(text)) throw problem(at, notStorable);
 }
 
 function isRange(operator: string): operator is (typeof rangeOperators)[number] {

@@ -1,4 +1,4 @@
-import { isStorable, utf8Bytes } from "@devmesh/models";
+import { isStorable, notStorable, utf8Bytes } from "@devmesh/models";
 import { z } from "zod";
 import { isRequestId } from "../payload.ts";
 
@@ -43,7 +43,7 @@ export const requiredJsonSchema = z.custom<unknown>((value) => value !== undefin
 
 /** Text for people that Postgres can keep; unlike a name it may be empty. Length in code points. */
 export function proseSchema(maxLength: number): z.ZodType<string> {
-  return z.string().max(maxLength).refine(isStorable, "must not hold U+0000 or a lone surrogate");
+  return z.string().max(maxLength).refine(isStorable, notStorable);
 }
 
 /** {@link proseSchema} bounded in bytes of UTF-8. */

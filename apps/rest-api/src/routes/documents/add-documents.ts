@@ -69,13 +69,13 @@ async function addOnce(
   const asked = { tenantId: principal.tenantId, collection, documents };
   if (readIdempotencyKey(headers) === undefined) return { results: await add(deps, asked), isReplay: false };
   // what can't be kept can't be compared either: it is an error of its own, whatever it is
-  const body = { collectionId: collection.id, documents: documents.map((one) => (isStorable(one) ? one : null)) };
+  const body = { collectionId: collection.id, documents: documents.map((one) => (isComparable(one) ? one : null)) };
   const key = readRequestKey({ principal, headers, body });
   assert(key !== undefined, "a request with a key has one");
   return addDocumentsOnce(deps, asked, key);
 }
 
-function isStorable(item: unknown): boolean {
+function isComparable(item: unknown): boolean {
   try {
     assertStorableJson(item);
     return true;
