@@ -242,6 +242,8 @@ describe("what can never be right", () => {
       ["POST", `/knowledge/${id}/links`, { target: "task", id: nobody }, `id: no task "${nobody}"`],
       ["POST", `/knowledge/${id}/links`, { target: "agent", id: "x" }, 'id: no agent "x"'],
       ["POST", `/knowledge/${id}/links`, { target: "file", id: nobody }, "target"],
+      ["POST", `/knowledge/${id}/links`, { target: "task", id: nobody, relation: "used_by" }, "relation"],
+      ["DELETE", `/knowledge/${id}/links/task/${nobody}?relation=used_by`, undefined, "relation"],
       ["POST", `/knowledge/${id}/use`, { taskId: nobody }, `taskId: no task "${nobody}"`],
       ["GET", "/knowledge?task=x", undefined, "task: must be a UUID"],
       ["GET", "/knowledge?tags=x", undefined, "unknown query parameter"],
@@ -265,6 +267,7 @@ describe("what can never be right", () => {
   test("a key without the scope does nothing", async () => {
     const reader = { key: await rest.createKey({ scopes: ["knowledge:read"] }) };
     expect((await ask(reader, "POST", "/knowledge", good)).status).toBe(403);
+    expect((await ask(reader, "POST", `/knowledge/${randomUUID()}/use`)).status).toBe(403);
     const nobody = { key: await rest.createKey({ scopes: ["tasks:read"] }) };
     expect((await ask(nobody, "GET", "/knowledge")).status).toBe(403);
     expect((await ask(nobody, "POST", "/knowledge/search", { query: "a" })).status).toBe(403);

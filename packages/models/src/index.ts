@@ -219,6 +219,7 @@ export {
   type KnowledgeVersion,
   knowledgeAccesses,
   knowledgeLinkSchema,
+  knowledgeRelationSchema,
   knowledgeRelations,
   knowledgeRestoreSchema,
   knowledgeSearchSchema,

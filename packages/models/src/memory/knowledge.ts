@@ -19,6 +19,9 @@ export const knowledgeRelations = ["source", "about", "used_by"] as const;
 /** One of {@link knowledgeRelations}. */
 export type KnowledgeRelation = (typeof knowledgeRelations)[number];
 
+/** What people and agents say of a link: that an entry was of use is counted, and written by that alone. */
+export const knowledgeRelationSchema = z.enum(knowledgeRelations).exclude(["used_by"]).default("about");
+
 /** The longest content of an entry, in bytes of UTF-8. */
 export const maxKnowledgeBytes = 262_144;
 /** The most links of one entry. */
@@ -72,7 +75,7 @@ export const knowledgeRestoreSchema = z.strictObject({ version: versionSchema, r
 export const knowledgeLinkSchema = z.strictObject({
   target: z.enum(knowledgeTargets),
   id: textSchema(128),
-  relation: z.enum(knowledgeRelations).default("about"),
+  relation: knowledgeRelationSchema,
 });
 
 /** The body of `POST /knowledge/{id}/use`. */

@@ -5,7 +5,7 @@ import {
   isUuid,
   type KnowledgeTarget,
   knowledgeLinkSchema,
-  knowledgeRelations,
+  knowledgeRelationSchema,
   knowledgeTargets,
   maxKnowledgeLinks,
   parseId,
@@ -93,7 +93,7 @@ export function unlinkEntry({ knowledge }: Pick<RouteDeps, "knowledge">): Route 
     summary: "Remove a link",
     scope: "knowledge:write",
     params: linkParams,
-    query: z.object({ relation: z.enum(knowledgeRelations).default("about") }),
+    query: z.object({ relation: knowledgeRelationSchema }),
     success,
     errors: ["not_found"],
     async handle({ principal, params, query: { relation } }) {

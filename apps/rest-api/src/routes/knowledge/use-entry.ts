@@ -14,7 +14,7 @@ export function useEntry({ knowledge }: Pick<RouteDeps, "knowledge">): Route {
     tag: "Knowledge",
     summary: "Say that an entry helped",
     description: "Entries that help are found a little earlier. With `taskId` it counts once a task.",
-    scope: "knowledge:read",
+    scope: "knowledge:write",
     params: entryParams,
     body: { schema: entryUseSchema, example: {}, maxBytes: 16_384, isOptional: true },
     success: { status: 200, description: "The entry.", data: entrySchema, example: entryExample },
