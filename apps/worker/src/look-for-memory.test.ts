@@ -8,11 +8,17 @@ beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 const logger = createLogger({ level: "silent", service: "worker" });
-const nothing: MemoryDue = { digests: false, removals: false, imports: false, entries: false };
+const nothing: MemoryDue = { documents: false, digests: false, removals: false, imports: false, entries: false };
 
 test("looks once in 30 s, and wakes those alone for whom something waits", async () => {
   const stop = new AbortController();
-  const nudges = { digests: createNudge(), removals: createNudge(), imports: createNudge(), entries: createNudge() };
+  const nudges = {
+    documents: createNudge(),
+    digests: createNudge(),
+    removals: createNudge(),
+    imports: createNudge(),
+    entries: createNudge(),
+  };
   const woken: string[] = [];
   for (const [part, nudge] of Object.entries(nudges)) {
     void nudge.wait(600_000, stop.signal).then((isNudged) => isNudged && woken.push(part));

@@ -14,8 +14,8 @@ export interface LookForMemoryDeps {
 const lookEveryMs = 30_000;
 
 /**
- * Wakes who imports, keeps contexts and keeps knowledge where something waits for them, until `signal` aborts. One look for
- * all of them: an idle worker asks little of the database.
+ * Wakes who relays documents, imports, keeps contexts and keeps knowledge where something waits for them, until `signal`
+ * aborts. One look for all of them: an idle worker asks little of the database.
  */
 export async function lookForMemory(
   { findDue, nudges, logger }: LookForMemoryDeps,

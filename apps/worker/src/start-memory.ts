@@ -1,7 +1,7 @@
 import { type Hints, type Objects, type SqsQueue, startConsumer } from "@devmesh/adapters";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { type Database, type DeadMessages, findMemoryDue, type MemoryDue } from "@devmesh/repositories";
-import { createNudge } from "@devmesh/runtime";
+import { createNudge, type Nudge } from "@devmesh/runtime";
 import type { WorkerConfig } from "./config.ts";
 import { keepContexts } from "./contexts/keep-contexts.ts";
 import { openContexts } from "./contexts/open-contexts.ts";
@@ -63,7 +63,7 @@ export async function startMemory(options: StartMemoryOptions): Promise<Memory> 
       ...{ signal, graceMs, logger },
     }),
   );
-  const kept = await keepMemory(options, models);
+  const kept = await keepMemory(options, { models, documents: embedding.relay.nudge });
   opened.defer(async () => void (await kept.ended));
   const owned = opened.move();
   return {
@@ -75,9 +75,18 @@ export async function startMemory(options: StartMemoryOptions): Promise<Memory> 
 }
 
 /** Starts what waits in the database for any worker. `ended` when `signal` has aborted and what was in hand is written. */
-async function keepMemory(options: StartMemoryOptions, models: Models): Promise<{ readonly ended: Promise<unknown> }> {
+async function keepMemory(
+  options: StartMemoryOptions,
+  { models, documents }: { readonly models: Models; readonly documents: Nudge },
+): Promise<{ readonly ended: Promise<unknown> }> {
   const { config, database, hints, objects, watch, signal, metrics, logger } = options;
-  const nudges = { digests: createNudge(), removals: createNudge(), imports: createNudge(), entries: createNudge() };
+  const nudges = {
+    documents,
+    digests: createNudge(),
+    removals: createNudge(),
+    imports: createNudge(),
+    entries: createNudge(),
+  };
   const findDue = (): Promise<MemoryDue> => findMemoryDue(database);
   const loops = [
     keepKnowledge({ database, hints, models, nudge: nudges.entries, logger }, signal),

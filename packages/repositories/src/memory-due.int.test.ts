@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { ApiKeyId, CollectionId, ContextId, ImportId, KnowledgeId, TenantId } from "@devmesh/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { givenCollection } from "../test/collections.ts";
+import { givenCollection, keyOf, newDocument } from "../test/collections.ts";
 import { describeOnBoth, givenTenant, type OpenDatabase } from "../test/fixture.ts";
+import { documentRepository } from "./collections/document-repository.ts";
+import { pendingRepository } from "./collections/pending-repository.ts";
 import { contextDigests } from "./contexts/context-digests.ts";
 import { contextRemovals } from "./contexts/context-removals.ts";
 import { contextRepository } from "./contexts/context-repository.ts";
@@ -26,7 +28,7 @@ function describeDue(open: OpenDatabase): void {
   });
   afterAll(() => stack.disposeAsync());
   const id = <Id extends string>(): Id => randomUUID() as string as Id;
-  const nothing = { digests: false, removals: false, imports: false, entries: false };
+  const nothing = { documents: false, digests: false, removals: false, imports: false, entries: false };
   const due = () => findMemoryDue(database);
 
   test("a context is due for its summary until somebody has it, and for removal when it is over", async () => {
@@ -46,6 +48,19 @@ function describeDue(open: OpenDatabase): void {
     await contexts.delete(tenantId, context.id);
     expect(await due()).toEqual({ ...nothing, removals: true });
     await contextRemovals(database).claim(1, 60_000);
+    expect(await due()).toEqual(nothing);
+  });
+
+  test("a document is, until it is embedded or given up", async () => {
+    const collection = await givenCollection(database, tenantId);
+    const [document] = await documentRepository(database).write(keyOf(collection), [newDocument("a", ["b"])]);
+    expect(await due()).toEqual({ ...nothing, documents: true });
+    const [pending] = await pendingRepository(database).claim(1, 60_000, 1);
+    expect(pending?.documentId).toBe(document?.id);
+    expect(await due()).toEqual({ ...nothing, documents: true });
+    if (pending !== undefined) {
+      await pendingRepository(database).fail(tenantId, [pending], { code: "unavailable", message: "away" });
+    }
     expect(await due()).toEqual(nothing);
   });
 

@@ -5,8 +5,10 @@ import { sql } from "./database/sql.ts";
 import { importIsDue } from "./imports/open-imports.ts";
 import { entryIsUnsynced } from "./knowledge/knowledge-sync.ts";
 
-/** What any worker may take, of all tenants. */
+/** What waits for workers, of all tenants. */
 export interface MemoryDue {
+  /** On their way or not: who relays them knows. */
+  readonly documents: boolean;
   readonly digests: boolean;
   readonly removals: boolean;
   readonly imports: boolean;
@@ -18,7 +20,8 @@ export async function findMemoryDue(database: Database): Promise<MemoryDue> {
   const { rows } = await database.queryAs<MemoryDue>(
     { role: "devmesh_engine", plans: "by_index" },
     sql`
-      select exists (select from context where ${contextIsToDigest}) as digests,
+      select exists (select from pending_document where error is null) as documents,
+        exists (select from context where ${contextIsToDigest}) as digests,
         exists (select from context where ${contextIsToRemove}) as removals,
         exists (select from import_job where ${importIsDue}) as imports,
         exists (select from knowledge_entry where ${entryIsUnsynced}) as entries`,

@@ -33,8 +33,8 @@ const perRound = 500;
 const gatherMs = 50;
 /** With documents on their way, without news of them: some wait for hours, where a budget is used up. */
 const busyMs = 5_000;
-/** Without a nudge: documents whose claims ran out, and nudges that were lost. */
-const idleMs = 30_000;
+/** What no hint told of, the look at everything finds (`look-for-memory.ts`). */
+const idleMs = 600_000;
 
 /**
  * Sends messages about documents that wait for vectors, until `signal` aborts; it never rejects. One holder at a time: two
