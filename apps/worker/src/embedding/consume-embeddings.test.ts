@@ -126,11 +126,12 @@ describe("the handler of embedding messages", () => {
     expect(await throttled.handle(message(5), never)).toBe("done");
     const spent = createHandler(failing(new AppError("resource_exhausted", "spent", { reason: "budget" })));
     expect(await spent.handle(message(1), never)).toBe("done");
-    expect([...throttled.failed, ...spent.failed]).toEqual([]);
-    expect([...throttled.postponed, ...spent.postponed]).toEqual([
-      [documents, 600_000],
-      [documents, 600_000],
-    ]);
+    const away = createHandler(failing(new AppError("unavailable", "away", { reason: "breaker_open" })));
+    expect(await away.handle(message(5), never)).toBe("done");
+    expect([throttled, spent, away].flatMap(({ failed }) => failed)).toEqual([]);
+    expect([throttled, spent, away].map(({ postponed }) => postponed)).toEqual(
+      [1, 2, 3].map(() => [[documents, 600_000]]),
+    );
   });
 
   test("refuses for good what is no message", async () => {

@@ -20,7 +20,7 @@ export interface EmbeddingMessagesDeps extends EmbedDocumentsDeps {
 /** Documents that are embedded together, and how many such batches at once: what a worker has in memory. Judgement. */
 const maxDocuments = 200;
 const maxBatches = 4;
-/** 5 s, 15 s, 45 s, 135 s: an outage of three minutes kills nothing. Judgement. */
+/** 5 s, 15 s, 45 s, 135 s. Judgement. */
 const firstRetryMs = 5_000;
 const retryFactor = 3;
 /** Until what a budget, or the model, has no room for is tried again. Judgement. */
@@ -29,7 +29,8 @@ const postponedMs = 600_000;
 /**
  * Makes the handler of `devmesh-embeddings`. Messages that come together are embedded together, tenant by tenant. A message
  * that has some document left comes again, later each time; with its last receive it is dead, and those documents are
- * given up. What is short of capacity or budget alone is never given up: its documents are put off.
+ * given up. What is short of capacity or budget, or came to a model that is away for everybody (its breaker is open), is
+ * never given up: it is put off.
  *
  * The handler throws `invalid_argument` for a body that is none.
  */
@@ -95,8 +96,8 @@ async function settle(
     return { retryAfterMs: toRetryMs(error, received.receiveCount) };
   }
   const left = documents.filter(({ documentId }) => unfinished.has(documentId));
-  if (errors.some(({ code }) => code === "resource_exhausted")) {
-    // there will be room one day: they wait for it, neither in the queue nor on the way, where they would be in others'
+  if (errors.some(isNotTheirs)) {
+    // it will pass one day: they wait for it, neither in the queue nor on the way, where they would be in others'
     await pending.postpone(tenantId, left, postponedMs);
     return "done";
   }
@@ -104,6 +105,11 @@ async function settle(
   await pending.fail(tenantId, left, { code, message });
   for (const { collectionId } of left) onDone({ collection: { tenantId, collectionId }, indexed: 0, failed: 1 });
   return { deadLetterBecause: `${code}: ${message}` };
+}
+
+/** Says nothing about the documents. */
+function isNotTheirs({ code, reason }: AppError): boolean {
+  return code === "resource_exhausted" || reason === "breaker_open";
 }
 
 function isOutOfBudget({ code, reason }: AppError): boolean {
