@@ -155,6 +155,16 @@ function describeCollections(open: OpenDatabase): void {
   });
 
   describe("documents", () => {
+    test("of more chunks than one statement writes are written whole", async () => {
+      const collection = await givenCollection(database, tenantId);
+      const long = Array.from({ length: 1_001 }, (_, index) => `chunk ${index}`);
+      await documentRepository(database).write(keyOf(collection), [newDocument("a", long), newDocument("b", ["one"])]);
+      expect(await collectionRepository(database).counts(tenantId, collection.id)).toMatchObject({ chunks: 1_002 });
+      const asked = { filter: undefined, limit: 5, explain: false, signal: AbortSignal.any([]) };
+      const { found } = await searchRepository(database).byText({ ...asked, collection, query: "1000" });
+      expect(found).toHaveLength(1);
+    });
+
     test("are created, left alone, given new metadata, and cut anew", async () => {
       const collection = await givenCollection(database, tenantId);
       const documents = documentRepository(database);
