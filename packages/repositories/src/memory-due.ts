@@ -15,10 +15,12 @@ export interface MemoryDue {
   readonly entries: boolean;
 }
 
-/** Says in one statement what waits: each part is found by its own index, which holds nothing else. */
+/**
+ * Says in one statement what waits, without a transaction round it: it is asked often. Each part is found by an index that
+ * holds nothing else.
+ */
 export async function findMemoryDue(database: Database): Promise<MemoryDue> {
-  const { rows } = await database.queryAs<MemoryDue>(
-    { role: "devmesh_engine", plans: "by_index" },
+  const { rows } = await database.query<MemoryDue>(
     sql`
       select exists (select from pending_document where error is null) as documents,
         exists (select from context where ${contextIsToDigest}) as digests,
