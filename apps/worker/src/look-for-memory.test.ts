@@ -29,7 +29,7 @@ test("looks once in 30 s, and wakes those alone for whom something waits", async
     if (answer instanceof Error) throw answer;
     return answer;
   });
-  const looking = lookForMemory({ findDue, nudges, logger }, stop.signal);
+  const looking = lookForMemory({ findDue, nudges, leaseMs: 60_000, logger }, stop.signal);
   await vi.advanceTimersByTimeAsync(29_999);
   expect(findDue).not.toHaveBeenCalled();
   await vi.advanceTimersByTimeAsync(30_001);
@@ -38,6 +38,18 @@ test("looks once in 30 s, and wakes those alone for whom something waits", async
   await vi.advanceTimersByTimeAsync(36_000);
   expect(findDue).toHaveBeenCalledTimes(3);
   expect(woken).toEqual(["imports", "entries"]);
+  stop.abort();
+  await looking;
+});
+
+test("looks as often as leases end, where they are short", async () => {
+  const stop = new AbortController();
+  const nudge = createNudge();
+  const nudges = { documents: nudge, digests: nudge, removals: nudge, imports: nudge, entries: nudge };
+  const findDue = vi.fn(async () => nothing);
+  const looking = lookForMemory({ findDue, nudges, leaseMs: 2_000, logger }, stop.signal);
+  await vi.advanceTimersByTimeAsync(6_000);
+  expect(findDue).toHaveBeenCalledTimes(3);
   stop.abort();
   await looking;
 });

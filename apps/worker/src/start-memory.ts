@@ -88,13 +88,13 @@ async function keepMemory(
     entries: createNudge(),
   };
   const findDue = (): Promise<MemoryDue> => findMemoryDue(database);
+  const { importLeaseMs: leaseMs } = config.embedding;
   const loops = [
     keepKnowledge({ database, hints, models, nudge: nudges.entries, logger }, signal),
-    lookForMemory({ findDue, nudges, logger }, signal),
+    lookForMemory({ findDue, nudges, leaseMs, logger }, signal),
   ];
   if (objects !== undefined) {
     const opening = { database, hints, objects, nudges, metrics, logger };
-    const { importLeaseMs: leaseMs } = config.embedding;
     const [contexts, importing] = await Promise.all([
       openContexts({ ...opening, models }),
       openImporting({ ...opening, canWork: () => watch.isUp, leaseMs }),
