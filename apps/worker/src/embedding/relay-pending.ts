@@ -25,8 +25,11 @@ export interface RelayPendingDeps {
  * longer in the queue than its claim lasts would be sent twice. Judgement: four documents a second are enough.
  */
 const maxOnTheWay = 2_000;
-/** Of one tenant, those that were put off included: what its model or its budget holds up holds up nobody else. Judgement. */
-const maxOfTenant = maxOnTheWay / 4;
+/**
+ * Of one tenant, those that were put off included: what its model or its budget holds up holds up nobody else. Two rounds: what
+ * a relay that died has claimed and not sent leaves the tenant room for others. Judgement.
+ */
+const maxOfTenant = maxOnTheWay / 2;
 /** Documents claimed in one statement. */
 const perRound = 500;
 /** How long documents gather before they are claimed. */
