@@ -152,8 +152,14 @@ async function retryFailed(tx: Queryable, left: readonly LeftAlone[]): Promise<v
   const ids = left.flatMap(({ id, isUnchanged }) => (isUnchanged ? [id] : []));
   if (ids.length === 0) return;
   await tx.query(sql`
-    update pending_document set error = null, due_at = now(), since = now()
-    where document_id = any (${ids}::uuid[]) and error is not null`);
+    update pending_document p set error = null, due_at = now(), since = now()
+    from (
+      select document_id from pending_document
+      where document_id = any (${ids}::uuid[]) and error is not null
+      order by document_id
+      for update
+    ) as h
+    where p.document_id = h.document_id`);
 }
 
 /** With their vectors. */

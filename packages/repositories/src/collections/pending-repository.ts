@@ -100,16 +100,16 @@ export function pendingRepository(database: Database): PendingRepository {
         tx.query(sql`
           update pending_document p
           set on_the_way = false, due_at = now() + make_interval(secs => ${forMs / 1_000}::double precision)
-          from ${versionsOf(documents)} as w (id, version)
-          where p.document_id = w.id and p.version = w.version and p.error is null`),
+          from ${held(documents)} as h
+          where p.document_id = h.document_id`),
       );
     },
     fail: async (tenantId, documents, error) => {
       await run(tenantId, (tx) =>
         tx.query(sql`
           update pending_document p set error = ${JSON.stringify(error)}::jsonb
-          from ${versionsOf(documents)} as w (id, version)
-          where p.document_id = w.id and p.version = w.version and p.error is null`),
+          from ${held(documents)} as h
+          where p.document_id = h.document_id`),
       );
     },
   };
@@ -231,6 +231,17 @@ function stillPending(documents: readonly PendingDocument[]): Sql {
           select p.document_id from ${versionsOf(documents)} as w (id, version)
           join pending_document p on p.document_id = w.id and p.version = w.version
         )`;
+}
+
+/** Those that still have this version, and were not given up, locked in the order in which all lock them. */
+function held(documents: readonly PendingDocument[]): Sql {
+  return sql`(
+            select p.document_id from ${versionsOf(documents)} as w (id, version)
+            join pending_document p on p.document_id = w.id and p.version = w.version
+            where p.error is null
+            order by p.document_id
+            for update of p
+          )`;
 }
 
 function versionsOf(documents: readonly PendingDocument[]): Sql {
