@@ -52,7 +52,7 @@ describe("collections", () => {
         name: "crud.a",
         model: "local.feature-hashing-v1",
         distance: "cosine",
-        storage: "halfvec",
+        storage: rest.database.kind === "pglite" ? "vector" : "halfvec",
         hnsw: { m: 16, efConstruction: 64, efSearch: 100 },
         chunking: { mode: "auto", maxTokens: 400, overlapTokens: 40 },
         context: "none",
