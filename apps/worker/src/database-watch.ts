@@ -9,8 +9,8 @@ export interface DatabaseWatch {
   noteFailure(error: unknown): void;
 }
 
-/** Who fails says so: one statement in 30 s keeps an idle worker quiet. Judgement. */
-const upPauseMs = 30_000;
+/** Who fails says so, the look at what waits among them, twice as often: an idle worker is quiet. Judgement. */
+const upPauseMs = 60_000;
 const downPauseMs = 500;
 
 /** Asks the database from time to time whether it is there, until `signal` aborts: consumers stop receiving while not. */

@@ -87,7 +87,11 @@ async function keepMemory(
     imports: createNudge(),
     entries: createNudge(),
   };
-  const findDue = (): Promise<MemoryDue> => findMemoryDue(database);
+  const findDue = (): Promise<MemoryDue> =>
+    findMemoryDue(database).catch((error: unknown) => {
+      watch.noteFailure(error);
+      throw error;
+    });
   const { importLeaseMs: leaseMs } = config.embedding;
   const loops = [
     keepKnowledge({ database, hints, models, nudge: nudges.entries, logger }, signal),
