@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { TenantId } from "@devmesh/models";
 import { createTestDatabase, givenServices, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -227,13 +226,15 @@ function describeDatabase(kind: string, open: (stack: AsyncDisposableStack) => P
   test("the database inside a transaction is a failed assertion, and after it is not", async () => {
     const used = /used inside a transaction/;
     let later: Promise<unknown> = Promise.resolve();
+    const ended = Promise.withResolvers<void>();
     await database.transaction(engine, async (tx) => {
       await expect(database.query(sql`select 1`)).rejects.toThrow(used);
       await expect(database.transaction(engine, async () => 1)).rejects.toThrow(used);
       await expect(database.notify("nested", "")).rejects.toThrow(used);
-      later = delay(50).then(() => database.query(sql`select ${"later"} as value`));
+      later = ended.promise.then(() => database.query(sql`select ${"later"} as value`));
       await tx.query(sql`select 1`);
     });
+    ended.resolve();
     await expect(later).resolves.toMatchObject({ rows: [{ value: "later" }] });
   });
 
