@@ -15,7 +15,6 @@ export { type RemoveContextsDeps, removeContexts } from "./contexts/remove-conte
 export type { ClaudeDeps } from "./contextual/ask-claude.ts";
 export { defaultClaudeModel } from "./contextual/claude-price.ts";
 export { type ContextsRequest, writeContexts } from "./contextual/write-contexts.ts";
-export { createEmbedder, type EmbedderDeps, type RoutingEmbedder } from "./create-embedder.ts";
 export {
   type AddDocumentsDeps,
   type AddDocumentsRequest,
@@ -26,9 +25,10 @@ export {
   toDocumentResults,
 } from "./documents/add-documents.ts";
 export { type PreparedDocuments, prepareDocuments } from "./documents/prepare-documents.ts";
-export type { Embedder, EmbedOutcome, EmbedRequest, ModelChoice } from "./embedder.ts";
-export type { CallPlace, EmbedderHooks } from "./embedder-hooks.ts";
-export { type EmbedderMeter, embedderMetrics } from "./embedder-metrics.ts";
+export { createEmbedder, type EmbedderDeps, type RoutingEmbedder } from "./embedder/create-embedder.ts";
+export type { Embedder, EmbedOutcome, EmbedRequest, ModelChoice } from "./embedder/embedder.ts";
+export type { CallPlace, EmbedderHooks } from "./embedder/embedder-hooks.ts";
+export { type EmbedderMeter, embedderMetrics } from "./embedder/embedder-metrics.ts";
 export {
   type KnowledgeCollectionDeps,
   knowledgeDocuments,

@@ -1,7 +1,7 @@
 import { AppError, parseId, type TenantId, type Vector } from "@devmesh/models";
-import type { EmbedderDeps } from "../src/create-embedder.ts";
-import type { EmbedRequest } from "../src/embedder.ts";
-import type { EmbedderHooks } from "../src/embedder-hooks.ts";
+import type { EmbedderDeps } from "../src/embedder/create-embedder.ts";
+import type { EmbedRequest } from "../src/embedder/embedder.ts";
+import type { EmbedderHooks } from "../src/embedder/embedder-hooks.ts";
 import { embedLocally } from "../src/local/embed-locally.ts";
 import type { EmbeddingCache } from "../src/ports/embedding-cache.ts";
 import type { InvokeAnswer, ModelTransport } from "../src/ports/model-transport.ts";

@@ -3,10 +3,10 @@ export type {
   ConnectionRef,
   ConnectionTouch,
   HeldConnection,
-} from "./agent-connections.ts";
-export { type AgentMetricsRepository, agentMetricsRepository, type EndedCounts } from "./agent-metrics.ts";
-export { type AgentRepository, agentRepository, type PageAsked } from "./agent-repository.ts";
-export { type AttentionFilter, type AttentionReads, attentionReads } from "./attention.ts";
+} from "./agents/agent-connections.ts";
+export { type AgentMetricsRepository, agentMetricsRepository, type EndedCounts } from "./agents/agent-metrics.ts";
+export { type AgentRepository, agentRepository, type PageAsked } from "./agents/agent-repository.ts";
+export { type NodeRepository, nodeRepository } from "./agents/node-repository.ts";
 export {
   type BudgetAsked,
   type BudgetFilter,
@@ -74,42 +74,46 @@ export {
 } from "./dead-letters/open-redrives.ts";
 export { type NewRedriveJob, type RedriveJobs, redriveJobs } from "./dead-letters/redrive-jobs.ts";
 export {
-  type DeliveryAsked,
-  type DeliveryFrame,
-  type DeliveryRepository,
-  deliveryRepository,
-} from "./delivery-repository.ts";
-export { type PostgresEmbeddingCache, postgresEmbeddingCache } from "./embedding-cache.ts";
-export {
   type EventRepository,
   eventRepository,
   type FannedOut,
   type MeshEvent,
   type PlacedEvent,
-} from "./event-repository.ts";
+} from "./events/event-repository.ts";
+export { type OutboxRepository, outboxRepository, type Relayed } from "./events/outbox-repository.ts";
 export { type ExclusiveOptions, holdExclusively } from "./exclusive.ts";
 export { type ImportJobs, importJobs, type NewImport } from "./imports/import-jobs.ts";
 export { type ImportBatch, type OpenImport, type OpenImports, openImports } from "./imports/open-imports.ts";
 export { type KeyRecord, type KeyRepository, keyRepository, type NewKey } from "./key-repository.ts";
 export { type KnowledgeRepository, knowledgeRepository } from "./knowledge/knowledge-repository.ts";
 export { type KnowledgeSyncRepository, knowledgeSyncRepository } from "./knowledge/knowledge-sync.ts";
-export type { Standing } from "./lane-standings.ts";
 export type { Made, RequestKey } from "./ledger/claim-first.ts";
 export { type Ledger, type LedgerTransaction, ledgerStore } from "./ledger/ledger-store.ts";
-export type { Receiver } from "./mailbox-writes.ts";
 export { findMemoryDue, type MemoryDue } from "./memory-due.ts";
+export {
+  type DeliveryAsked,
+  type DeliveryFrame,
+  type DeliveryRepository,
+  deliveryRepository,
+} from "./messages/delivery-repository.ts";
+export type { Receiver } from "./messages/mailbox-writes.ts";
 export {
   type MessageRepository,
   messageRepository,
   type OutgoingMessage,
   type SendOutcome,
-} from "./message-repository.ts";
+} from "./messages/message-repository.ts";
+export {
+  type SubscriptionRepository,
+  type Subscriptions,
+  subscriptionRepository,
+} from "./messages/subscription-repository.ts";
 export { migrate, migrationsDir } from "./migrate.ts";
-export { type UsageLedgerRepository, usageLedger } from "./model-usage.ts";
-export { type NodeRepository, nodeRepository } from "./node-repository.ts";
+export { type PostgresEmbeddingCache, postgresEmbeddingCache } from "./models/embedding-cache.ts";
+export { type UsageLedgerRepository, usageLedger } from "./models/model-usage.ts";
 export { type NotifyFanOut, notifyFanOut } from "./notify-fan-out.ts";
-export { type OutboxRepository, outboxRepository, type Relayed } from "./outbox-repository.ts";
-export { findQueuedLanes, type QueuedLane } from "./queued-lanes.ts";
 export { type SearchRepository, searchRepository } from "./search/search-repository.ts";
-export { type SubscriptionRepository, type Subscriptions, subscriptionRepository } from "./subscription-repository.ts";
-export { type TaskFilter, type TaskReads, taskReads } from "./task-reads.ts";
+export { type AttentionFilter, type AttentionReads, attentionReads } from "./tasks/attention.ts";
+export type { Standing } from "./tasks/lane-standings.ts";
+export { findQueuedLanes, type QueuedLane } from "./tasks/queued-lanes.ts";
+export { type TaskFilter, type TaskReads, taskReads } from "./tasks/task-reads.ts";

@@ -9,9 +9,9 @@ import type {
 } from "@devmesh/models";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeOnPostgres, newUuid, type OpenDatabase } from "../test/fixture.ts";
-import { agentMetricsRepository } from "./agent-metrics.ts";
-import { agentRepository } from "./agent-repository.ts";
-import { attentionReads } from "./attention.ts";
+import { agentMetricsRepository } from "./agents/agent-metrics.ts";
+import { agentRepository } from "./agents/agent-repository.ts";
+import { nodeRepository } from "./agents/node-repository.ts";
 import { budgetRepository } from "./caps/budget-repository.ts";
 import { limitRepository } from "./caps/limit-repository.ts";
 import { usageRepository } from "./caps/usage-repository.ts";
@@ -28,9 +28,8 @@ import { deadLetterWrites } from "./dead-letters/dead-letter-writes.ts";
 import { deadMessages } from "./dead-letters/dead-messages.ts";
 import { openRedrives } from "./dead-letters/open-redrives.ts";
 import { redriveJobs } from "./dead-letters/redrive-jobs.ts";
-import { deliveryRepository } from "./delivery-repository.ts";
-import { postgresEmbeddingCache } from "./embedding-cache.ts";
-import { eventRepository } from "./event-repository.ts";
+import { eventRepository } from "./events/event-repository.ts";
+import { outboxRepository } from "./events/outbox-repository.ts";
 import { importJobs } from "./imports/import-jobs.ts";
 import { type OpenImport, openImports } from "./imports/open-imports.ts";
 import { keyRepository } from "./key-repository.ts";
@@ -38,14 +37,15 @@ import { knowledgeRepository } from "./knowledge/knowledge-repository.ts";
 import { knowledgeSyncRepository } from "./knowledge/knowledge-sync.ts";
 import { ledgerStore } from "./ledger/ledger-store.ts";
 import { findMemoryDue } from "./memory-due.ts";
-import { messageRepository, type OutgoingMessage } from "./message-repository.ts";
-import { usageLedger } from "./model-usage.ts";
-import { nodeRepository } from "./node-repository.ts";
-import { outboxRepository } from "./outbox-repository.ts";
-import { findQueuedLanes } from "./queued-lanes.ts";
+import { deliveryRepository } from "./messages/delivery-repository.ts";
+import { messageRepository, type OutgoingMessage } from "./messages/message-repository.ts";
+import { subscriptionRepository } from "./messages/subscription-repository.ts";
+import { postgresEmbeddingCache } from "./models/embedding-cache.ts";
+import { usageLedger } from "./models/model-usage.ts";
 import { searchRepository } from "./search/search-repository.ts";
-import { subscriptionRepository } from "./subscription-repository.ts";
-import { taskReads } from "./task-reads.ts";
+import { attentionReads } from "./tasks/attention.ts";
+import { findQueuedLanes } from "./tasks/queued-lanes.ts";
+import { taskReads } from "./tasks/task-reads.ts";
 
 /** Answers every statement with one row that has what the code between statements looks at; keeps the statements. */
 function recordStatements(): Database & { readonly texts: ReadonlySet<string> } {

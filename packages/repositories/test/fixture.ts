@@ -14,15 +14,15 @@ import {
 } from "@devmesh/models";
 import { type DatabaseKit, givenServices, openTestPglite, openTestPostgres, waitFor } from "@devmesh/testing";
 import { describe } from "vitest";
-import { agentRepository } from "../src/agent-repository.ts";
+import { agentRepository } from "../src/agents/agent-repository.ts";
+import { nodeRepository } from "../src/agents/node-repository.ts";
 import type { Database } from "../src/database/database.ts";
 import { openPglite } from "../src/database/drivers/pglite.ts";
 import { openPostgres } from "../src/database/drivers/postgres.ts";
+import { outboxRepository } from "../src/events/outbox-repository.ts";
 import { keyRepository } from "../src/key-repository.ts";
 import { ledgerStore } from "../src/ledger/ledger-store.ts";
 import { migrate, migrationsDir } from "../src/migrate.ts";
-import { nodeRepository } from "../src/node-repository.ts";
-import { outboxRepository } from "../src/outbox-repository.ts";
 
 export type OpenDatabase = (stack: AsyncDisposableStack) => Promise<Database>;
 

@@ -1,6 +1,6 @@
 import { AppError, type Collection, type Dimensions, type TenantId } from "@devmesh/models";
 import { expect, test } from "vitest";
-import type { ModelChoice } from "../embedder.ts";
+import type { ModelChoice } from "../embedder/embedder.ts";
 import { type CreateCollectionDeps, createCollection } from "./create-collection.ts";
 
 const tenantId = "019ad9b5-6c00-7000-8000-0000000000aa" as TenantId;

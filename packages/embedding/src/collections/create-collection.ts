@@ -13,7 +13,7 @@ import {
   type VectorStorage,
 } from "@devmesh/models";
 import { allModels } from "../catalogue/all-models.ts";
-import type { Embedder, ModelChoice } from "../embedder.ts";
+import type { Embedder, ModelChoice } from "../embedder/embedder.ts";
 import type { CollectionStore, RequestKey } from "../ports/collection-store.ts";
 
 /** The most collections of one tenant: each has storage and an index of its own. */

@@ -9,7 +9,7 @@ import {
   type TenantId,
 } from "@devmesh/models";
 import { describe, expect, test } from "vitest";
-import type { EmbedRequest } from "../embedder.ts";
+import type { EmbedRequest } from "../embedder/embedder.ts";
 import { type EmbedDocumentsDeps, embedDocuments } from "./embed-documents.ts";
 
 const tenantId = "t" as TenantId;

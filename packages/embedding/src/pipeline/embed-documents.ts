@@ -11,7 +11,7 @@ import {
   toAppError,
   toErrorBody,
 } from "@devmesh/models";
-import type { Embedder } from "../embedder.ts";
+import type { Embedder } from "../embedder/embedder.ts";
 import type { CollectionStore } from "../ports/collection-store.ts";
 import type { CollectionRef, PendingStore } from "../ports/document-store.ts";
 import { addContexts, type WriteContexts } from "./add-contexts.ts";

@@ -1,5 +1,5 @@
 import { type AppError, toAppError, type Vector } from "@devmesh/models";
-import type { Embedder, EmbedRequest } from "../embedder.ts";
+import type { Embedder, EmbedRequest } from "../embedder/embedder.ts";
 
 /** What waiting for a model needs. */
 export interface PatienceDeps {

@@ -1,7 +1,7 @@
 import type { EmbeddingStrategy } from "@devmesh/models";
 import { describe, expect, test } from "vitest";
 import { allModels } from "../catalogue/all-models.ts";
-import type { ModelChoice } from "../embedder.ts";
+import type { ModelChoice } from "../embedder/embedder.ts";
 import { chooseModels } from "./choose-models.ts";
 
 function choose(choice: ModelChoice, hasBedrock = true): readonly string[] {

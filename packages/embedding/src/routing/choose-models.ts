@@ -1,7 +1,7 @@
 import { AppError, type Dimensions } from "@devmesh/models";
 import { findModel } from "../catalogue/all-models.ts";
 import type { EmbeddingModel } from "../catalogue/embedding-model.ts";
-import type { ModelChoice } from "../embedder.ts";
+import type { ModelChoice } from "../embedder/embedder.ts";
 import { rankModels } from "./rank-models.ts";
 
 /** A model, and how long its vectors are to be. */

@@ -12,8 +12,8 @@ import {
   unavailable,
   vectorOf,
 } from "../../test/_fake-models.ts";
-import { createEmbedder, type EmbedderDeps } from "../create-embedder.ts";
-import type { ModelChoice } from "../embedder.ts";
+import { createEmbedder, type EmbedderDeps } from "../embedder/create-embedder.ts";
+import type { ModelChoice } from "../embedder/embedder.ts";
 
 const named: ModelChoice = { model: titan };
 

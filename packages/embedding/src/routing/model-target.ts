@@ -1,7 +1,7 @@
 import { AppError, toAppError, type Vector } from "@devmesh/models";
 import type { EmbeddingModel, WireOptions } from "../catalogue/embedding-model.ts";
 import { exactMicroUsd } from "../catalogue/model-cost.ts";
-import type { EmbedderHooks } from "../embedder-hooks.ts";
+import type { EmbedderHooks } from "../embedder/embedder-hooks.ts";
 import { backoffMs } from "./backoff.ts";
 import { assertWanted, whileWanted } from "./cancelled.ts";
 import type { Gate } from "./gate.ts";

@@ -1,6 +1,6 @@
 import type { Vector } from "@devmesh/models";
 import type { EmbeddingModel, ModelQuota } from "../catalogue/embedding-model.ts";
-import type { EmbedderHooks } from "../embedder-hooks.ts";
+import type { EmbedderHooks } from "../embedder/embedder-hooks.ts";
 import type { LocalDimensions } from "../local/embed-locally.ts";
 import type { ModelTransport } from "../ports/model-transport.ts";
 import { createGate, type Gate } from "./gate.ts";

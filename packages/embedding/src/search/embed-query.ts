@@ -1,5 +1,5 @@
 import { AppError, type Collection, type TenantId, toAppError, type Vector } from "@devmesh/models";
-import type { Embedder } from "../embedder.ts";
+import type { Embedder } from "../embedder/embedder.ts";
 
 /** What embedding a query stands on. */
 export interface EmbedQueryDeps {

@@ -11,7 +11,7 @@ import {
   type TenantId,
 } from "@devmesh/models";
 import { expect, test } from "vitest";
-import type { EmbedRequest } from "../embedder.ts";
+import type { EmbedRequest } from "../embedder/embedder.ts";
 import type { MethodRequest } from "../ports/search-store.ts";
 import type { SearchDeps, SearchTerms } from "./run-methods.ts";
 import { type SearchAnswer, searchCollections } from "./search-collections.ts";

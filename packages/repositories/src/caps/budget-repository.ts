@@ -9,7 +9,7 @@ import {
   type TaskId,
   type TenantId,
 } from "@devmesh/models";
-import type { PageAsked } from "../agent-repository.ts";
+import type { PageAsked } from "../agents/agent-repository.ts";
 import type { Database, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import { spentNow } from "../ledger/cap-figures.ts";

@@ -7,7 +7,7 @@ import {
   type NewLimit,
   type TenantId,
 } from "@devmesh/models";
-import type { PageAsked } from "../agent-repository.ts";
+import type { PageAsked } from "../agents/agent-repository.ts";
 import type { Database, Queryable, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import { claimFirst, type Made, type RequestKey } from "../ledger/claim-first.ts";

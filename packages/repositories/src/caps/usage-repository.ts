@@ -2,7 +2,7 @@ import type { AgentId, TenantId, UsageGroup, UsageRow } from "@devmesh/models";
 import type { Database } from "../database/database.ts";
 import { joinSql, type Sql, sql } from "../database/sql.ts";
 import { maxCount } from "../ledger/cap-figures.ts";
-import { nobody } from "../model-usage.ts";
+import { nobody } from "../models/model-usage.ts";
 
 /** Which days are summed, UTC and inclusive, and by what. Today and the 29 days before where neither is given. */
 export interface UsageAsked {

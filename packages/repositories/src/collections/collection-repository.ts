@@ -8,7 +8,7 @@ import {
   type MetadataField,
   type TenantId,
 } from "@devmesh/models";
-import type { PageAsked } from "../agent-repository.ts";
+import type { PageAsked } from "../agents/agent-repository.ts";
 import type { Database, Queryable, Transaction } from "../database/database.ts";
 import { violatedConstraint } from "../database/database-errors.ts";
 import { type Sql, sql } from "../database/sql.ts";

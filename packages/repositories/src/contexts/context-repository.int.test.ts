@@ -11,7 +11,7 @@ import { describeOnBoth, givenTask, givenTenant, newUuid, type OpenDatabase } fr
 import type { Database } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import { ledgerStore } from "../ledger/ledger-store.ts";
-import { taskReads } from "../task-reads.ts";
+import { taskReads } from "../tasks/task-reads.ts";
 import { type ClaimedContext, contextDigests } from "./context-digests.ts";
 import { contextRemovals } from "./context-removals.ts";
 import { contextRepository } from "./context-repository.ts";

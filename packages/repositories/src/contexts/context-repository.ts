@@ -8,7 +8,7 @@ import {
   type StoredContext,
   type TenantId,
 } from "@devmesh/models";
-import type { PageAsked } from "../agent-repository.ts";
+import type { PageAsked } from "../agents/agent-repository.ts";
 import type { Database, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import { claimFirst, type Made, type RequestKey } from "../ledger/claim-first.ts";

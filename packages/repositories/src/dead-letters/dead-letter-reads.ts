@@ -7,7 +7,7 @@ import type {
   TaskId,
   TenantId,
 } from "@devmesh/models";
-import type { PageAsked } from "../agent-repository.ts";
+import type { PageAsked } from "../agents/agent-repository.ts";
 import type { Database, QueryResult } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import { type DeadLetterRow, deadLetterColumns, matches, toDeadLetter } from "./dead-letter-columns.ts";

@@ -6,7 +6,7 @@ import {
   type RedriveJobState,
   type TenantId,
 } from "@devmesh/models";
-import type { PageAsked } from "../agent-repository.ts";
+import type { PageAsked } from "../agents/agent-repository.ts";
 import type { Database, QueryResult, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import { claimFirst, type RequestKey } from "../ledger/claim-first.ts";

@@ -1,5 +1,5 @@
 import { AppError, type CollectionId, type ImportId, type ImportJob, type TenantId } from "@devmesh/models";
-import type { PageAsked } from "../agent-repository.ts";
+import type { PageAsked } from "../agents/agent-repository.ts";
 import type { Database, QueryResult, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import { claimFirst, type Made, type RequestKey } from "../ledger/claim-first.ts";

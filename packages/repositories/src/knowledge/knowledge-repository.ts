@@ -13,7 +13,7 @@ import type {
   TaskId,
   TenantId,
 } from "@devmesh/models";
-import type { PageAsked } from "../agent-repository.ts";
+import type { PageAsked } from "../agents/agent-repository.ts";
 import type { Database, Transaction } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import type { Made, RequestKey } from "../ledger/claim-first.ts";

@@ -12,7 +12,7 @@ import {
 } from "../../test/fixture.ts";
 import type { Database } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
-import { deliveryRepository } from "../delivery-repository.ts";
+import { deliveryRepository } from "../messages/delivery-repository.ts";
 import { ledgerStore } from "./ledger-store.ts";
 
 describeOnBoth(describeOffers);

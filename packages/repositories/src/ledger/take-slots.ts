@@ -1,8 +1,8 @@
 import type { AgentId, AssignmentId, NodeId, SlotPick, TakenSlot, TakeTerms, TaskId, TenantId } from "@devmesh/models";
-import { type OfferRow, toOffer } from "../assignment-offer.ts";
 import type { Queryable } from "../database/database.ts";
 import { sql, unnest } from "../database/sql.ts";
-import { inputColumns, taskColumns } from "../task-columns.ts";
+import { type OfferRow, toOffer } from "../tasks/assignment-offer.ts";
+import { inputColumns, taskColumns } from "../tasks/task-columns.ts";
 
 /**
  * Of input and output schema together, that a slot is given with: for the caller's own node, and for another, which is

@@ -1,7 +1,7 @@
 import { AppError, awaitsSlot, holdsSlot, isOpen, type LedgerChange, type Notice } from "@devmesh/models";
 import type { Queryable } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
-import { frameTypes } from "../frame-types.ts";
+import { frameTypes } from "../messages/frame-types.ts";
 import type { SlotRef } from "./refs.ts";
 import { writeDeadLetters } from "./write-dead-letters.ts";
 

@@ -1,0 +1,175 @@
+import type { AgentId, AssignmentId, AssignmentOffer, Task, TaskId, TenantId } from "@devmesh/models";
+import type { Database, QueryResult } from "../database/database.ts";
+import { type Sql, sql, unnest } from "../database/sql.ts";
+import { type TaskRef, taskRows } from "../ledger/refs.ts";
+import { type OfferRow, toOffer } from "../tasks/assignment-offer.ts";
+import { type AnswersByTask, findAnswers, toAnswers } from "../tasks/task-answers.ts";
+import { inputColumns, taskColumns, taskJoins } from "../tasks/task-columns.ts";
+
+/** Where an agent's frames are to begin, exclusive. */
+export interface DeliveryAsked {
+  readonly tenantId: TenantId;
+  readonly agentId: AgentId;
+  readonly afterSeq: number;
+  /** Leaves out a TASK_CANCEL whose TASK_ASSIGN lies behind `afterSeq` too: the agent never acknowledged that. */
+  readonly resume: boolean;
+}
+
+/** A frame for an agent: an open assignment with its whole task, or what its mailbox holds. */
+export type DeliveryFrame = {
+  readonly tenantId: TenantId;
+  readonly agentId: AgentId;
+  readonly seq: number;
+} & (
+  | ({ readonly kind: "assign"; readonly assignmentId: AssignmentId } & AssignmentOffer)
+  | { readonly kind: "mail"; readonly type: number; readonly payload: Readonly<Record<string, unknown>> }
+);
+
+/** What waits for agents, mailbox and assignments together. */
+export interface DeliveryRepository {
+  /** In the order of `seq` for each agent; at most `limit` an agent, and nothing after a MiB of messages. */
+  findFrames(agents: readonly DeliveryAsked[], limit: number): Promise<readonly DeliveryFrame[]>;
+}
+
+/** Bytes of messages an agent in one read: what is read is held in memory. Judgement. */
+const maxMailBytes = 1_048_576;
+
+/** Reads deliveries of several tenants at once, within their rows. */
+export function deliveryRepository(database: Database): DeliveryRepository {
+  return {
+    findFrames: async (agents, limit) => {
+      const tenants = [...new Set(agents.map(({ tenantId }) => tenantId))];
+      const scope = { role: "devmesh_app", tenants, plans: "by_index" } as const;
+      const { rows } = await database.queryAs<FrameRow>(scope, findFrames(agents, limit));
+      // results of completed tasks do not change: a second look sees what the first would have
+      const outputs = await findDependencies((statement) => database.queryAs(scope, statement), rows);
+      const answers = await findAnswers((statement) => database.queryAs(scope, statement), rows.flatMap(toAnswered));
+      return rows.map((row) => toFrame(row, outputs, answers));
+    },
+  };
+}
+
+interface FrameBase {
+  readonly forTenantId: TenantId;
+  readonly forAgentId: AgentId;
+  readonly seq: number;
+}
+
+interface AssignRow extends FrameBase, OfferRow {
+  readonly mailType: null;
+  readonly assignmentId: AssignmentId;
+}
+
+interface MailRow extends FrameBase {
+  readonly mailType: number;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+type FrameRow = AssignRow | MailRow;
+
+/**
+ * For each agent a merge of two index scans, `assignment_open` and the primary key of mailbox, each stopped at `limit`;
+ * then each task by its key. 64 agents with a task each: 3 ms; one: 0.8 ms, round
+ * trips included.
+ */
+function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
+  const asked = unnest(
+    ["uuid", agents.map(({ tenantId }) => tenantId)],
+    ["uuid", agents.map(({ agentId }) => agentId)],
+    ["bigint", agents.map(({ afterSeq }) => afterSeq)],
+    ["boolean", agents.map(({ resume }) => resume)],
+  );
+  return sql`
+    select frame.tenant_id as "forTenantId", frame.agent_id as "forAgentId", frame.seq, frame.type as "mailType",
+      frame.payload, x.lease_ms as "leaseMs",
+      (extract(epoch from x.accept_until - x.created_at) * 1000)::int as "acceptMs",
+      ceil(greatest(0, extract(epoch from clock_timestamp() - x.created_at) * 1000))::int8 as "ageMs", b.traceparent,
+      ${taskColumns}, ${inputColumns}
+    from (
+      select asked.tenant_id, asked.agent_id, one.seq, one.task_id, one.assignment_id, one.type, one.payload,
+        sum(coalesce(one.bytes, 0)) over (partition by asked.agent_id order by one.seq) - coalesce(one.bytes, 0) as before
+      from ${asked} as asked (tenant_id, agent_id, after_seq, resume)
+      cross join lateral (
+        (select o.seq, o.task_id, o.id as assignment_id, null::int as type, null::json as payload, null::int as bytes
+          from assignment o
+          where o.tenant_id = asked.tenant_id and o.agent_id = asked.agent_id and o.is_open and o.seq > asked.after_seq
+          order by o.seq
+          limit ${limit})
+        union all
+        (select m.seq, null, null, m.type, coalesce(b.payload, m.payload), m.counted_bytes
+          from mailbox m
+          left join mail_body b on b.id = m.body_id
+          where m.tenant_id = asked.tenant_id and m.agent_id = asked.agent_id and m.seq > asked.after_seq
+            and (m.expires_at is null or m.expires_at > now())
+            and not (asked.resume and m.assignment_id is not null and exists (
+              select from assignment o
+              where o.tenant_id = m.tenant_id and o.id = m.assignment_id and o.agent_id = m.agent_id
+                and o.seq > asked.after_seq
+            ))
+          order by m.seq
+          limit ${limit})
+        order by seq
+        limit ${limit}
+      ) one
+    ) frame
+    left join task t
+      on t.id = frame.task_id and t.assignment_id = frame.assignment_id
+    left ${taskJoins}
+    where frame.before < ${maxMailBytes} and (frame.type is not null or t.id is not null)
+    order by frame.agent_id, frame.seq`;
+}
+
+interface DependencyRow {
+  readonly taskId: TaskId;
+  readonly id: TaskId;
+  readonly ref: string | null;
+  readonly output: unknown;
+}
+
+type Dependencies = ReadonlyMap<TaskId, readonly DependencyRow[]>;
+
+async function findDependencies(
+  query: (statement: Sql) => Promise<QueryResult<DependencyRow>>,
+  frames: readonly FrameRow[],
+): Promise<Dependencies> {
+  const refs = frames.flatMap((frame): readonly TaskRef[] =>
+    frame.mailType === null && frame.dependsOn.length > 0 ? [{ tenantId: frame.forTenantId, taskId: frame.id }] : [],
+  );
+  if (refs.length === 0) return new Map();
+  const { rows } = await query(sql`
+    select d.task_id as "taskId", d.depends_on_id as id, b.ref, r.output
+    from ${taskRows(refs)} as asked (tenant_id, task_id)
+    join task_dependency d on d.tenant_id = asked.tenant_id and d.task_id = asked.task_id
+    join task_body b on b.tenant_id = d.tenant_id and b.task_id = d.depends_on_id
+    left join task_result r on r.tenant_id = d.tenant_id and r.task_id = d.depends_on_id`);
+  return Map.groupBy(rows, ({ taskId }) => taskId);
+}
+
+function toAnswered(row: FrameRow): Parameters<typeof findAnswers>[1] {
+  return row.mailType === null ? [{ tenantId: row.forTenantId, id: row.id, answerCount: row.answerCount }] : [];
+}
+
+function toFrame(row: FrameRow, dependencies: Dependencies, answers: AnswersByTask): DeliveryFrame {
+  const base = { tenantId: row.forTenantId, agentId: row.forAgentId, seq: row.seq };
+  if (row.mailType !== null) return { ...base, kind: "mail", type: row.mailType, payload: row.payload };
+  return {
+    ...base,
+    kind: "assign",
+    assignmentId: row.assignmentId,
+    ...toOffer(row, { ...toAnswers(answers, row.id), ...toDependencies(row, dependencies) }),
+  };
+}
+
+/** In the order in which the task names them. */
+function toDependencies({ id, dependsOn }: AssignRow, dependencies: Dependencies): Pick<Task, "dependencies"> {
+  if (dependsOn.length === 0) return {};
+  const found = dependencies.get(id) ?? [];
+  const sorted = dependsOn.flatMap((dependencyId) => found.find((one) => one.id === dependencyId) ?? []);
+  return {
+    dependencies: sorted.map(({ id: dependencyId, ref, output }) => ({
+      id: dependencyId,
+      ...(ref !== null && { ref }),
+      output,
+    })),
+  };
+}
