@@ -29,15 +29,16 @@ export function openWorkers(name: PeerName, target: unknown): Workers {
   const child = fork(file, [name, JSON.stringify(target)], { execArgv });
   child.setMaxListeners(100);
   let started: Started[] = [];
+  let done: string | undefined;
   child.on("message", (message: Message) => {
     for (const [number, atMs, submittedAtMs] of message.started) started.push({ number, atMs, submittedAtMs });
+    done = message.done ?? done;
   });
   const order = async (word: "start" | "stop"): Promise<void> => {
+    done = undefined;
     child.send(word);
-    for (;;) {
-      const [{ done }] = (await onceAlive(child)) as [Message];
-      if (done === word) return;
-    }
+    // two messages may come in one turn, and whoever waits for one at a time hears the first alone
+    while (done !== word) await onceAlive(child);
   };
   return {
     start: () => order("start"),
