@@ -82,7 +82,11 @@ describe.skipIf(databaseUrl === undefined)("holdExclusively on Postgres", () => 
     const { signal } = new AbortController();
     let hasEnded = false;
     const holding = holdExclusively(database, { name: "lost", signal, pollMs: 20, watchMs: 20 }, async (held) => {
-      await database.query(sql`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'`);
+      // of this database alone: others on the server belong to tests that run beside this one
+      await database.query(sql`
+        select pg_terminate_backend(l.pid) from pg_locks l
+        join pg_database d on d.oid = l.database and d.datname = current_database()
+        where l.locktype = 'advisory'`);
       await untilAborted(held);
       hasEnded = true;
     });
