@@ -217,9 +217,7 @@ test("bounds the unanswered requests of one connection, and answers each exactly
   const answers = agent.log.filter(isAnswer).map(({ payload }) => payload);
   expect(new Set(answers.map(({ re }) => re)).size).toBe(ids.length);
   expect(answers).toHaveLength(ids.length);
-  // on a busy machine the database may need more than the 2 s that each has, which is an answer too
-  const codes = new Set(answers.map(({ code }) => code).filter((code) => code !== "unavailable"));
-  expect(codes).toEqual(new Set(["not_found", "resource_exhausted"]));
+  expect(new Set(answers.map(({ code }) => code))).toEqual(new Set(["not_found", "resource_exhausted"]));
   await agent.close();
 });
 
