@@ -1,0 +1,9 @@
+import type { McpServer, ServerCapabilities } from "@modelcontextprotocol/server";
+import type { Caller } from "../caller.ts";
+
+/** A part of what the MCP server offers beside tools: resources, prompts, skills, an extension. */
+export interface ServerPart {
+  readonly capabilities: ServerCapabilities;
+  /** Registers the part with the server of one request, or of one session of the older generation. Must be cheap. */
+  register(server: McpServer, caller: Caller): void;
+}
