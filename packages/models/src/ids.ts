@@ -36,6 +36,11 @@ export type KnowledgeId = Brand<"KnowledgeId">;
 /** A large object that tasks refer to. */
 export type ContextId = Brand<"ContextId">;
 
+/** An external MCP server that a tenant has registered. */
+export type ToolServerId = Brand<"ToolServerId">;
+/** One call of a tool of another server. */
+export type ToolCallId = Brand<"ToolCallId">;
+
 /** Makes a fresh UUIDv7 (RFC 9562, section 5.7). An argument wherever ids are made, so that tests can fix it. */
 export type NewId = () => string;
 

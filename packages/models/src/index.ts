@@ -114,6 +114,8 @@ export {
   parseId,
   type TaskId,
   type TenantId,
+  type ToolCallId,
+  type ToolServerId,
 } from "./ids.ts";
 export { assertStorableJson, canonicalJson, maxJsonDepth, utf8Bytes } from "./json.ts";
 export {
@@ -325,5 +327,32 @@ export {
   timeSchema,
 } from "./task-submission.ts";
 export { isStorable, nameSchema, notStorable, tagsSchema, textSchema, toStorable } from "./text.ts";
+export {
+  type ExternalTool,
+  externalToolSchema,
+  maxServerTools,
+  maxServerToolsBytes,
+} from "./tools/external-tool.ts";
+export {
+  type NewToolCallRecord,
+  type ToolCallOutcome,
+  type ToolCallRecord,
+  type ToolDoor,
+  toolDoors,
+} from "./tools/tool-call.ts";
+export { type ToolCheck, type ToolHealth, type ToolHealthState, toolHealthStates } from "./tools/tool-health.ts";
+export {
+  maxToolServers,
+  type NewToolServer,
+  newToolServerSchema,
+  qualifiedToolName,
+  splitToolName,
+  type ToolSecrets,
+  type ToolServer,
+  type ToolServerTransport,
+  type ToolServerUpdate,
+  type ToolValue,
+  toolServerUpdateSchema,
+} from "./tools/tool-server.ts";
 export { eventTopics, headsOfTopic, matchesTopic, maxSubscriptions, mayTakeEvents, topicHead } from "./topic.ts";
 export { parseTraceparent } from "./traceparent.ts";
