@@ -1,15 +1,16 @@
-import type { AgentStore, NodeStore, SubscriptionStore } from "@devmesh/agents";
+import type { AgentStore, NodeStore, Page, SubscriptionStore } from "@devmesh/agents";
 import type {
   AgentId,
   AssignmentId,
   AssignmentOffer,
   EventCursor,
-  Requirements,
   Task,
+  TaskEvent,
   TaskId,
+  TaskState,
   TenantId,
-  UnassignedReason,
 } from "@devmesh/models";
+import type { TaskViewReads } from "@devmesh/tasks";
 
 /** What has to be sent to an agent: a task that it was given, or a frame of its mailbox. */
 export type DeliveryFrame = {
@@ -38,16 +39,21 @@ export interface DeliveryStore {
   findFrames(agents: readonly DeliveryAsked[], limit: number): Promise<readonly DeliveryFrame[]>;
 }
 
-/** How the agents of a tenant stand to the requirements of a queued task. */
-export interface Standing {
-  readonly requirements: Requirements;
-  readonly agents: number;
-  readonly byReason: Readonly<Partial<Record<UnassignedReason, number>>>;
+/** Which tasks are listed. All that are given must hold. */
+export interface TaskFilter {
+  readonly state?: TaskState | undefined;
+  readonly type?: string | undefined;
+  /** An id or a name. */
+  readonly agent?: string | undefined;
+  readonly label?: string | undefined;
+  readonly parent?: TaskId | undefined;
 }
 
-export interface TaskReads {
-  get(tenantId: TenantId, taskIds: readonly TaskId[], detail: "whole" | "listed"): Promise<readonly Task[]>;
-  laneStandings(tenantId: TenantId, taskIds: readonly TaskId[]): Promise<ReadonlyMap<TaskId, Standing>>;
+export interface TaskReads extends TaskViewReads {
+  /** Newest first, without input, output and `assignment.why`. */
+  list(tenantId: TenantId, filter: TaskFilter, page: Page): Promise<readonly Task[]>;
+  /** In order of `seq`, from the one after `afterSeq` on. */
+  events(tenantId: TenantId, taskId: TaskId, afterSeq: number, limit: number): Promise<readonly TaskEvent[]>;
 }
 
 /** An event of a tenant, at its place among all of them. */

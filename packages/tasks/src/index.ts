@@ -1,6 +1,6 @@
 export { type AssignOptions, assign } from "./assignment/assign.ts";
 export { type Assigner, type AssignerOptions, createAssigner } from "./assignment/assigner.ts";
-export { explainUnassigned, type LaneStanding } from "./assignment/explain.ts";
+export type { LaneStanding } from "./assignment/explain.ts";
 export { type Plan, type PlanInput, planAssignments } from "./assignment/plan.ts";
 export { compareCandidates, score } from "./assignment/score.ts";
 export { type BatchWriter, type BatchWriterOptions, createBatchWriter } from "./batch-writer.ts";
@@ -17,3 +17,4 @@ export { retryDelayMs } from "./retry-delay.ts";
 export type { AgentSlotRef, DueWork, EngineHints, LaneAsked, LedgerStore, LedgerTx, TaskRef } from "./store.ts";
 export { hashBody, type SubmitResult } from "./submission/submit.ts";
 export { takeTurns } from "./take-turns.ts";
+export { explainQueued, getTask, type TaskViewReads } from "./task-view.ts";

@@ -1,6 +1,7 @@
-import { AppError, type AssignmentId, defaultQuestionMs, parseId } from "@devmesh/models";
+import { type AssignmentId, parseId } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
 import type { AgentWord, Outcome } from "@devmesh/tasks";
+import { askWord, completeWord, failWord, progressWord, toRecorded } from "../assignments/words.ts";
 import type { Connection } from "../connections/connection.ts";
 import { assertRegistered } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
@@ -30,8 +31,7 @@ export function progress(
   connection: Connection,
   payload: PayloadOf<"TASK_PROGRESS">,
 ): Promise<void> {
-  const { percent, note, log } = payload;
-  return say(context, connection, { about: payload, word: { kind: "progress", percent, note, log } });
+  return say(context, connection, { about: payload, word: progressWord(payload) });
 }
 
 /** TASK_COMPLETE */
@@ -40,23 +40,12 @@ export function complete(
   connection: Connection,
   payload: PayloadOf<"TASK_COMPLETE">,
 ): Promise<void> {
-  const word: AgentWord = {
-    kind: "complete",
-    output: JSON.stringify(payload.output),
-    artifacts: toJson(payload.artifacts),
-    usage: toJson(payload.usage),
-  };
-  return say(context, connection, { about: payload, word });
+  return say(context, connection, { about: payload, word: completeWord(payload) });
 }
 
 /** TASK_FAIL */
 export function fail(context: ServerContext, connection: Connection, payload: PayloadOf<"TASK_FAIL">): Promise<void> {
-  const { class: failureClass, message, retryAfterMs } = payload;
-  const usage = toJson(payload.usage);
-  return say(context, connection, {
-    about: payload,
-    word: { kind: "fail", class: failureClass, message, retryAfterMs, usage },
-  });
+  return say(context, connection, { about: payload, word: failWord(payload) });
 }
 
 /** TASK_EXTEND */
@@ -74,17 +63,7 @@ export function needInput(
   connection: Connection,
   payload: PayloadOf<"TASK_NEEDS_INPUT">,
 ): Promise<void> {
-  const { id: requestId, question, schema, timeoutMs = defaultQuestionMs, onTimeout = "fail" } = payload;
-  const word: AgentWord = {
-    kind: "ask",
-    id: context.newId(),
-    requestId,
-    question,
-    schema,
-    timeoutMs,
-    onTimeout,
-    default: payload.default,
-  };
+  const word = askWord(payload, { id: context.newId(), requestId: payload.id });
   return say(context, connection, { about: payload, word });
 }
 
@@ -107,10 +86,8 @@ async function say(context: ServerContext, connection: Connection, { about, word
 }
 
 function answer(connection: Connection, about: Said["about"], outcome: Outcome): void {
-  if (outcome.kind === "refused") throw outcome.error;
-  if (outcome.kind !== "recorded") throw new AppError("internal", "an output was not validated");
+  const { taskState, leaseUntil, duplicate } = toRecorded(outcome);
   if (about.id === undefined) return;
-  const { taskState, leaseUntil, duplicate } = outcome;
   connection.send("TASK_RECORDED", {
     re: about.id,
     assignmentId: about.assignmentId,
@@ -118,8 +95,4 @@ function answer(connection: Connection, about: Said["about"], outcome: Outcome):
     ...(leaseUntil !== undefined && { leaseUntil: leaseUntil.toISOString() }),
     duplicate,
   });
-}
-
-function toJson(value: unknown): string | undefined {
-  return value === undefined ? undefined : JSON.stringify(value);
 }

@@ -1,7 +1,7 @@
 import { assertScope } from "@devmesh/auth";
-import { AppError, parseId, type Task, type TaskId } from "@devmesh/models";
+import { parseId, type TaskId } from "@devmesh/models";
 import type { PayloadOf } from "@devmesh/protocol";
-import { explainUnassigned } from "@devmesh/tasks";
+import { getTask as readTask } from "@devmesh/tasks";
 import type { Connection } from "../connections/connection.ts";
 import { assertWelcomed } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
@@ -15,13 +15,6 @@ export async function getTask(
   assertWelcomed(connection.state);
   assertScope(connection.principal, "tasks:read");
   const taskId = parseId<TaskId>(payload.taskId, "task");
-  const [task] = await context.taskReads.get(connection.tenantId, [taskId], "whole");
-  if (task === undefined) throw new AppError("not_found", `no task ${JSON.stringify(taskId)}`);
-  connection.send("TASK_STATUS", { re: payload.id, task: await explain(context, connection, task) });
-}
-
-async function explain({ taskReads }: ServerContext, { tenantId }: Connection, task: Task): Promise<Task> {
-  if (task.state !== "queued") return task;
-  const standing = (await taskReads.laneStandings(tenantId, [task.id])).get(task.id);
-  return standing === undefined ? task : { ...task, unassignedBecause: explainUnassigned(standing) };
+  const task = await readTask(context.taskReads, { tenantId: connection.tenantId, taskId });
+  connection.send("TASK_STATUS", { re: payload.id, task });
 }

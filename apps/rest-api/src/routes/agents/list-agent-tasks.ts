@@ -1,10 +1,10 @@
 import { taskStates } from "@devmesh/models";
+import { explainQueued } from "@devmesh/tasks";
 import { z } from "@hono/zod-openapi";
 import { cursorParameter, cutPage, encodeCursor, limitParameter, pageMeta } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { agentParams } from "../../schemas/agent-schema.ts";
 import { listedTaskExample, taskSchema } from "../../schemas/task-schema.ts";
-import { explainQueued } from "../../task-view.ts";
 import type { RouteDeps } from "../route-deps.ts";
 import { findAgent } from "./find-agent.ts";
 

@@ -1,4 +1,5 @@
 import type { TaskId, TenantId } from "@devmesh/models";
+import { getTask } from "@devmesh/tasks";
 import { cutPage } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import {
@@ -7,7 +8,6 @@ import {
   deadLetterExample,
   deadLetterParams,
 } from "../../schemas/dead-letter-schema.ts";
-import { getTask } from "../../task-view.ts";
 import type { RouteDeps } from "../route-deps.ts";
 import { deadLetterIdOf, findDeadLetter, tenantsOf } from "./dead-letter-view.ts";
 

@@ -1,8 +1,9 @@
 import { parseWith } from "@devmesh/models";
+import { getTask } from "@devmesh/tasks";
 import { z } from "@hono/zod-openapi";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { idParams, taskExample, taskSchema } from "../../schemas/task-schema.ts";
-import { getTask, taskIdOf } from "../../task-view.ts";
+import { taskIdOf } from "../../task-view.ts";
 import type { RouteDeps } from "../route-deps.ts";
 import { assertRecorded } from "./assert-recorded.ts";
 import { maxBodyBytes } from "./submit-task.ts";

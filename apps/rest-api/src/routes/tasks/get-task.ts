@@ -1,6 +1,7 @@
+import { getTask as readTask } from "@devmesh/tasks";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { idParams, taskExample, taskSchema } from "../../schemas/task-schema.ts";
-import { getTask as readTask, taskIdOf } from "../../task-view.ts";
+import { taskIdOf } from "../../task-view.ts";
 import type { RouteDeps } from "../route-deps.ts";
 
 /** `GET /tasks/{id}` */

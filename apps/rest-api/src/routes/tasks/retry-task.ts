@@ -1,7 +1,8 @@
 import { parseWith } from "@devmesh/models";
+import { getTask } from "@devmesh/tasks";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { idParams, taskExample, taskSchema } from "../../schemas/task-schema.ts";
-import { getTask, taskIdOf } from "../../task-view.ts";
+import { taskIdOf } from "../../task-view.ts";
 import { type RedriveDeps, redriveBody, redriveBodySchema, redriveTask } from "../dlq/redrive-task.ts";
 import type { RouteDeps } from "../route-deps.ts";
 

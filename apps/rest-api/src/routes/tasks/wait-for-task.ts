@@ -1,10 +1,11 @@
 import { isFinal } from "@devmesh/models";
+import { waitForTask as waitFor } from "@devmesh/runtime";
+import { getTask } from "@devmesh/tasks";
 import { z } from "@hono/zod-openapi";
-import { findStanding } from "../../event-stream.ts";
 import { integerParameter } from "../../http/query.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { idParams, taskExample, taskSchema } from "../../schemas/task-schema.ts";
-import { getTask, taskIdOf } from "../../task-view.ts";
+import { taskIdOf } from "../../task-view.ts";
 import type { RouteDeps } from "../route-deps.ts";
 
 const waitQuery = z.object({
@@ -17,7 +18,6 @@ const waitQuery = z.object({
 });
 
 type WaitDeps = Pick<RouteDeps, "reads" | "waiters" | "stopping">;
-type Awaited = Parameters<typeof findStanding>[1];
 
 /** `GET /tasks/{id}/wait` */
 export function waitForTask(deps: WaitDeps): Route {
@@ -35,28 +35,12 @@ export function waitForTask(deps: WaitDeps): Route {
     errors: ["not_found"],
     async handle({ principal: { tenantId }, params, query: { timeoutMs }, signal }) {
       const ref = { tenantId, taskId: taskIdOf(params) };
-      await waitUntilFinal(deps, ref, { timeoutMs, signal: AbortSignal.any([signal, deps.stopping]) });
+      await waitFor(deps, ref, {
+        timeoutMs,
+        isDone: ({ state }) => isFinal(state),
+        signal: AbortSignal.any([signal, deps.stopping]),
+      });
       return { data: await getTask(deps.reads, ref) };
     },
   });
-}
-
-async function waitUntilFinal(
-  { reads, waiters }: WaitDeps,
-  ref: Awaited,
-  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
-): Promise<void> {
-  const until = performance.now() + timeoutMs;
-  // watched before the first look: what changes between the two is heard
-  using watch = timeoutMs === 0 ? undefined : waiters.watch(ref);
-  const first = await findStanding(reads, ref);
-  if (watch === undefined || isFinal(first.state)) return;
-  while (!signal.aborted) {
-    // the watch may know an older state than the first look found
-    const { standing } = watch;
-    if (standing !== undefined && standing.eventSeq >= first.eventSeq && isFinal(standing.state)) return;
-    const leftMs = Math.ceil(until - performance.now());
-    if (leftMs <= 0) return;
-    await watch.changed(leftMs, signal);
-  }
 }
