@@ -1,18 +1,18 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
-// Workspace packages export their TypeScript under the condition `source`: nothing is built before a test runs.
+// Workspace packages export their TypeScript under the condition `devmesh-source`: nothing is built before a test runs.
 // Without Vite's own `module`, which names files for bundlers: Node itself loads what is outside, and can't read those.
-const resolve = { conditions: ["source", "node", "development|production"] };
+const resolve = { conditions: ["devmesh-source", "node", "development|production"] };
 const ssr = {
-  resolve: { conditions: ["source", "node", "development|production"], externalConditions: ["source"] },
+  resolve: { conditions: ["devmesh-source", "node", "development|production"], externalConditions: ["devmesh-source"] },
 };
 const integrationFiles = "**/*.int.test.ts";
 const endToEndFiles = "**/*.e2e.test.ts";
 const ignoredFiles = ["**/node_modules/**", "**/dist/**"];
 const servicesSetup = "packages/testing/src/vitest-services.ts";
 // Node strips the types of what tests hand to worker threads and child processes; they need the condition too.
-const execArgv = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+const execArgv = ["--conditions=devmesh-source", "--disable-warning=ExperimentalWarning"];
 
 // Vitest itself leaves one core out: on two there would be one worker, which waits for Postgres half of its time.
 const maxWorkers = Math.max(2, availableParallelism() - 1);

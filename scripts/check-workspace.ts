@@ -13,7 +13,7 @@ interface Manifest {
 }
 
 const scope = "@devmesh/";
-const conditions = ["source", "types", "default"];
+const conditions = ["devmesh-source", "types", "default"];
 const folders = globSync(["apps/*/package.json", "packages/*/package.json", "localstack/package.json"])
   .map(dirname)
   .sort();
@@ -41,7 +41,7 @@ function checkExports(folder: string, { exports = {} }: Manifest): readonly stri
   return Object.entries(exports).flatMap(([entry, targets]) => {
     const order =
       Object.keys(targets).join() === conditions.join() ? [] : [`exports "${entry}" must have ${conditions}`];
-    const source = targets["source"] ?? "";
+    const source = targets["devmesh-source"] ?? "";
     return existsSync(join(folder, source))
       ? order
       : [...order, `exports "${entry}" names ${source}, which is not there`];

@@ -93,7 +93,12 @@ function toLocalMesh(ports: ReturnType<typeof readPorts>, apiKey: string): Local
 
 /** In a process group of its own: Ctrl-C is this script's affair. */
 function startService(name: string, colour: string, env: Environment): ChildProcess {
-  const flags = ["--watch", "--watch-preserve-output", "--conditions=source", "--disable-warning=ExperimentalWarning"];
+  const flags = [
+    "--watch",
+    "--watch-preserve-output",
+    "--conditions=devmesh-source",
+    "--disable-warning=ExperimentalWarning",
+  ];
   const child = spawn(process.execPath, [...flags, `apps/${name}/src/main.ts`], {
     cwd: root,
     env,

@@ -1,4 +1,4 @@
-// usage: node --conditions=source scripts/start-services.ts [--dir FOLDER] [--no-fsync]
+// usage: node --conditions=devmesh-source scripts/start-services.ts [--dir FOLDER] [--no-fsync]
 // Starts PostgreSQL 17 with pgvector, and Valkey, prints their URLs as shell exports, and runs until Ctrl-C.
 // Without --dir the data goes with it. A service that DEVMESH_DATABASE_URL or DEVMESH_REDIS_URL names is printed as it is.
 import { once } from "node:events";

@@ -46,7 +46,7 @@ async function findPorts(): Promise<Ports> {
 }
 
 function start(args: readonly string[], env: Ports = ports): Promise<ServiceProcess> {
-  const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+  const flags = ["--conditions=devmesh-source", "--disable-warning=ExperimentalWarning"];
   // whoever runs this may have credentials of AWS: nothing here is worth their money
   return startProcess(process.execPath, [...flags, main, ...args], {
     cwd: root,

@@ -20,7 +20,9 @@ export async function startAgents(options: {
 }): Promise<Agents> {
   const file = fileURLToPath(new URL("./agents-process.ts", import.meta.url));
   const args = [options.url, options.apiKey, String(options.agents), String(options.slots)];
-  const child = fork(file, args, { execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning"] });
+  const child = fork(file, args, {
+    execArgv: ["--conditions=devmesh-source", "--disable-warning=ExperimentalWarning"],
+  });
   let recorded = 0;
   let pickupsMs: number[] = [];
   const isReady = new Promise<void>((resolve, reject) => {

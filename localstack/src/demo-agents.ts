@@ -31,7 +31,7 @@ export function startDemoAgents(mesh: EmbeddedMesh, print: (line: string) => voi
 
 function startAgent(file: string, { wsUrl, agentKey }: EmbeddedMesh): ChildProcess {
   const script = fileURLToPath(new URL(file, examplesDir));
-  const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning", `--import=${endWithParent}`];
+  const flags = ["--conditions=devmesh-source", "--disable-warning=ExperimentalWarning", `--import=${endWithParent}`];
   const child = spawn(process.execPath, [...flags, script], {
     env: { ...process.env, DEVMESH_WS_URL: wsUrl, DEVMESH_API_KEY: agentKey, DEVMESH_AGENT_NAME: nameOf(file) },
     stdio: ["pipe", "ignore", "pipe"],

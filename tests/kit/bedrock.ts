@@ -16,7 +16,7 @@ export interface BedrockProcess extends AsyncDisposable {
 export async function startBedrock(): Promise<BedrockProcess> {
   const port = await findFreePort();
   const endpoint = `http://127.0.0.1:${port}`;
-  const started = await startProcess(process.execPath, ["--conditions=source", main, "--port", String(port)]);
+  const started = await startProcess(process.execPath, ["--conditions=devmesh-source", main, "--port", String(port)]);
   await started.waitForLine(/listens on/, 20_000);
   return {
     endpoint,

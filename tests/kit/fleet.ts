@@ -134,7 +134,7 @@ async function openService(name: ServiceName, env: Environment): Promise<FleetSe
   let running: ServiceProcess;
   const launch = async (more: Environment = {}): Promise<ServiceProcess> => {
     const main = join(root, "apps", name, "src", "main.ts");
-    const started = await startProcess(process.execPath, ["--conditions=source", main], {
+    const started = await startProcess(process.execPath, ["--conditions=devmesh-source", main], {
       env: { ...env, ...more, [ports[name]]: String(port) },
     });
     running = started;
@@ -198,7 +198,7 @@ async function startLoadAgent(agent: {
   readonly workMs: number;
 }): Promise<ServiceProcess> {
   const file = fileURLToPath(new URL("./load-agent.ts", import.meta.url));
-  const started = await startProcess(process.execPath, ["--conditions=source", file], {
+  const started = await startProcess(process.execPath, ["--conditions=devmesh-source", file], {
     env: {
       DEVMESH_WS_URL: agent.url,
       DEVMESH_API_KEY: agent.apiKey,

@@ -9,7 +9,9 @@ const program = fileURLToPath(new URL("../../apps/worker/src/create-key.ts", imp
 const pepper = "a pepper of the test's own";
 
 async function run(args: readonly string[], env: Readonly<Record<string, string>>): Promise<[number | null, string]> {
-  await using started = await startProcess(process.execPath, ["--conditions=source", program, ...args], { env });
+  await using started = await startProcess(process.execPath, ["--conditions=devmesh-source", program, ...args], {
+    env,
+  });
   const { code } = await started.exited;
   return [code, started.output().trim()];
 }

@@ -11,7 +11,7 @@ import { envelopeOf } from "./_rest-harness.ts";
 const { databaseUrl, redisUrl } = givenServices();
 const pepper = "a pepper for tests";
 const mainFile = fileURLToPath(new URL("../src/main.ts", import.meta.url));
-const nodeArguments = ["--conditions=source", "--disable-warning=ExperimentalWarning", mainFile];
+const nodeArguments = ["--conditions=devmesh-source", "--disable-warning=ExperimentalWarning", mainFile];
 
 describe("the process", () => {
   test("lists every problem of its environment, and ends with 1", async () => {

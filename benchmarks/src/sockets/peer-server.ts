@@ -11,7 +11,9 @@ export interface PeerServer extends AsyncDisposable {
 
 export async function startPeerServer(kind: "ws" | "socket.io" | "socket.io-recovery"): Promise<PeerServer> {
   const file = fileURLToPath(new URL("./peer-server-process.ts", import.meta.url));
-  const child = fork(file, [kind], { execArgv: ["--conditions=source", "--disable-warning=ExperimentalWarning"] });
+  const child = fork(file, [kind], {
+    execArgv: ["--conditions=devmesh-source", "--disable-warning=ExperimentalWarning"],
+  });
   const [{ port }] = (await once(child, "message")) as [{ port: number }];
   return {
     port,

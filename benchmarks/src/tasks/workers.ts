@@ -25,7 +25,7 @@ type Message = { readonly done?: string; readonly started: readonly (readonly [n
 
 export function openWorkers(name: PeerName, target: unknown): Workers {
   const file = fileURLToPath(new URL("./worker-process.ts", import.meta.url));
-  const execArgv = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+  const execArgv = ["--conditions=devmesh-source", "--disable-warning=ExperimentalWarning"];
   const child = fork(file, [name, JSON.stringify(target)], { execArgv });
   child.setMaxListeners(100);
   let started: Started[] = [];

@@ -101,7 +101,7 @@ describe("the stand-in's end", () => {
 
   it("comes for a process of its own with SIGTERM", async () => {
     const port = await findFreePort();
-    const flags = ["--conditions=source", "--disable-warning=ExperimentalWarning"];
+    const flags = ["--conditions=devmesh-source", "--disable-warning=ExperimentalWarning"];
     await using standIn = await startProcess(process.execPath, [...flags, main, "--port", String(port)], {});
     await standIn.waitForLine(new RegExp(`listens on http://127.0.0.1:${port}`), 20_000);
     expect((await ask(`http://127.0.0.1:${port}`, "GET", "/_stand-in/health")).status).toBe(200);

@@ -1,4 +1,4 @@
-// Usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=source examples/ask-before-publishing.ts
+// Usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=devmesh-source examples/ask-before-publishing.ts
 // A person sees the question in GET /api/v1/attention and answers with
 // POST /api/v1/tasks/{id}/answer, {"answer": {"publish": true}}.
 import { readText } from "./read-input.ts";

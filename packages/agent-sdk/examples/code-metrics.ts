@@ -1,4 +1,4 @@
-// Usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=source examples/code-metrics.ts
+// Usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=devmesh-source examples/code-metrics.ts
 import { measureCode } from "./measure-code.ts";
 import { readMember, readText } from "./read-input.ts";
 import { runExample } from "./run-example.ts";

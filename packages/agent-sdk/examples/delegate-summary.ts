@@ -1,4 +1,4 @@
-// Usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=source examples/delegate-summary.ts
+// Usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=devmesh-source examples/delegate-summary.ts
 // Needs an agent for text.summarize beside it: examples/text-summarize.ts.
 import { readText } from "./read-input.ts";
 import { runExample } from "./run-example.ts";

@@ -8,7 +8,9 @@ import { connectAgent, type TaskHandler } from "../src/index.ts";
 export async function runExample(capability: string, handler: TaskHandler): Promise<void> {
   const { DEVMESH_WS_URL: url, DEVMESH_API_KEY: apiKey, DEVMESH_AGENT_NAME: name = capability } = process.env;
   if (url === undefined || apiKey === undefined) {
-    console.error("usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=source FILE");
+    console.error(
+      "usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=devmesh-source FILE",
+    );
     process.exitCode = 2;
     return;
   }

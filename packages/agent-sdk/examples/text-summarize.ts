@@ -1,4 +1,4 @@
-// Usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=source examples/text-summarize.ts
+// Usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=devmesh-source examples/text-summarize.ts
 import { readCount, readText } from "./read-input.ts";
 import { runExample } from "./run-example.ts";
 import { summarize } from "./summarize.ts";

@@ -1,4 +1,4 @@
-// Usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=source examples/twenty-lines.ts
+// Usage: DEVMESH_WS_URL=ws://127.0.0.1:8081/ws DEVMESH_API_KEY=… node --conditions=devmesh-source examples/twenty-lines.ts
 import { connectAgent, TaskFailure } from "@devmesh/agent-sdk";
 
 const stop = new AbortController();

@@ -28,7 +28,7 @@ export interface AgentHostOptions {
 /** Starts the process; its agents connect by themselves. */
 export async function openAgentHost({ apiKey, file, agents }: AgentHostOptions): Promise<AgentHost> {
   const launch = (env: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> =>
-    startProcess(process.execPath, ["--conditions=source", "--disable-warning=ExperimentalWarning", program], {
+    startProcess(process.execPath, ["--conditions=devmesh-source", "--disable-warning=ExperimentalWarning", program], {
       env: { DEVMESH_API_KEY: apiKey, FAULT_AGENTS: JSON.stringify(agents), FAULT_FILE: file, ...env },
     });
   let running = await launch();
