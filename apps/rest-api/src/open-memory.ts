@@ -1,25 +1,12 @@
-import { setImmediate as breathe } from "node:timers/promises";
-import { openBedrock, redisEmbeddingCache } from "@devmesh/adapters";
-import { createEmbedder, embedderMetrics, embedLocally } from "@devmesh/embedding";
+import { createMemory, openModels } from "@devmesh/memory";
 import type { NewId } from "@devmesh/models";
 import type { Metrics } from "@devmesh/observability";
-import {
-  collectionRepository,
-  type Database,
-  defaultStorageOf,
-  documentRepository,
-  postgresEmbeddingCache,
-  searchRepository,
-  usageLedger,
-} from "@devmesh/repositories";
-import { monotonicClock, sleep } from "@devmesh/runtime";
+import type { Database } from "@devmesh/repositories";
 import { createCollectionWaiters } from "./collection-waiters.ts";
 import type { RestConfig } from "./config.ts";
 import { searchMetrics } from "./model-metrics.ts";
 import type { MemoryDeps } from "./routes/memory-deps.ts";
 
-/** A query's vector is worth waiting for so long; a hybrid search goes on without it then. */
-const maxEmbedMs = 5_000;
 /** Requests that wait for collections. */
 const maxWatches = 1_000;
 const recheckMs = 2_000;
@@ -37,34 +24,11 @@ export interface OpenMemoryOptions {
 /** Opens the models, and all that embeddings, collections, documents and search stand on. Nothing is called before it is used. */
 export function openMemory(options: OpenMemoryOptions): MemoryDeps & AsyncDisposable {
   const { config, database, metrics, newId, nudgeEmbeddings } = options;
-  const stack = new AsyncDisposableStack();
-  const { models, stores } = config;
-  const transports = models.provider === "bedrock" ? stack.use(openBedrock(models)).transports : [];
-  const redis = stores?.redisUrl && stack.use(redisEmbeddingCache({ url: stores.redisUrl.reveal() }));
-  const embedder = createEmbedder({
-    transports,
-    caches: [...(redis === undefined ? [] : [redis]), postgresEmbeddingCache(database)],
-    ledger: usageLedger(database),
-    embedLocally,
-    now: monotonicClock,
-    random: Math.random,
-    sleep,
-    hooks: embedderMetrics(metrics),
-  });
+  const models = openModels({ config: config.models, redisUrl: config.stores?.redisUrl, database, metrics });
   return {
-    embedder,
-    collections: collectionRepository(database),
-    documents: documentRepository(database),
-    searches: searchRepository(database),
+    ...createMemory({ database, models, newId, nudgeEmbeddings }),
     collectionWaiters: createCollectionWaiters({ maxWatches, recheckMs, paceMs }),
-    canWriteContexts: transports.length > 0,
-    defaultStorage: defaultStorageOf(database),
-    newId,
-    breathe,
-    now: () => performance.now(),
-    newEmbedTimeout: () => AbortSignal.timeout(maxEmbedMs),
-    nudgeEmbeddings,
     onSearch: searchMetrics(metrics),
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: () => models[Symbol.asyncDispose](),
   };
 }

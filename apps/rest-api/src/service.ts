@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createHints, type FanOut, type Hints, type Objects } from "@devmesh/adapters";
 import { tellOfAgents } from "@devmesh/agents";
 import { type Authenticator, createAuthenticator } from "@devmesh/auth";
+import { createContexts, createKnowledge } from "@devmesh/memory";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
 import {
   agentMetricsRepository,
@@ -19,16 +20,13 @@ import {
   taskReads,
   usageRepository,
 } from "@devmesh/repositories";
-import { createUuidV7, monotonicClock, serveHttp } from "@devmesh/runtime";
+import { createTaskWaiters, createUuidV7, monotonicClock, serveHttp } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { createApp } from "./app.ts";
 import type { RestConfig } from "./config.ts";
-import { openContexts } from "./contexts/open-contexts.ts";
 import { createRateLimiter } from "./http/rate-limit.ts";
-import { openKnowledge } from "./knowledge/open-knowledge.ts";
 import { openMemory } from "./open-memory.ts";
 import { createRestHealth } from "./rest-health.ts";
-import { createTaskWaiters } from "./waiters.ts";
 
 /** What the service works on. Its caller opened it, may share it, and closes it. */
 export interface RestResources {
@@ -85,11 +83,10 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     nudgeEmbeddings: () => hints.nudgeEmbeddings(),
   });
   await hints.onCollectionsChanged((refs) => memory.collectionWaiters.onChanged(refs));
-  const nudgeContexts = (): void => hints.nudgeContexts();
   const app = createApp({
     ...memory,
-    ...openContexts({ database, memory, objects: open.objects, nudgeContexts }),
-    ...openKnowledge({ database, memory, logger }),
+    ...createContexts({ database, memory, objects: open.objects }),
+    ...createKnowledge({ database, memory, logger }),
     ...storesOf(database),
     engine,
     reads,
@@ -142,6 +139,7 @@ function storesOf(database: Database) {
 function nudgesOf(hints: Hints) {
   return {
     nudgeOutbox: () => hints.nudgeOutbox(),
+    nudgeContexts: () => hints.nudgeContexts(),
     nudgeRedrives: () => hints.nudgeRedrives(),
     nudgeImports: () => hints.nudgeImports(),
   };

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createApiKey, createAuthenticator, displayOf, hashApiKey, type Scope } from "@devmesh/auth";
+import { createContexts, createKnowledge } from "@devmesh/memory";
 import type { AgentId, ApiKeyId, ConnectionId, NodeId, Task, TaskId, TenantId } from "@devmesh/models";
 import { createLogger, createMetrics } from "@devmesh/observability";
 import {
@@ -23,15 +24,12 @@ import {
   taskReads,
   usageRepository,
 } from "@devmesh/repositories";
-import { createHealth, createUuidV7 } from "@devmesh/runtime";
+import { createHealth, createTaskWaiters, createUuidV7 } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas, type TaskEngine } from "@devmesh/tasks";
 import { openTestDatabase } from "@devmesh/testing";
 import { type AppDeps, createApp } from "../src/app.ts";
 import { readEnv, toConfig } from "../src/config.ts";
-import { openContexts } from "../src/contexts/open-contexts.ts";
-import { openKnowledge } from "../src/knowledge/open-knowledge.ts";
 import { openMemory } from "../src/open-memory.ts";
-import { createTaskWaiters } from "../src/waiters.ts";
 
 const pepper = "a pepper for tests";
 
@@ -100,12 +98,13 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
   });
   const config = toConfig(readEnv({ DEVMESH_PEPPER: pepper }));
   const memory = stack.use(openMemory({ config, database, metrics, newId, nudgeEmbeddings: () => undefined }));
-  const knowledge = openKnowledge({ database, memory, logger });
-  const contexts = openContexts({ database, memory, objects: undefined, nudgeContexts: () => undefined });
+  const knowledge = createKnowledge({ database, memory, logger });
+  const contexts = createContexts({ database, memory, objects: undefined });
   const deps: AppDeps = {
     ...memory,
     ...knowledge,
     ...contexts,
+    nudgeContexts: () => undefined,
     engine,
     reads,
     attention: attentionReads(database),

@@ -1,4 +1,5 @@
 import { type Hints, type Objects, type SqsQueue, startConsumer } from "@devmesh/adapters";
+import { type Models, openModels } from "@devmesh/memory";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { type Database, type DeadMessages, findMemoryDue, type MemoryDue } from "@devmesh/repositories";
 import { createNudge, type Nudge } from "@devmesh/runtime";
@@ -10,7 +11,6 @@ import { recordDeadLetters } from "./dead-letters/record-dead-letters.ts";
 import type { KeptQueue } from "./dead-letters/run-redrive.ts";
 import { createEmbeddingMessageHandler } from "./embedding/consume-embeddings.ts";
 import { openEmbedding } from "./embedding/open-embedding.ts";
-import { type Models, openModels } from "./embedding/open-models.ts";
 import type { RelayPendingDeps } from "./embedding/relay-pending.ts";
 import { keepImports } from "./imports/keep-imports.ts";
 import { openImporting } from "./imports/open-imports.ts";

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createHints, memoryFanOut, type Objects, openObjects } from "@devmesh/adapters";
 import { contextSearch } from "@devmesh/embedding";
+import { openModels } from "@devmesh/memory";
 import {
   type ContextId,
   contextKey,
@@ -28,7 +29,6 @@ import { type FauxqsServer, startFauxqs } from "fauxqs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { keepContexts } from "../src/contexts/keep-contexts.ts";
 import { openContexts } from "../src/contexts/open-contexts.ts";
-import { openModels } from "../src/embedding/open-models.ts";
 
 const { databaseUrl = "" } = givenServices();
 const logger = createLogger({ level: "silent", service: "worker" });

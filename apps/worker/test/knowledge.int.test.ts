@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { openModels } from "@devmesh/memory";
 import type { ApiKeyId, DocumentId, KnowledgeId, TenantId } from "@devmesh/models";
 import { createLogger, createMetrics } from "@devmesh/observability";
 import {
@@ -14,7 +15,6 @@ import {
 import { createNudge } from "@devmesh/runtime";
 import { openTestDatabase, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openModels } from "../src/embedding/open-models.ts";
 import { keepKnowledge } from "../src/knowledge/keep-knowledge.ts";
 
 const logger = createLogger({ level: "silent", service: "worker" });

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ObjectHead, Objects } from "@devmesh/adapters";
+import { expiredContext, noContext } from "@devmesh/memory";
 import {
   AppError,
   type ContextId,
@@ -59,7 +60,7 @@ export async function completeUpload(deps: StoreContextDeps, asked: ContextAsked
   const { tenantId, id, signal } = asked;
   const context = (await deps.contexts.find(tenantId, id)) ?? refuseUnknown(id);
   if (context.state === "ready") return context;
-  if (context.state === "expired") throw expired(id);
+  if (context.state === "expired") throw expiredContext(id);
   const key = contextKey({ tenantId, id });
   const found = await deps.objects.head(key, signal);
   if (found === undefined) {
@@ -70,18 +71,13 @@ export async function completeUpload(deps: StoreContextDeps, asked: ContextAsked
     throw mismatch(context, found);
   }
   const completed = (await deps.contexts.complete(tenantId, id, found.etag)) ?? refuseUnknown(id);
-  if (completed.state === "expired") throw expired(id);
+  if (completed.state === "expired") throw expiredContext(id);
   return completed;
 }
 
 /** For a context that the tenant does not have, or not any more. */
 export function refuseUnknown(id: ContextId): never {
-  throw new AppError("not_found", `no context ${id}`);
-}
-
-/** For one whose time is over. */
-export function expired(id: ContextId): AppError {
-  return new AppError("failed_precondition", `context ${id} has expired`, { reason: "expired" });
+  throw noContext(id);
 }
 
 function mismatch({ id, size, sha256 }: StoredContext, found: ObjectHead): AppError {

@@ -1,4 +1,5 @@
 import type { AgentStore, ConnectionRef } from "@devmesh/agents";
+import type { Knowledge } from "@devmesh/memory";
 import type { AgentId, NewId, TenantId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type {
@@ -10,18 +11,16 @@ import type {
   RedriveJobs,
   UsageRepository,
 } from "@devmesh/repositories";
+import type { TaskWaiters } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
-import type { ContextDeps } from "../contexts/context-deps.ts";
-import type { KnowledgeDeps } from "../knowledge/knowledge-deps.ts";
 import type { AgentMetrics, AttentionReads, TaskReads } from "../task-reads.ts";
-import type { TaskWaiters } from "../waiters.ts";
-import type { MemoryDeps } from "./memory-deps.ts";
+import type { ContextDeps, MemoryDeps } from "./memory-deps.ts";
 
 /** The part of the registry that this API uses. */
 type AgentRegistry = Pick<AgentStore, "register" | "update" | "setAdmin" | "deregister" | "find" | "list">;
 
 /** What the routes stand on; each names the part that it uses. */
-export interface RouteDeps extends MemoryDeps, ContextDeps, KnowledgeDeps {
+export interface RouteDeps extends MemoryDeps, ContextDeps, Knowledge {
   readonly engine: Pick<
     TaskEngine,
     "submit" | "submitBatch" | "answer" | "cancel" | "redrive" | "release" | "requestAssignment"

@@ -1,9 +1,9 @@
 import type { Hints, Objects } from "@devmesh/adapters";
 import { contextDocuments, summarize } from "@devmesh/embedding";
+import { createMemory, type Models } from "@devmesh/memory";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { contextDigests, contextRemovals, type Database } from "@devmesh/repositories";
-import { openDocumentDeps } from "../embedding/open-document-deps.ts";
-import type { Models } from "../embedding/open-models.ts";
+import { createUuidV7 } from "@devmesh/runtime";
 import type { KeepContextsDeps } from "./keep-contexts.ts";
 
 export interface OpenContextsOptions {
@@ -23,7 +23,9 @@ export async function openContexts(options: OpenContextsOptions): Promise<KeepCo
     nudges.digests.nudge();
     nudges.removals.nudge();
   });
-  const documents = contextDocuments(openDocumentDeps({ database, hints, models }));
+  const documents = contextDocuments(
+    createMemory({ database, models, newId: createUuidV7(), nudgeEmbeddings: () => hints.nudgeEmbeddings() }),
+  );
   return {
     digest: {
       digests: contextDigests(database),

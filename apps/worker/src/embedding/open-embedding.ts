@@ -1,10 +1,10 @@
 import type { Hints } from "@devmesh/adapters";
 import { type EmbedDocumentsDeps, type PendingStore, parseEmbeddingMessage, writeContexts } from "@devmesh/embedding";
+import type { Models } from "@devmesh/memory";
 import type { Logger, Metrics } from "@devmesh/observability";
 import { collectionRepository, type Database, pendingRepository } from "@devmesh/repositories";
 import { createNudge, monotonicClock, sleep } from "@devmesh/runtime";
 import type { WorkerQueue } from "../queue/open-queue.ts";
-import type { Models } from "./open-models.ts";
 import type { RelayPendingDeps } from "./relay-pending.ts";
 
 export interface OpenEmbeddingOptions {

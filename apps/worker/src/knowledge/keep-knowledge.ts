@@ -1,10 +1,9 @@
 import type { Hints } from "@devmesh/adapters";
 import { knowledgeDocuments, syncStale } from "@devmesh/embedding";
+import { createMemory, type Models } from "@devmesh/memory";
 import type { Logger } from "@devmesh/observability";
 import { type Database, knowledgeSyncRepository } from "@devmesh/repositories";
-import { type Nudge, runLoop } from "@devmesh/runtime";
-import { openDocumentDeps } from "../embedding/open-document-deps.ts";
-import type { Models } from "../embedding/open-models.ts";
+import { createUuidV7, type Nudge, runLoop } from "@devmesh/runtime";
 
 /** What knowledge is kept with. */
 export interface KeepKnowledgeOptions {
@@ -25,9 +24,10 @@ const idleMs = 600_000;
  * do it side by side.
  */
 export async function keepKnowledge(options: KeepKnowledgeOptions, signal: AbortSignal): Promise<void> {
-  const { logger } = options;
-  const documents = knowledgeDocuments(openDocumentDeps(options));
-  const deps = { sync: knowledgeSyncRepository(options.database), documents };
+  const { database, hints, models, logger } = options;
+  const nudgeEmbeddings = (): void => hints.nudgeEmbeddings();
+  const documents = knowledgeDocuments(createMemory({ database, models, newId: createUuidV7(), nudgeEmbeddings }));
+  const deps = { sync: knowledgeSyncRepository(database), documents };
   const work = async (): Promise<void> => {
     const written = await syncStale(deps, entriesAtOnce);
     if (written > 0) logger.info({ entries: written }, "documents of entries were written late");

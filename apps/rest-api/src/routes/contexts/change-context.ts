@@ -1,9 +1,10 @@
+import { objectsOf } from "@devmesh/memory";
 import { completeUpload, refuseUnknown } from "../../contexts/store-context.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { contextExample, contextParams, contextSchema } from "../../schemas/context-schema.ts";
 import { emptyBody } from "../../schemas/empty-body.ts";
 import type { RouteDeps } from "../route-deps.ts";
-import { contextIdOf, objectsOf } from "./objects-of.ts";
+import { contextIdOf } from "./context-id-of.ts";
 
 type Deps = Pick<RouteDeps, "contexts" | "objects" | "nudgeContexts">;
 

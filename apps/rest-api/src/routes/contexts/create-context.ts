@@ -1,4 +1,5 @@
 import type { Objects } from "@devmesh/adapters";
+import { objectsOf } from "@devmesh/memory";
 import {
   type ContextId,
   contextKey,
@@ -21,7 +22,6 @@ import {
 } from "../../schemas/context-schema.ts";
 import { creatingHeaders } from "../../schemas/creating-headers.ts";
 import type { RouteDeps } from "../route-deps.ts";
-import { objectsOf } from "./objects-of.ts";
 
 /** 1 MiB of text may take some more as JSON. */
 const maxBodyBytes = 4 * 1_048_576;

@@ -1,6 +1,7 @@
-import { AppError, contextKey, contextStates } from "@devmesh/models";
+import { findReadable, objectsOf, signDownload } from "@devmesh/memory";
+import { contextStates } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
-import { expired, refuseUnknown } from "../../contexts/store-context.ts";
+import { refuseUnknown } from "../../contexts/store-context.ts";
 import { cursorParameter, cutPage, encodeCursor, limitParameter, pageMeta } from "../../http/page.ts";
 import { integerParameter } from "../../http/query.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
@@ -12,7 +13,7 @@ import {
   uploadExample,
 } from "../../schemas/context-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
-import { contextIdOf, objectsOf } from "./objects-of.ts";
+import { contextIdOf } from "./context-id-of.ts";
 
 /** `GET /contexts` */
 export function listContexts({ contexts }: Pick<RouteDeps, "contexts">): Route {
@@ -88,22 +89,8 @@ export function downloadContext(deps: Pick<RouteDeps, "contexts" | "objects">): 
     },
     errors: ["not_found", "failed_precondition"],
     async handle({ principal: { tenantId }, params, query: { expiresInSeconds } }) {
-      const id = contextIdOf(params);
-      const context = (await deps.contexts.find(tenantId, id)) ?? refuseUnknown(id);
-      if (context.state === "expired") throw expired(id);
-      if (context.state === "uploading") {
-        throw new AppError("failed_precondition", `context ${id} is not uploaded yet`, { reason: "not_uploaded" });
-      }
-      const { mediaType, name: fileName } = context;
-      const key = contextKey({ tenantId, id });
-      const { method, url, expiresAt } = await objectsOf(deps).presignGet({
-        key,
-        mediaType,
-        fileName,
-        expiresInSeconds,
-      });
-      const end = Math.min(expiresAt.getTime(), Date.parse(context.expiresAt));
-      return { data: { method, url, expiresAt: new Date(end).toISOString() } };
+      const context = await findReadable(deps.contexts, tenantId, contextIdOf(params));
+      return { data: await signDownload(objectsOf(deps), { tenantId, context }, expiresInSeconds) };
     },
   });
 }

@@ -1,3 +1,4 @@
+import { objectsOf } from "@devmesh/memory";
 import { type Collection, type ImportId, type ImportJob, importBodyKey, parseWith } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import { readRequestKey } from "../../http/idempotency-key.ts";
@@ -7,7 +8,6 @@ import { uploadExample, uploadSchema } from "../../schemas/context-schema.ts";
 import { creatingHeaders } from "../../schemas/creating-headers.ts";
 import { importExample, importSchema } from "../../schemas/import-schema.ts";
 import { findCollection } from "../collections/find-collection.ts";
-import { objectsOf } from "../contexts/objects-of.ts";
 import type { RouteDeps } from "../route-deps.ts";
 import { findSource, type ImportSource, importSourceSchema, newImportKey, storeSource } from "./import-source.ts";
 

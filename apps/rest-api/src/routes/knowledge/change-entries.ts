@@ -4,6 +4,7 @@ import {
   restoreEntry as restore,
   updateEntry as update,
 } from "@devmesh/embedding";
+import { askerOf } from "@devmesh/memory";
 import {
   type KnowledgeId,
   knowledgeRestoreSchema,
@@ -24,7 +25,7 @@ import {
   newEntrySchema,
 } from "../../schemas/knowledge-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
-import { askerOf, entryIdOf } from "./asker-of.ts";
+import { entryIdOf } from "./entry-id-of.ts";
 
 const maxBodyBytes = 1_048_576;
 const conflicts =

@@ -1,4 +1,5 @@
 import { noEntry } from "@devmesh/embedding";
+import { askerOf } from "@devmesh/memory";
 import {
   type AgentId,
   AppError,
@@ -16,7 +17,7 @@ import { z } from "@hono/zod-openapi";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { entryParams, linkExample, linkSchema, newLinkExample, newLinkSchema } from "../../schemas/knowledge-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
-import { askerOf, entryIdOf } from "./asker-of.ts";
+import { entryIdOf } from "./entry-id-of.ts";
 
 const success = {
   status: 200,

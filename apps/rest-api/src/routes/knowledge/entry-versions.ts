@@ -1,4 +1,5 @@
 import { noEntry } from "@devmesh/embedding";
+import { askerOf } from "@devmesh/memory";
 import { AppError } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import { cutPage, limitParameter, pageMeta } from "../../http/page.ts";
@@ -11,7 +12,7 @@ import {
   versionSchema,
 } from "../../schemas/knowledge-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
-import { askerOf, entryIdOf } from "./asker-of.ts";
+import { entryIdOf } from "./entry-id-of.ts";
 
 /** Versions are 32-bit numbers. */
 const maxVersion = 2_147_483_647;

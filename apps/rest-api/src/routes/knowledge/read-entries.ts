@@ -1,4 +1,5 @@
 import { noEntry } from "@devmesh/embedding";
+import { askerOf } from "@devmesh/memory";
 import { type AgentId, type ApiKeyId, isUuid, knowledgeAccesses, type TaskId, textSchema } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import { cursorParameter, cutPage, encodeCursor, limitParameter, pageMeta } from "../../http/page.ts";
@@ -11,7 +12,7 @@ import {
   listedEntrySchema,
 } from "../../schemas/knowledge-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
-import { askerOf, entryIdOf } from "./asker-of.ts";
+import { entryIdOf } from "./entry-id-of.ts";
 
 function idParameter<Id extends string>(description: string) {
   return z

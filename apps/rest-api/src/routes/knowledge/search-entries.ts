@@ -1,3 +1,4 @@
+import { askerOf } from "@devmesh/memory";
 import { knowledgeSearchSchema, parseWith } from "@devmesh/models";
 import { z } from "@hono/zod-openapi";
 import { defineRoute, type Route } from "../../http/route.ts";
@@ -5,7 +6,6 @@ import { entryHitExample, entryHitSchema, entrySearchSchema } from "../../schema
 import { plainSearchMetaSchema, searchMetaExample } from "../../schemas/search-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
 import { toSearchMeta } from "../search/search-meta.ts";
-import { askerOf } from "./asker-of.ts";
 
 /** `POST /knowledge/search` */
 export function searchEntries(deps: Pick<RouteDeps, "searchEntries" | "onSearch">): Route {

@@ -1,9 +1,10 @@
 import { noEntry } from "@devmesh/embedding";
+import { askerOf } from "@devmesh/memory";
 import { AppError, isUuid, knowledgeUseSchema, parseWith, type TaskId } from "@devmesh/models";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { entryExample, entryParams, entrySchema, entryUseSchema } from "../../schemas/knowledge-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
-import { askerOf, entryIdOf } from "./asker-of.ts";
+import { entryIdOf } from "./entry-id-of.ts";
 
 /** `POST /knowledge/{id}/use` */
 export function useEntry({ knowledge }: Pick<RouteDeps, "knowledge">): Route {

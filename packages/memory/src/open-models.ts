@@ -17,14 +17,16 @@ export interface Models extends AsyncDisposable {
   readonly claude: ClaudeDeps | undefined;
 }
 
+/** What models are opened with. */
 export interface OpenModelsOptions {
   readonly config: ModelsConfig;
+  /** Undefined: vectors are cached in the process and in the database alone. */
   readonly redisUrl: Secret | undefined;
   readonly database: Database;
   readonly metrics: Metrics;
 }
 
-/** Opens the models that a worker may use, with the levels of cache that there are. Nothing is called before it is used. */
+/** Opens the models that a process may use, with the levels of cache that there are. Nothing is called before it is used. */
 export function openModels({ config, redisUrl, database, metrics }: OpenModelsOptions): Models {
   const opened = new AsyncDisposableStack();
   const transports = config.provider === "bedrock" ? opened.use(openBedrock(config)).transports : [];
