@@ -1,8 +1,8 @@
 import type { TaskEvent, TaskId, TaskState, TenantId } from "@devmesh/models";
+import type { TaskWatch } from "@devmesh/runtime";
 import { describe, expect, test } from "vitest";
 import { toBody, writeEvents } from "./event-stream.ts";
 import type { TaskReads } from "./task-reads.ts";
-import type { TaskWatch } from "./waiters.ts";
 
 const ids = { tenantId: "t" as TenantId, taskId: "a" as TaskId };
 const silent: TaskWatch = {

@@ -1,6 +1,6 @@
-import { AppError, isFinal, type TaskEvent, type TaskId, type TenantId } from "@devmesh/models";
-import type { TaskReads, TaskStanding } from "./task-reads.ts";
-import type { TaskWatch } from "./waiters.ts";
+import { isFinal, type TaskEvent, type TaskId, type TenantId } from "@devmesh/models";
+import { findStanding, type TaskWatch } from "@devmesh/runtime";
+import type { TaskReads } from "./task-reads.ts";
 
 export interface EventStreamOptions {
   readonly reads: Pick<TaskReads, "events" | "states">;
@@ -53,16 +53,6 @@ async function* waitForNews({
     await watch.changed(keepAliveMs, signal);
     if (performance.now() - before >= keepAliveMs) yield ": keep-alive\n\n";
   }
-}
-
-/** @throws AppError `not_found` for a task that the tenant does not have. */
-export async function findStanding(
-  reads: Pick<TaskReads, "states">,
-  ref: { readonly tenantId: TenantId; readonly taskId: TaskId },
-): Promise<TaskStanding> {
-  const standing = (await reads.states([ref])).get(ref.taskId);
-  if (standing === undefined) throw new AppError("not_found", `no task ${ref.taskId}`);
-  return standing;
 }
 
 function toServerSentEvent(event: TaskEvent): string {

@@ -1,4 +1,5 @@
 import type { AgentId, AttentionItem, Task, TaskEvent, TaskId, TaskState, TenantId } from "@devmesh/models";
+import type { TaskStates } from "@devmesh/runtime";
 import type { LaneStanding } from "@devmesh/tasks";
 import type { PageKey } from "./http/page.ts";
 
@@ -13,14 +14,8 @@ interface TaskFilter {
   readonly createdAfter?: string | undefined;
 }
 
-/** A task's place in its life, without the task. `eventSeq` is the `seq` of its latest event. */
-export interface TaskStanding {
-  readonly state: TaskState;
-  readonly eventSeq: number;
-}
-
 /** What this API asks of the ledger for reading. */
-export interface TaskReads {
+export interface TaskReads extends TaskStates {
   /** Unknown ids, and those of other tenants, are absent. `whole` has input, output and `assignment.why`. */
   get(tenantId: TenantId, taskIds: readonly TaskId[], detail: "whole" | "listed"): Promise<readonly Task[]>;
   /** Newest first. */
@@ -31,9 +26,6 @@ export interface TaskReads {
   ): Promise<readonly Task[]>;
   /** In order of `seq`, from the one after `afterSeq` on. */
   events(tenantId: TenantId, taskId: TaskId, afterSeq: number, limit: number): Promise<readonly TaskEvent[]>;
-  states(
-    refs: readonly { readonly tenantId: TenantId; readonly taskId: TaskId }[],
-  ): Promise<ReadonlyMap<TaskId, TaskStanding>>;
   /** How the agents stand to the lanes of queued tasks. */
   laneStandings(tenantId: TenantId, taskIds: readonly TaskId[]): Promise<ReadonlyMap<TaskId, LaneStanding>>;
 }

@@ -1,5 +1,5 @@
-import { z } from "@hono/zod-openapi";
 import { findStanding } from "@devmesh/runtime";
+import { z } from "@hono/zod-openapi";
 import { cutPage, limitParameter, pageMeta } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { idParams, taskEventSchema } from "../../schemas/task-schema.ts";

@@ -1,14 +1,14 @@
 import type { TaskId, TenantId } from "@devmesh/models";
 import { createLogger } from "@devmesh/observability";
 import { describe, expect, test } from "vitest";
-import type { TaskReads, TaskStanding } from "./task-reads.ts";
-import { createTaskWaiters, type TaskWaiters } from "./waiters.ts";
+import type { TaskStanding, TaskStates } from "./task-standing.ts";
+import { createTaskWaiters, type TaskWaiters } from "./task-waiters.ts";
 
 const tenantId = "t" as TenantId;
 const logger = createLogger({ level: "silent", service: "test" });
 const never = new AbortController().signal;
 
-function fakeReads(): { standings: Map<TaskId, TaskStanding>; looks: number[]; states: TaskReads["states"] } {
+function fakeReads(): { standings: Map<TaskId, TaskStanding>; looks: number[]; states: TaskStates["states"] } {
   const standings = new Map<TaskId, TaskStanding>();
   const looks: number[] = [];
   return {
@@ -23,7 +23,7 @@ function fakeReads(): { standings: Map<TaskId, TaskStanding>; looks: number[]; s
   };
 }
 
-const open = (reads: Pick<TaskReads, "states">, recheckMs = 60_000): TaskWaiters =>
+const open = (reads: TaskStates, recheckMs = 60_000): TaskWaiters =>
   createTaskWaiters({ reads, logger, maxWatches: 3, recheckMs });
 const ref = (id: string): { tenantId: TenantId; taskId: TaskId } => ({ tenantId, taskId: id as TaskId });
 
@@ -65,7 +65,7 @@ describe("task waiters", () => {
   test("a failing look wakes nobody, and the next one does", async () => {
     const reads = fakeReads();
     let isDown = true;
-    const states: TaskReads["states"] = (refs) => (isDown ? Promise.reject(new Error("down")) : reads.states(refs));
+    const states: TaskStates["states"] = (refs) => (isDown ? Promise.reject(new Error("down")) : reads.states(refs));
     await using waiters = open({ states }, 10);
     using watch = waiters.watch(ref("a"));
     reads.standings.set("a" as TaskId, { state: "completed", eventSeq: 5 });

@@ -1,12 +1,8 @@
-import { AppError, type TaskId, type TenantId } from "@devmesh/models";
+import { AppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
-import { createNudge, type Nudge, sleep } from "@devmesh/runtime";
-import type { TaskReads, TaskStanding } from "./task-reads.ts";
-
-interface TaskRef {
-  readonly tenantId: TenantId;
-  readonly taskId: TaskId;
-}
+import { createNudge, type Nudge } from "../nudge.ts";
+import { sleep } from "../sleep.ts";
+import type { AwaitedTask, TaskStanding, TaskStates } from "./task-standing.ts";
 
 /** One request that waits for a task to change. Dispose it when it waits no more. */
 export interface TaskWatch extends Disposable {
@@ -19,14 +15,14 @@ export interface TaskWatch extends Disposable {
 /** All that wait for tasks in this process, over one subscription. */
 export interface TaskWaiters extends AsyncDisposable {
   /** @throws AppError `resource_exhausted` when too many wait already. */
-  watch(ref: TaskRef): TaskWatch;
+  watch(ref: AwaitedTask): TaskWatch;
   /** Tells that tasks have changed. Those that nobody waits for cost nothing. */
-  onChanged(refs: readonly TaskRef[]): void;
+  onChanged(refs: readonly AwaitedTask[]): void;
   readonly size: number;
 }
 
 export interface TaskWaitersOptions {
-  readonly reads: Pick<TaskReads, "states">;
+  readonly reads: TaskStates;
   readonly logger: Logger;
   readonly maxWatches: number;
   /** How often everything is looked at without a hint, because hints may be lost. */
@@ -37,7 +33,7 @@ export interface TaskWaitersOptions {
 const maxTasksPerLook = 1_000;
 
 interface Watched {
-  readonly ref: TaskRef;
+  readonly ref: AwaitedTask;
   readonly nudges: Set<Nudge>;
   standing: TaskStanding | undefined;
 }
@@ -120,7 +116,7 @@ export function createTaskWaiters(options: TaskWaitersOptions): TaskWaiters {
 }
 
 /** With the tenant: who waits for an id of another tenant's hears nothing, and keeps nobody from hearing. */
-function toKey({ tenantId, taskId }: TaskRef): string {
+function toKey({ tenantId, taskId }: AwaitedTask): string {
   return `${tenantId}/${taskId}`;
 }
 
