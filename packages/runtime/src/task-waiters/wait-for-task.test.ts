@@ -10,7 +10,7 @@ const never = new AbortController().signal;
 
 function open(state: TaskState) {
   const standings = new Map<TaskId, TaskStanding>([[ref.taskId, { state, eventSeq: 1 }]]);
-  const reads = { states: async () => standings };
+  const reads = { states: async () => new Map(standings) };
   const logger = createLogger({ level: "silent", service: "test" });
   const waiters = createTaskWaiters({ reads, logger, maxWatches: 1, recheckMs: 60_000 });
   const step = (next: TaskState, eventSeq: number): void => {
