@@ -73,6 +73,8 @@ export function createTaskWaiters(options: TaskWaitersOptions): TaskWaiters {
   function lookSoon(): void {
     looking ??= look().finally(() => {
       looking = undefined;
+      // what came after the last look and before this line
+      if (dirty.size > 0 && !stopping.signal.aborted) lookSoon();
     });
   }
 
