@@ -11,6 +11,7 @@ import {
   toStoresConfig,
 } from "@devmesh/runtime";
 import { type Intervals, intervals } from "./limits.ts";
+import type { McpHttpConfig } from "./mcp/open-mcp.ts";
 
 /** What the environment says, typed; durations in milliseconds. */
 export interface McpEnv extends ServiceEnv {
@@ -20,6 +21,9 @@ export interface McpEnv extends ServiceEnv {
   readonly upgradesPerSecond: number;
   readonly nodeLeaseMs: number;
   readonly maxTaskDepth: number;
+  readonly publicUrl: string | undefined;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
 }
 
 /** Of one node: how many sockets it holds, and how many it lets in a second. */
@@ -36,6 +40,7 @@ export interface McpConfig extends ServiceConfig {
   readonly connections: ConnectionLimits;
   /** How deep tasks may be delegated. */
   readonly maxTaskDepth: number;
+  readonly mcp: Omit<McpHttpConfig, "host">;
   /** Undefined where the caller brings the database. */
   readonly stores: StoresConfig | undefined;
 }
@@ -57,6 +62,9 @@ export function readEnv(
     maxTenantConnections: reader.int("DEVMESH_MCP_MAX_TENANT_CONNECTIONS", 5_000, { min: 1, max: 1_000_000 }),
     maxTaskDepth: reader.int("DEVMESH_MCP_MAX_TASK_DEPTH", defaultMaxDepth, { min: 0, max: 100 }),
     upgradesPerSecond: reader.int("DEVMESH_MCP_UPGRADES_PER_SECOND", 200, { min: 1, max: 100_000 }),
+    publicUrl: reader.url("DEVMESH_MCP_PUBLIC_URL", undefined, { protocols: ["http", "https"] }),
+    allowedHosts: reader.list("DEVMESH_MCP_ALLOWED_HOSTS", [], { maxItems: 100 }),
+    allowedOrigins: reader.list("DEVMESH_MCP_ALLOWED_ORIGINS", [], { maxItems: 100 }),
     nodeLeaseMs: reader.int("DEVMESH_NODE_LEASE_MS", defaultNodeLeaseMs, { min: 300, max: 600_000 }),
   };
   reader.done();
@@ -75,6 +83,11 @@ export function toConfig(raw: McpEnv): McpConfig {
       upgradesPerSecond: raw.upgradesPerSecond,
     },
     maxTaskDepth: raw.maxTaskDepth,
+    mcp: {
+      publicUrl: raw.publicUrl,
+      allowedHosts: raw.allowedHosts,
+      allowedOrigins: raw.allowedOrigins,
+    },
     stores: toStoresConfig(raw),
   };
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createHints, type FanOut, type Hints, type Presence } from "@devmesh/adapters";
 import { tellOfAgents } from "@devmesh/agents";
-import { assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
+import { type Authenticator, assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
 import { AppError, type NodeId } from "@devmesh/models";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
 import {
@@ -24,6 +24,7 @@ import {
   type Health,
   monotonicClock,
   requestIdOf,
+  type Secret,
   serveHttp,
 } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
@@ -31,6 +32,7 @@ import { type AgentServer, startAgentServer } from "./agent-server.ts";
 import type { McpConfig } from "./config.ts";
 import { createTellNodes, withLocalDelivery } from "./delivery/local-hints.ts";
 import { createMessenger } from "./delivery/messenger.ts";
+import { openMcp } from "./mcp/open-mcp.ts";
 import type { ServerStores } from "./stores.ts";
 import { gatherKeys } from "./upgrade/gather-keys.ts";
 
@@ -59,13 +61,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   const newId = createUuidV7();
   const nodeId = newId() as NodeId;
   const ledger = ledgerStore(database, newId);
-  const keys = keyRepository(database);
-  const authOptions = {
-    findKeyByHash: gatherKeys((hashes) => keys.findByHashes(hashes)),
-    pepper: config.pepper.reveal(),
-    now: monotonicClock,
-  };
-  const authenticator = createAuthenticator(authOptions);
+  const { authenticator, freshAuthenticator } = createAuthenticators(database, config.pepper);
   await using hints = createHints(open.fanOut);
   await using outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 });
   // nothing is assigned or sent before the server below has started
@@ -93,7 +89,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     ledger,
     engine,
     authenticator,
-    freshAuthenticator: createAuthenticator({ ...authOptions, cacheMs: 0, negativeCacheMs: 0 }),
+    freshAuthenticator,
     closeElsewhere: (...close) => hints.closeConnection(...close),
     newId,
     random: Math.random,
@@ -107,7 +103,9 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   });
   await hints.onEventsReadable((tenantIds) => server.wakeEvents(tenantIds));
 
+  await using mcp = openMcp({ config: { host: config.http.host, ...config.mcp }, authenticator, logger, metrics });
   const health = createMcpHealth({ database, fanOut: open.fanOut, logger, metrics, authenticator });
+  health.app.route("/", mcp.app);
   await using http = await serveHttp({
     fetch: health.app.fetch,
     hostname: config.http.host,
@@ -122,6 +120,23 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   if (!signal.aborted) await once(signal, "abort");
   health.setDraining();
   await stopServer(server, config.shutdownMs);
+}
+
+/** The second one remembers nothing: a revoked key must be noticed. */
+function createAuthenticators(
+  database: Database,
+  pepper: Secret,
+): Readonly<Record<"authenticator" | "freshAuthenticator", Authenticator>> {
+  const keys = keyRepository(database);
+  const options = {
+    findKeyByHash: gatherKeys((hashes) => keys.findByHashes(hashes)),
+    pepper: pepper.reveal(),
+    now: monotonicClock,
+  };
+  return {
+    authenticator: createAuthenticator(options),
+    freshAuthenticator: createAuthenticator({ ...options, cacheMs: 0, negativeCacheMs: 0 }),
+  };
 }
 
 function createStores(database: Database, hints: Pick<Hints, "nudgeOutbox">): ServerStores {

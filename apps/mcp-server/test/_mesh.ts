@@ -33,6 +33,7 @@ const baseConfig: McpConfig = {
   shutdownMs: 8_000,
   connections: { max: 1_000, maxPerTenant: 500, upgradesPerSecond: 200 },
   maxTaskDepth: 8,
+  mcp: { publicUrl: undefined, allowedHosts: [], allowedOrigins: [] },
   stores: undefined,
 };
 

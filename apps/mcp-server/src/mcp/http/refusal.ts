@@ -1,0 +1,59 @@
+import { AppError, type ErrorCode, toErrorBody } from "@devmesh/models";
+import { httpStatusOf } from "@devmesh/runtime";
+
+/** A JSON-RPC id that can be echoed. */
+export type EchoedId = string | number | null;
+
+const internalError = -32_603;
+const parseError = -32_700;
+const invalidRequest = -32_600;
+/** What a server says outside JSON-RPC's own codes; which of our codes it is stands in `data`. */
+const serverError = -32_000;
+
+const rpcCodeByCode: Partial<Readonly<Record<ErrorCode, number>>> = {
+  invalid_argument: invalidRequest,
+  protocol_violation: invalidRequest,
+  internal: internalError,
+};
+
+/**
+ * Answers a request that no MCP server sees, as a JSON-RPC error with the HTTP status of the code and our own error in
+ * `data`. What is no JSON is -32700, what is no message -32600, everything else -32000.
+ */
+export function refusal(
+  error: AppError,
+  id: EchoedId = null,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const { message, ...data } = toErrorBody(error);
+  const answer = Response.json(
+    { jsonrpc: "2.0", id, error: { code: rpcCodeOf(error), message, data } },
+    { status: statusOf(error), headers },
+  );
+  if (error.retryAfterMs !== undefined)
+    answer.headers.set("retry-after", String(Math.ceil(error.retryAfterMs / 1_000)));
+  return answer;
+}
+
+/** The id of a message that was refused, where it has one. */
+export function echoedId(message: unknown): EchoedId {
+  if (typeof message !== "object" || message === null || !("id" in message)) return null;
+  return typeof message.id === "string" || typeof message.id === "number" ? message.id : null;
+}
+
+/** The error of an HTTP method, or of an address, that is not offered. */
+export function methodNotAllowed(message: string): AppError {
+  return new AppError("invalid_argument", message, { reason: "method_not_allowed" });
+}
+
+function rpcCodeOf(error: AppError): number {
+  if (error.reason === "malformed_json") return parseError;
+  if (error.reason === "unsupported_media_type" || error.reason === "method_not_allowed") return serverError;
+  return rpcCodeByCode[error.code] ?? serverError;
+}
+
+function statusOf(error: AppError): number {
+  if (error.reason === "unsupported_media_type") return 415;
+  if (error.reason === "method_not_allowed") return 405;
+  return httpStatusOf(error);
+}

@@ -1,0 +1,53 @@
+import type { Authenticator } from "@devmesh/auth";
+import type { Logger, Metrics } from "@devmesh/observability";
+import { createMcpHandler, McpServer, type McpServerFactory } from "@modelcontextprotocol/server";
+import type { Hono } from "hono";
+import { mountMcp } from "./http/mount-mcp.ts";
+import { openSessions } from "./sessions/open-sessions.ts";
+
+/** How `/mcp` is served. */
+export interface McpHttpConfig {
+  /** What the listener is bound to: at a loopback address, hosts and origins of this machine are allowed by themselves. */
+  readonly host: string;
+  /** The origin under which clients reach this server, where a proxy stands in between. */
+  readonly publicUrl: string | undefined;
+  /** Further names that requests may give in `Host`, without ports. */
+  readonly allowedHosts: readonly string[];
+  /** Further origins, whole (`https://host:port`), of pages that may call. */
+  readonly allowedOrigins: readonly string[];
+}
+
+/** What the MCP server's parts work on. */
+export interface McpDeps {
+  readonly config: McpHttpConfig;
+  readonly authenticator: Authenticator;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** `/mcp` and what belongs to it, to be mounted on the node's listener. */
+export interface Mcp extends AsyncDisposable {
+  readonly app: Hono;
+}
+
+/** Opens the MCP server of a node, both generations of the protocol. Disposal ends its streams and sessions. */
+export function openMcp(deps: McpDeps): Mcp {
+  const createServer = composeServer(deps);
+  const modern = createMcpHandler(createServer, {
+    legacy: "reject",
+    onerror: (err) => deps.logger.debug({ err }, "mcp request refused"),
+  });
+  const sessions = openSessions({ createServer });
+  return {
+    app: mountMcp({ ...deps, modern, sessions }),
+    [Symbol.asyncDispose]: async () => {
+      await sessions[Symbol.asyncDispose]();
+      await modern.close();
+    },
+  };
+}
+
+/** Where tools, resources and prompts come together. */
+function composeServer(_deps: McpDeps): McpServerFactory {
+  return () => new McpServer({ name: "devmesh", version: "0.0.0" }, { capabilities: {} });
+}
