@@ -1,6 +1,6 @@
 import type { Scope } from "@devmesh/auth";
 import type { TaskId } from "@devmesh/models";
-import type { ContentBlock, InputRequests, ToolAnnotations } from "@modelcontextprotocol/server";
+import type { ContentBlock, InputRequests, ServerContext, ToolAnnotations } from "@modelcontextprotocol/server";
 import type { z } from "zod";
 import type { Caller } from "../caller.ts";
 
@@ -16,15 +16,17 @@ export interface ToolCall {
   readonly state: unknown;
   /** Tells how far the call is; nothing where the client did not ask for it. Never throws. */
   reportProgress(progress: number, about?: { readonly total?: number; readonly message?: string }): Promise<void>;
+  /** The request as the SDK knows it: for what has no place here, and nothing but conformance fixtures needs. */
+  readonly sdk: ServerContext;
 }
 
 /** What a call came to. What went wrong is thrown as an AppError, and answered as the result of a tool that failed. */
 export type ToolAnswer<Output> =
   | {
       readonly kind: "complete";
-      /** As the tool's output schema says. */
+      /** As the tool's output schema says. It is left out where it is empty and the schema names nothing. */
       readonly output: Output;
-      /** What a model reads instead of the output as JSON. */
+      /** What a model reads instead of the output as JSON, which is there unless `content` is. */
       readonly text?: string;
       /** Further content: links to resources, images. */
       readonly content?: readonly ContentBlock[];

@@ -1,0 +1,81 @@
+import type { Scope } from "@devmesh/auth";
+import {
+  type CacheHint,
+  type McpRequestContext,
+  McpServer,
+  mergeCapabilities,
+  type ServerCapabilities,
+  type ServerContext,
+  type ServerOptions,
+} from "@modelcontextprotocol/server";
+import type { Caller } from "../caller.ts";
+import type { Tool } from "../tools/tool.ts";
+import { type CallToolDeps, createCallTool } from "./call-tool.ts";
+import { callerOf, principalOf } from "./caller-of.ts";
+import { createCatalogue } from "./catalogue.ts";
+import { instructions } from "./instructions.ts";
+import { createListTools } from "./list-tools.ts";
+import type { ServerPart } from "./server-part.ts";
+
+export interface ServerDeps extends Omit<CallToolDeps, "catalogue"> {
+  readonly version: string;
+  /** The server's own, in the order in which they are listed. */
+  readonly tools: readonly Tool[];
+  /** What else the server offers. */
+  readonly parts: readonly ServerPart[];
+}
+
+/** Makes the servers of an app. */
+export interface ServerFactory {
+  /**
+   * A server for one request of the newer generation or one session of the older. The principal is in
+   * `authInfo.extra.principal`.
+   */
+  create(context: McpRequestContext): McpServer;
+  /** What the caller of one of the server's own tools needs: nothing for any other name. */
+  scopesOf(tool: string): readonly Scope[];
+}
+
+/** For how long a client may keep what changes with a release only. Judgement. */
+const staticHint: CacheHint = { ttlMs: 300_000, cacheScope: "private" };
+/** What a listing of live things is worth. Judgement. */
+const liveHint: CacheHint = { ttlMs: 5_000, cacheScope: "private" };
+
+const cacheHints: NonNullable<ServerOptions["cacheHints"]> = {
+  "server/discover": staticHint,
+  "tools/list": liveHint,
+  "prompts/list": staticHint,
+  "resources/templates/list": staticHint,
+  "resources/list": liveHint,
+};
+
+/** Works out once what all servers share: schemas, listing, capabilities. */
+export function createServerFactory(deps: ServerDeps): ServerFactory {
+  const { version, tools, parts } = deps;
+  const catalogue = createCatalogue(tools);
+  const listTools = createListTools(catalogue, deps.toolSource);
+  const callTool = createCallTool({ ...deps, catalogue });
+  const capabilities = parts.reduce<ServerCapabilities>((all, part) => mergeCapabilities(all, part.capabilities), {
+    tools: { listChanged: true },
+  });
+  const options: ServerOptions = { capabilities, instructions, cacheHints };
+  const serverInfo = { name: "devmesh", title: "Devmesh", version };
+
+  return {
+    create(context) {
+      const server = new McpServer(serverInfo, options);
+      const caller = callerOf(server, context.authInfo, context.era);
+      const callerNow = (ctx: ServerContext): Caller =>
+        ctx.http?.authInfo === undefined ? caller : { ...caller, principal: principalOf(ctx.http.authInfo) };
+      for (const part of parts) part.register(server, caller);
+      server.server.setRequestHandler("tools/list", (request, ctx) =>
+        listTools(callerNow(ctx), request.params?.cursor),
+      );
+      server.server.setRequestHandler("tools/call", (request, ctx) => callTool(request.params, callerNow(ctx), ctx));
+      // asked by the SDK, to hold arguments against headers
+      server.toolInputSchemaJson = catalogue.headerSchema;
+      return server;
+    },
+    scopesOf: catalogue.scopesOf,
+  };
+}

@@ -1,0 +1,34 @@
+import type { Principal } from "@devmesh/auth";
+import { assert } from "@devmesh/models";
+import type { AuthInfo, ClientCapabilities, McpServer } from "@modelcontextprotocol/server";
+import type { Caller, Era } from "../caller.ts";
+
+/** The extension by which calls turn into tasks. */
+export const tasksExtension = "io.modelcontextprotocol/tasks";
+
+/** Who calls a server. What its client can do is read when it is asked for: a session learns it after it was made. */
+export function callerOf(server: McpServer, authInfo: AuthInfo | undefined, era: Era): Caller {
+  return {
+    principal: principalOf(authInfo),
+    era,
+    get client() {
+      return abilitiesOf(server.server.getClientCapabilities());
+    },
+  };
+}
+
+/** The principal that the door has signed in. */
+export function principalOf(authInfo: AuthInfo | undefined): Principal {
+  const principal = authInfo?.extra?.["principal"];
+  assert(principal, "a request came without its principal");
+  return principal as Principal;
+}
+
+function abilitiesOf(capabilities: ClientCapabilities | undefined): Caller["client"] {
+  const { elicitation, extensions } = capabilities ?? {};
+  return {
+    // forms alone were there before modes had names
+    elicitsForms: elicitation !== undefined && (elicitation.form !== undefined || elicitation.url === undefined),
+    takesTasks: extensions?.[tasksExtension] !== undefined,
+  };
+}

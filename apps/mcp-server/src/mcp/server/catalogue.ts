@@ -1,0 +1,77 @@
+import type { Scope } from "@devmesh/auth";
+import { z } from "zod";
+import type { Tool } from "../tools/tool.ts";
+import type { ListedTool } from "../tools/tool-source.ts";
+
+/** The server's own tools, with what is worked out of them once. */
+export interface Catalogue {
+  /** As `tools/list` shows them, in order of declaration. */
+  readonly listed: readonly ListedTool[];
+  find(name: string): Tool | undefined;
+  /** The schema of a tool that wants some of its arguments in headers, too; undefined for any other. */
+  headerSchema(name: string): Record<string, unknown> | undefined;
+  /** What a caller of the tool needs; nothing where it is none of ours. */
+  scopesOf(name: string): readonly Scope[];
+}
+
+interface Entry {
+  readonly tool: Tool;
+  readonly listed: ListedTool;
+  readonly headerSchema: Record<string, unknown> | undefined;
+}
+
+/** Turns the schemas of tools into JSON Schema 2020-12, once for all requests. */
+export function createCatalogue(tools: readonly Tool[]): Catalogue {
+  const entries = tools.map(toEntry);
+  const byName = new Map(entries.map((entry) => [entry.tool.name, entry]));
+  if (byName.size < entries.length) throw new Error("two tools have the same name");
+  return {
+    listed: entries.map(({ listed }) => listed),
+    find: (name) => byName.get(name)?.tool,
+    headerSchema: (name) => byName.get(name)?.headerSchema,
+    scopesOf: (name) => byName.get(name)?.tool.scopes ?? [],
+  };
+}
+
+function toEntry(tool: Tool): Entry {
+  const inputSchema = toJsonSchema(tool.input);
+  const { name, title, description, annotations } = tool;
+  const listed: ListedTool = {
+    name,
+    title,
+    description,
+    inputSchema,
+    ...(isStructured(tool) && { outputSchema: withError(toJsonSchema(tool.output)) }),
+    annotations: { title, ...annotations },
+  };
+  return {
+    tool,
+    listed,
+    headerSchema: JSON.stringify(inputSchema).includes('"x-mcp-header"') ? inputSchema : undefined,
+  };
+}
+
+/** False for a tool whose output schema names nothing: it answers with content alone. */
+export function isStructured({ output }: Pick<Tool, "output">): boolean {
+  return Object.keys(output.shape).length > 0;
+}
+
+type ObjectSchema = Record<string, unknown> & { readonly type: "object" };
+
+function toJsonSchema(schema: z.ZodObject): ObjectSchema {
+  // the side that the client sees: what it sends, and what it is sent
+  const json = z.toJSONSchema(schema, { io: "input" });
+  return { ...json, type: "object" };
+}
+
+/**
+ * Lets a tool that failed say so in its structured content: there are clients that hold the schema against the result
+ * of a failed call as well.
+ */
+function withError({ properties, required = [], ...rest }: ObjectSchema): ObjectSchema {
+  return {
+    ...rest,
+    properties: { ...(properties as object), error: { type: "object", description: "Why the call failed." } },
+    anyOf: [{ required }, { required: ["error"] }],
+  };
+}
