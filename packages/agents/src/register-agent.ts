@@ -3,6 +3,7 @@ import {
   type AgentId,
   AppError,
   agentRegistrationSchema,
+  assertNotReserved,
   type NewId,
   parseWith,
   type TenantId,
@@ -23,7 +24,7 @@ export interface RegisterContext {
  * Registers an agent, or updates the one of that name. Afterwards the caller asks the engine for tasks for it.
  *
  * @param registration unparsed: what AGENT_REGISTER or the body of `POST /agents` carries.
- * @throws AppError `invalid_argument`; `permission_denied` for a name other than `onlyName`; `conflict`, reason
+ * @throws AppError `invalid_argument`; `permission_denied` for a name other than `onlyName`, and for that of the mesh's own agent; `conflict`, reason
  * `replaced`, where a newer connection holds the agent.
  */
 export async function registerAgent(
@@ -33,6 +34,7 @@ export async function registerAgent(
 ): Promise<Agent> {
   const parsed = parseWith(agentRegistrationSchema, registration);
   const { tenantId, delivery, connection, onlyName } = context;
+  assertNotReserved(parsed.name);
   if (onlyName !== undefined && parsed.name !== onlyName) {
     throw new AppError("permission_denied", `agent ${parsed.name} is another than ${onlyName}`);
   }

@@ -39,6 +39,15 @@ test("registering fills in the defaults", async () => {
   expect(asked).toEqual([{ name: "a", kind: "worker", capabilities: [{ name: "x", level: 1 }], maxConcurrency: 1 }]);
 });
 
+test("nobody registers the mesh's own agent", async () => {
+  const register: AgentStore["register"] = async (_tenant, _id, { name }) => agentNamed(name);
+  const deps = { store: { register }, newId: () => id };
+  const registration = { name: "devmesh.tools", capabilities: [] };
+  await expect(registerAgent(deps, { tenantId, delivery: "pull" }, registration)).rejects.toMatchObject({
+    code: "permission_denied",
+  });
+});
+
 test("a bound credential can register no other name", async () => {
   const register: AgentStore["register"] = async (_tenant, _id, { name }) => agentNamed(name);
   const deps = { store: { register }, newId: () => id };

@@ -21,10 +21,12 @@ export type {
   AssignmentScope,
   BudgetRef,
   Candidate,
+  ClaimedTask,
   LimitRef,
   PassedOver,
   QueuedTask,
   SlotPick,
+  TakenBy,
   TakenSlot,
   TakeTerms,
 } from "./assigning.ts";
@@ -289,6 +291,7 @@ export {
   requirementsSchema,
   toRequirements,
 } from "./requirements.ts";
+export { assertNotReserved, reservedAgentName, reservedTaskType } from "./reserved.ts";
 export {
   type AgentRef,
   type Artifact,
@@ -341,6 +344,7 @@ export {
   toolDoors,
 } from "./tools/tool-call.ts";
 export { type ToolCheck, type ToolHealth, type ToolHealthState, toolHealthStates } from "./tools/tool-health.ts";
+export type { NamedSecret, SealedSecret } from "./tools/tool-secret.ts";
 export {
   maxToolServers,
   type NewToolServer,

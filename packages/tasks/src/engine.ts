@@ -1,23 +1,18 @@
 import {
-  type ApiKeyId,
   AppError,
   type AssignmentScope,
   assert,
-  type Delegation,
   defaultMaxDepth,
   maxBatchTasks,
   type NewId,
   type NodeId,
   type RedriveOrder,
   type Task,
-  type TaskId,
-  type TenantId,
-  toRequirements,
 } from "@devmesh/models";
 import { type Announcing, announceDue, announceMail, announceSettled, announceSubmitted } from "./announce.ts";
 import { type Assigner, createAssigner } from "./assignment/assigner.ts";
 import { type BatchWriter, createBatchWriter } from "./batch-writer.ts";
-import { createLanes, type Lanes } from "./lanes.ts";
+import { createLanes } from "./lanes.ts";
 import { createResumer, type Resumer } from "./life/resumer.ts";
 import { settle } from "./life/settle.ts";
 import type { AgentOperation, MeshOperation, MeshWord, Operation, Outcome } from "./operation.ts";
@@ -25,22 +20,8 @@ import type { OutputSchemas } from "./output-schema/output-schemas.ts";
 import { answerTask, type GivenAnswer } from "./question/answer-task.ts";
 import { checkQuestion } from "./question/check-question.ts";
 import type { AgentSlotRef, EngineHints, LedgerStore, TaskRef } from "./store.ts";
-import { checkSubmission } from "./submission/check-submission.ts";
-import { toNewBudgets } from "./submission/new-budgets.ts";
-import type { Draft } from "./submission/new-task.ts";
-import { type Resolved, resolveBatch } from "./submission/resolve-batch.ts";
-import { hashBody, type Submission, type SubmitResult, type Submitted, submit } from "./submission/submit.ts";
-
-/** Who submits, and what travels along. */
-export interface SubmitContext {
-  readonly tenantId: TenantId;
-  /** The API key that speaks: keys of idempotency belong to it. */
-  readonly principalId: ApiKeyId;
-  readonly idempotencyKey?: string | undefined;
-  readonly traceparent?: string | undefined;
-  /** The assignment that the tasks are delegated from; its agent must be the one that submits. */
-  readonly delegation?: Delegation | undefined;
-}
+import { type Submission, type SubmitResult, type Submitted, submit } from "./submission/submit.ts";
+import { type SubmitContext, submitAll } from "./submission/submit-all.ts";
 
 /** The task engine of one process: everything that changes a task goes through it. */
 export interface TaskEngine extends AsyncDisposable {
@@ -208,49 +189,6 @@ function createWriters(deps: TaskEngineDeps, announcing: Announcing): Writers {
     maxWaiting: 50_000,
   });
   return { submissions, frames, words };
-}
-
-interface Submitting {
-  readonly deps: TaskEngineDeps;
-  readonly lanes: Lanes;
-  readonly submissions: BatchWriter<Submission, Submitted | { readonly error: AppError }>;
-}
-
-async function submitAll(
-  { deps, lanes, submissions }: Submitting,
-  context: SubmitContext,
-  raw: readonly unknown[],
-): Promise<{ readonly results: readonly SubmitResult[]; readonly isReplay: boolean }> {
-  const checked = await Promise.all(
-    raw.map((one) => checkSubmission(one, { id: deps.newId() as TaskId, outputSchemas: deps.outputSchemas })),
-  );
-  const tasks = await Promise.all(
-    resolveBatch(checked).map((one) => toDraft(one, context, { lanes, newId: deps.newId })),
-  );
-  const { tenantId, principalId, idempotencyKey, delegation } = context;
-  const isBatch = raw.length > 1;
-  const key =
-    idempotencyKey === undefined
-      ? undefined
-      : { principalId, operation: "tasks.submit", key: idempotencyKey, bodyHash: hashBody(isBatch ? raw : raw[0]) };
-  const submitted = await submissions.add({ tenantId, tasks, key, delegation });
-  if ("error" in submitted) throw submitted.error;
-  return submitted;
-}
-
-async function toDraft(
-  resolved: Resolved,
-  context: SubmitContext,
-  { lanes, newId }: { readonly lanes: Lanes; readonly newId: NewId },
-): Promise<Draft | { readonly error: AppError }> {
-  if ("error" in resolved) return resolved;
-  const { id, submission, dependsOn } = resolved;
-  const requirements = toRequirements(submission.type, submission.requirements);
-  const { tenantId, traceparent } = context;
-  const laneId = await lanes.find(tenantId, requirements, submission.labels);
-  const budgets = toNewBudgets(submission, { tenantId, taskId: id, newId });
-  const task = { tenantId, id, submission, dependsOn, requirements, laneId, budgets };
-  return { ...task, parentId: undefined, depth: 0, traceparent };
 }
 
 /** Says a word; where something has to be validated first, validates it, and says an output again. */

@@ -1,5 +1,5 @@
 import type { AttachResult, SortedHolding } from "@devmesh/agents";
-import { AppError, toAppError } from "@devmesh/models";
+import { AppError, assertNotReserved, toAppError } from "@devmesh/models";
 import { closeCodes, MAX_MESSAGE_BYTES, type PayloadOf } from "@devmesh/protocol";
 import { closeByMesh } from "../connections/close-by-mesh.ts";
 import type { Connection } from "../connections/connection.ts";
@@ -32,6 +32,7 @@ export async function greet(context: ServerContext, connection: Connection, hell
 }
 
 function assertOwnName({ principal }: Connection, agentName: string): void {
+  assertNotReserved(agentName);
   if (principal.agentName === undefined || principal.agentName === agentName) return;
   throw new AppError("permission_denied", `the credential is bound to agent ${principal.agentName}, not ${agentName}`);
 }

@@ -25,6 +25,16 @@ describe("a submission", () => {
     expect(await check(null)).toMatchObject(refusal);
   });
 
+  test("of the mesh's own type is refused to everybody else", async () => {
+    const own = { type: "mcp.tool" };
+    expect(await check(own)).toMatchObject({ error: { code: "invalid_argument", details: [{ path: "type" }] } });
+    expect(await check({ type: "w", requirements: { capabilities: ["w", "mcp.tool"] } })).toMatchObject({
+      error: { details: [{ path: "requirements.capabilities" }] },
+    });
+    const byItself = await checkSubmission(own, { id: taskIdOf(1), outputSchemas: accepting(), isOwn: true });
+    expect(byItself).toMatchObject({ submission: own });
+  });
+
   test("has an input of 1 MiB at most, counted as UTF-8", async () => {
     expect(await check({ type: "w", input: "x".repeat(1_048_574) })).not.toHaveProperty("error");
     expect(await check({ type: "w", input: "ä".repeat(524_287) })).not.toHaveProperty("error");

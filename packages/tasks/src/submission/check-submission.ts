@@ -4,7 +4,9 @@ import {
   maxOutputSchemaBytes,
   maxTaskJsonBytes,
   parseWith,
+  reservedTaskType,
   type TaskId,
+  type TaskSubmission,
   taskSubmissionSchema,
   toAppError,
   utf8Bytes,
@@ -12,16 +14,24 @@ import {
 import type { OutputSchemas } from "../output-schema/output-schemas.ts";
 import type { Checked } from "./resolve-batch.ts";
 
+interface CheckOptions {
+  readonly id: TaskId;
+  readonly outputSchemas: OutputSchemas;
+  /** The mesh submits it itself: it may be of the reserved type. */
+  readonly isOwn?: boolean | undefined;
+}
+
 /**
  * Holds one submission against its schema and limits. A refusal is an answer, so that a bad task of a batch stops no
  * other; what is no fault of the task (the validator is gone) is thrown.
  */
 export async function checkSubmission(
   raw: unknown,
-  { id, outputSchemas }: { readonly id: TaskId; readonly outputSchemas: OutputSchemas },
+  { id, outputSchemas, isOwn = false }: CheckOptions,
 ): Promise<Checked> {
   try {
     const submission = parseWith(taskSubmissionSchema, raw);
+    if (!isOwn) assertOpenToAll(submission);
     assertStorableJson(submission.input);
     assertSize("input", submission.input, maxTaskJsonBytes);
     if (submission.outputSchema !== undefined) {
@@ -35,6 +45,15 @@ export async function checkSubmission(
     if (error.code !== "invalid_argument") throw error;
     return { error };
   }
+}
+
+function assertOpenToAll({ type, requirements }: TaskSubmission): void {
+  const capabilities = requirements?.capabilities ?? [type];
+  const isReserved = type === reservedTaskType || capabilities.includes(reservedTaskType);
+  if (!isReserved) return;
+  const path = type === reservedTaskType ? "type" : "requirements.capabilities";
+  const message = `${reservedTaskType} is the mesh's own`;
+  throw new AppError("invalid_argument", `${path}: ${message}`, { details: [{ path, message }] });
 }
 
 function assertSize(path: string, value: unknown, maxBytes: number): void {
