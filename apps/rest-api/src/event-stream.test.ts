@@ -1,7 +1,7 @@
 import type { TaskEvent, TaskId, TaskState, TenantId } from "@devmesh/models";
-import type { TaskWatch } from "@devmesh/runtime";
+import { type TaskWatch, toBody } from "@devmesh/runtime";
 import { describe, expect, test } from "vitest";
-import { toBody, writeEvents } from "./event-stream.ts";
+import { writeEvents } from "./event-stream.ts";
 import type { TaskReads } from "./task-reads.ts";
 
 const ids = { tenantId: "t" as TenantId, taskId: "a" as TaskId };

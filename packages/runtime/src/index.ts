@@ -31,7 +31,9 @@ export {
 } from "./service-env.ts";
 export { type ForceReason, type ShutdownOptions, type SignalSource, shutdownSignal } from "./shutdown-signal.ts";
 export { sleep } from "./sleep.ts";
+export { type FollowEventsOptions, followEvents } from "./task-waiters/follow-events.ts";
 export { findStanding, type TaskStanding, type TaskStates } from "./task-waiters/task-standing.ts";
 export { createTaskWaiters, type TaskWaiters, type TaskWatch } from "./task-waiters/task-waiters.ts";
 export { waitForTask } from "./task-waiters/wait-for-task.ts";
+export { toBody } from "./to-body.ts";
 export { createUuidV7, type UuidV7Options } from "./uuid-v7.ts";

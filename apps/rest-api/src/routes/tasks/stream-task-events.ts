@@ -1,7 +1,7 @@
 import { AppError } from "@devmesh/models";
-import { findStanding } from "@devmesh/runtime";
+import { findStanding, toBody } from "@devmesh/runtime";
 import { z } from "@hono/zod-openapi";
-import { toBody, writeEvents } from "../../event-stream.ts";
+import { writeEvents } from "../../event-stream.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { idParams } from "../../schemas/task-schema.ts";
 import { taskIdOf } from "../../task-view.ts";
