@@ -117,3 +117,14 @@ export { type AttentionFilter, type AttentionReads, attentionReads } from "./tas
 export type { Standing } from "./tasks/lane-standings.ts";
 export { findQueuedLanes, type QueuedLane } from "./tasks/queued-lanes.ts";
 export { type TaskFilter, type TaskReads, taskReads } from "./tasks/task-reads.ts";
+export {
+  type ExternalToolRepository,
+  externalToolRepository,
+  type ServerTool,
+  type ToolSummary,
+} from "./tools/external-tool-repository.ts";
+export { type ToolCallRepository, toolCallRepository } from "./tools/tool-call-repository.ts";
+export { type ToolChecks, toolChecks } from "./tools/tool-checks.ts";
+export type { ToolServerStanding } from "./tools/tool-server-columns.ts";
+export { type ToolServerRepository, toolServerRepository } from "./tools/tool-server-repository.ts";
+export type { ServerWrite } from "./tools/tool-server-writes.ts";

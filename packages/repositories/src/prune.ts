@@ -4,6 +4,8 @@ import { sql } from "./database/sql.ts";
 
 /** Of each kind in one call: short transactions, whatever has gathered. Judgement. */
 const maxRows = 1_000;
+/** Records of calls of tools: some 200 MB. Judgement. */
+const maxToolCalls = 1_000_000;
 /** Cached vectors: 2 GB of 1,024 dimensions. Judgement. */
 const maxCachedVectors = 500_000;
 
@@ -11,7 +13,8 @@ const maxCachedVectors = 500_000;
  * Removes idempotency keys older than 24 h, lanes that nobody used for a day and that hold no unfinished task, expired
  * mail, subscriptions of connections that are gone, ids of messages older than 24 h, events of agents older than 7 days,
  * budgets that were deleted and keep no task waiting, dead messages that were redriven or purged 14 days ago, imports that were over 30 days ago, cached vectors
- * that nobody asked for in 30 days, and past the 500,000 asked for last, and the storage of a deleted collection, each in a
+ * that nobody asked for in 30 days, and past the 500,000 asked for last, records of calls of tools older than 30 days, and
+ * past the last 1,000,000, and the storage of a deleted collection, each in a
  * transaction of its own; answers how many rows, a collection counting as one. To be called again while it removed some.
  */
 export async function prune(database: Database): Promise<number> {
@@ -31,6 +34,7 @@ export async function prune(database: Database): Promise<number> {
     pruneDeadMessages,
     pruneImports,
     pruneCache,
+    pruneToolCalls,
     pruneCollections,
   ];
   for (const work of works) removed += await run(work).catch(zeroIfBusy);
@@ -75,6 +79,18 @@ async function pruneCache(tx: Queryable): Promise<number> {
       (select key from embedding_cache where used_on < current_date - 30 order by used_on limit ${maxRows})
       union
       (select key from embedding_cache order by used_on desc offset ${maxCachedVectors} limit ${maxRows})
+    )`);
+  return rowCount;
+}
+
+/** By the index `tool_call_age`, which is walked to its 1,000,000th entry. */
+async function pruneToolCalls(tx: Queryable): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    delete from tool_call
+    where id in (
+      (select id from tool_call where at < now() - interval '30 days' order by at limit ${maxRows})
+      union
+      (select id from tool_call order by at desc offset ${maxToolCalls} limit ${maxRows})
     )`);
   return rowCount;
 }

@@ -46,6 +46,11 @@ import { searchRepository } from "./search/search-repository.ts";
 import { attentionReads } from "./tasks/attention.ts";
 import { findQueuedLanes } from "./tasks/queued-lanes.ts";
 import { taskReads } from "./tasks/task-reads.ts";
+import { externalToolRepository } from "./tools/external-tool-repository.ts";
+import { toolCallRepository } from "./tools/tool-call-repository.ts";
+import { toolChecks } from "./tools/tool-checks.ts";
+import { toolServerRepository } from "./tools/tool-server-repository.ts";
+import type { ServerWrite } from "./tools/tool-server-writes.ts";
 
 /** Answers every statement with one row that has what the code between statements looks at; keeps the statements. */
 function recordStatements(): Database & { readonly texts: ReadonlySet<string> } {
@@ -53,7 +58,16 @@ function recordStatements(): Database & { readonly texts: ReadonlySet<string> } 
   const now = new Date();
   const row = { id: newUuid(), agentId: newUuid(), tenantId: newUuid(), connectionId: null, nodeId: null, nextSeq: 9 };
   const times = { registeredAt: now, lastSeenAt: now, createdAt: now, updatedAt: now, at: now };
-  const caps = { hasRoom: true, waiting: true, scope: "tenant", isBehind: true, position: 0, xid: 9, recorded: 9 };
+  const caps = {
+    hasRoom: true,
+    waiting: true,
+    scope: "tenant",
+    isBehind: true,
+    isChanged: true,
+    position: 0,
+    xid: 9,
+    recorded: 9,
+  };
   const frame = {
     ...row,
     ...times,
@@ -491,6 +505,45 @@ function callImports(database: Database): readonly (() => Promise<unknown>)[] {
   ];
 }
 
+function callTools(database: Database): readonly (() => Promise<unknown>)[] {
+  const servers = toolServerRepository(database);
+  const tools = externalToolRepository(database);
+  const calls = toolCallRepository(database);
+  const checks = toolChecks(database);
+  const server: ServerWrite = {
+    name: "a",
+    transport: { kind: "stdio", command: "a", args: [], env: {} },
+    timeoutMs: 1,
+    maxConcurrency: 1,
+    scopes: ["admin"],
+    enabled: true,
+  };
+  const secrets = [{ name: "A", keyId: "k", nonce: "AA==", ciphertext: "AA==", tag: "AA==" }];
+  const key = { principalId: id, key: "k", bodyHash: "00" };
+  const tool = { name: "a", inputSchema: { type: "object" } } as const;
+  const call = { id, serverId: id, tool: "a", principalId: id, door: "rest", outcome: "ok" } as const;
+  return [
+    () => servers.create(tenantId, { id, server, secrets, max: 1 }),
+    () => servers.create(tenantId, { id, server, secrets, max: 1, key }),
+    () => servers.update(tenantId, id, { version: 1, server, secrets, kept: ["B"] }),
+    () => servers.delete(tenantId, id),
+    () => servers.find(tenantId, id),
+    () => servers.findByName(tenantId, "a"),
+    () => servers.list(tenantId, page),
+    () => servers.listEnabled(tenantId),
+    () => servers.secrets(tenantId, id),
+    () => tools.record(tenantId, { id, version: 1 }, [tool]),
+    () => tools.find(tenantId, { serverId: id, name: "a" }),
+    () => tools.list(tenantId, [id], 1),
+    () => tools.summaries(tenantId, [id], 1),
+    () => tools.search(tenantId, [id], { query: "a", limit: 1 }),
+    () => calls.record(tenantId, { ...call, durationMs: 1, argumentBytes: 1, resultBytes: 1 }),
+    () => calls.list(tenantId, id, page),
+    () => checks.claim({ limit: 1, againInMs: 1 }),
+    () => checks.record(tenantId, { id, version: 1 }, { state: "healthy", latencyMs: 1 }),
+  ];
+}
+
 describeOnPostgres(describeStatements);
 
 function describeStatements(open: OpenDatabase): void {
@@ -515,6 +568,7 @@ function describeStatements(open: OpenDatabase): void {
       ...callSearch(recorded),
       ...callLedger(recorded),
       ...callImports(recorded),
+      ...callTools(recorded),
     ];
     await runAll(calls);
     expect(recorded.texts.size).toBeGreaterThanOrEqual(calls.length);

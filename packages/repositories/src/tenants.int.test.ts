@@ -122,6 +122,7 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
     await fillCollections(tx, tenantId);
     await fillContexts(tx, tenantId);
     await fillKnowledge(tx, tenantId, first.id);
+    await fillTools(tx, tenantId);
     await tx.query(sql`
       insert into import_job (tenant_id, id, collection_id, key, etag, size)
       values (${tenantId}, ${newUuid<string>()}, ${newUuid<string>()}, 'k', 'e', 1)`);
@@ -154,6 +155,22 @@ async function fillKnowledge(tx: Queryable, tenantId: TenantId, taskId: TaskId):
     insert into knowledge_version (tenant_id, entry_id, version, title, content, tags, access, editor_id)
     values (${tenantId}, ${entryId}, 1, 'a', 'a', '{}', 'tenant', ${asker.reader.id})`);
   await linkEntry(tx, asker, entryId, { target: "task", id: taskId, relation: "about" });
+}
+
+async function fillTools(tx: Queryable, tenantId: TenantId): Promise<void> {
+  const id = newUuid<string>();
+  await tx.query(sql`
+    insert into tool_server (tenant_id, id, name, transport, timeout_ms, max_concurrency, scopes, enabled)
+    values (${tenantId}, ${id}, 'a', '{}', 1, 1, '{}', true)`);
+  await tx.query(sql`
+    insert into tool_secret (tenant_id, server_id, name, key_id, nonce, ciphertext, tag)
+    values (${tenantId}, ${id}, 'a', 'k', '', '', '')`);
+  await tx.query(sql`
+    insert into external_tool (tenant_id, server_id, name, shape, words) values (${tenantId}, ${id}, 'a', '{}', 'a')`);
+  await tx.query(sql`
+    insert into tool_call (tenant_id, id, server_id, tool, principal_id, door, outcome, duration_ms, argument_bytes,
+      result_bytes)
+    values (${tenantId}, ${id}, ${id}, 'a', ${id}, 'rest', 'ok', 1, 1, 1)`);
 }
 
 async function fillDeadLetters(tx: Queryable, tenantId: TenantId): Promise<void> {
