@@ -27,6 +27,13 @@ test("lists every problem of the environment by name", () => {
   );
 });
 
+test("refuses conformance fixtures in production, and checks what tools answer elsewhere", () => {
+  const env = { DEVMESH_PEPPER: pepper, DEVMESH_MCP_CONFORMANCE_FIXTURES: "true" };
+  expect(toConfig(readEnv(env)).mcp).toMatchObject({ conformanceFixtures: true, checksOutput: true });
+  expect(() => readEnv({ ...env, NODE_ENV: "production" })).toThrow(/CONFORMANCE_FIXTURES .*production/);
+  expect(toConfig(readEnv({ DEVMESH_PEPPER: pepper, NODE_ENV: "production" })).mcp.checksOutput).toBe(false);
+});
+
 test("needs a database where the process opens its own", () => {
   expect(() => readEnv({ DEVMESH_MCP_PORT: "x" }, { ownStores: true })).toThrow(
     /DEVMESH_MCP_PORT .*DEVMESH_PEPPER .*DEVMESH_DATABASE_URL is required/,

@@ -11,7 +11,7 @@ import {
   toStoresConfig,
 } from "@devmesh/runtime";
 import { type Intervals, intervals } from "./limits.ts";
-import type { McpHttpConfig } from "./mcp/open-mcp.ts";
+import type { McpHttpConfig, McpServerConfig } from "./mcp/open-mcp.ts";
 
 /** What the environment says, typed; durations in milliseconds. */
 export interface McpEnv extends ServiceEnv {
@@ -24,6 +24,8 @@ export interface McpEnv extends ServiceEnv {
   readonly publicUrl: string | undefined;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
+  readonly isProduction: boolean;
+  readonly conformanceFixtures: boolean;
 }
 
 /** Of one node: how many sockets it holds, and how many it lets in a second. */
@@ -40,7 +42,7 @@ export interface McpConfig extends ServiceConfig {
   readonly connections: ConnectionLimits;
   /** How deep tasks may be delegated. */
   readonly maxTaskDepth: number;
-  readonly mcp: Omit<McpHttpConfig, "host">;
+  readonly mcp: Omit<McpHttpConfig & McpServerConfig, "host" | "stateSecret">;
   /** Undefined where the caller brings the database. */
   readonly stores: StoresConfig | undefined;
 }
@@ -65,8 +67,13 @@ export function readEnv(
     publicUrl: reader.url("DEVMESH_MCP_PUBLIC_URL", undefined, { protocols: ["http", "https"] }),
     allowedHosts: reader.list("DEVMESH_MCP_ALLOWED_HOSTS", [], { maxItems: 100 }),
     allowedOrigins: reader.list("DEVMESH_MCP_ALLOWED_ORIGINS", [], { maxItems: 100 }),
+    isProduction: reader.string("NODE_ENV", "development") === "production",
+    conformanceFixtures: reader.boolean("DEVMESH_MCP_CONFORMANCE_FIXTURES", false),
     nodeLeaseMs: reader.int("DEVMESH_NODE_LEASE_MS", defaultNodeLeaseMs, { min: 300, max: 600_000 }),
   };
+  if (raw.conformanceFixtures && raw.isProduction) {
+    reader.refuse("DEVMESH_MCP_CONFORMANCE_FIXTURES", "is refused where NODE_ENV is production");
+  }
   reader.done();
   return raw;
 }
@@ -87,6 +94,8 @@ export function toConfig(raw: McpEnv): McpConfig {
       publicUrl: raw.publicUrl,
       allowedHosts: raw.allowedHosts,
       allowedOrigins: raw.allowedOrigins,
+      checksOutput: !raw.isProduction,
+      conformanceFixtures: raw.conformanceFixtures,
     },
     stores: toStoresConfig(raw),
   };

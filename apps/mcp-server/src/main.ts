@@ -24,7 +24,8 @@ async function run(config: McpConfig, logger: Logger): Promise<void> {
 
 let logger = createLogger({ level: "info", service: "mcp-server" });
 try {
-  const config = toConfig(readEnv(process.env, { ownStores: true }));
+  const fixtures = process.argv.includes("--conformance-fixtures") && { DEVMESH_MCP_CONFORMANCE_FIXTURES: "true" };
+  const config = toConfig(readEnv({ ...process.env, ...fixtures }, { ownStores: true }));
   logger = createLogger({ level: config.logLevel, service: "mcp-server" });
   await run(config, logger);
 } catch (err) {

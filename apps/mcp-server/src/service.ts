@@ -103,7 +103,8 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   });
   await hints.onEventsReadable((tenantIds) => server.wakeEvents(tenantIds));
 
-  await using mcp = openMcp({ config: { host: config.http.host, ...config.mcp }, authenticator, logger, metrics });
+  const mcpConfig = { ...config.mcp, host: config.http.host, stateSecret: config.pepper };
+  await using mcp = await openMcp({ config: mcpConfig, authenticator, logger, metrics });
   const health = createMcpHealth({ database, fanOut: open.fanOut, logger, metrics, authenticator });
   health.app.route("/", mcp.app);
   await using http = await serveHttp({

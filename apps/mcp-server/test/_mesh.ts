@@ -33,7 +33,7 @@ const baseConfig: McpConfig = {
   shutdownMs: 8_000,
   connections: { max: 1_000, maxPerTenant: 500, upgradesPerSecond: 200 },
   maxTaskDepth: 8,
-  mcp: { publicUrl: undefined, allowedHosts: [], allowedOrigins: [] },
+  mcp: { publicUrl: undefined, allowedHosts: [], allowedOrigins: [], checksOutput: true, conformanceFixtures: false },
   stores: undefined,
 };
 

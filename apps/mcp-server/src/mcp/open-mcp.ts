@@ -1,7 +1,9 @@
 import type { Authenticator } from "@devmesh/auth";
 import type { Logger, Metrics } from "@devmesh/observability";
-import { createMcpHandler, McpServer, type McpServerFactory } from "@modelcontextprotocol/server";
+import type { Secret } from "@devmesh/runtime";
+import { createMcpHandler } from "@modelcontextprotocol/server";
 import type { Hono } from "hono";
+import { composeServer } from "./compose-server.ts";
 import { mountMcp } from "./http/mount-mcp.ts";
 import { openSessions } from "./sessions/open-sessions.ts";
 
@@ -17,9 +19,19 @@ export interface McpHttpConfig {
   readonly allowedOrigins: readonly string[];
 }
 
+/** What `/mcp` offers. */
+export interface McpServerConfig {
+  /** Signs what clients keep between the rounds of a request; the same on every node. */
+  readonly stateSecret: Secret;
+  /** Holds what tools answer against their schemas. */
+  readonly checksOutput: boolean;
+  /** Offers what the conformance suite expects, too. */
+  readonly conformanceFixtures: boolean;
+}
+
 /** What the MCP server's parts work on. */
 export interface McpDeps {
-  readonly config: McpHttpConfig;
+  readonly config: McpHttpConfig & McpServerConfig;
   readonly authenticator: Authenticator;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -31,8 +43,9 @@ export interface Mcp extends AsyncDisposable {
 }
 
 /** Opens the MCP server of a node, both generations of the protocol. Disposal ends its streams and sessions. */
-export function openMcp(deps: McpDeps): Mcp {
-  const createServer = composeServer(deps);
+export async function openMcp(deps: McpDeps): Promise<Mcp> {
+  const servers = await composeServer(deps);
+  const createServer = servers.create;
   const modern = createMcpHandler(createServer, {
     legacy: "reject",
     onerror: (err) => deps.logger.debug({ err }, "mcp request refused"),
@@ -45,9 +58,4 @@ export function openMcp(deps: McpDeps): Mcp {
       await modern.close();
     },
   };
-}
-
-/** Where tools, resources and prompts come together. */
-function composeServer(_deps: McpDeps): McpServerFactory {
-  return () => new McpServer({ name: "devmesh", version: "0.0.0" }, { capabilities: {} });
 }

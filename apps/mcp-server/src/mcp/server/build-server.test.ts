@@ -44,7 +44,6 @@ interface Answer {
 function serve(tools: readonly Tool[], deps: Partial<ServerDeps> = {}) {
   const outcomes: string[] = [];
   const factory = createServerFactory({
-    version: "1.2.3",
     tools,
     toolSource: noTools,
     parts: [],
@@ -100,7 +99,7 @@ test("says who it is, in every result, and how to use it in under 2 KB", async (
     instructions,
     ttlMs: 300_000,
     cacheScope: "private",
-    _meta: { "io.modelcontextprotocol/serverInfo": { name: "devmesh", version: "1.2.3" } },
+    _meta: { "io.modelcontextprotocol/serverInfo": { name: "devmesh", version: "1.0.0" } },
   });
   expect(Buffer.byteLength(instructions)).toBeLessThan(2_048);
 });

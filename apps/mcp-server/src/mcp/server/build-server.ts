@@ -8,17 +8,18 @@ import {
   type ServerContext,
   type ServerOptions,
 } from "@modelcontextprotocol/server";
+import { z } from "zod";
 import type { Caller } from "../caller.ts";
+import { principalOf } from "../http/sign-in.ts";
 import type { Tool } from "../tools/tool.ts";
 import { type CallToolDeps, createCallTool } from "./call-tool.ts";
-import { callerOf, principalOf } from "./caller-of.ts";
+import { callerOf } from "./caller-of.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { instructions } from "./instructions.ts";
 import { createListTools } from "./list-tools.ts";
 import type { ServerPart } from "./server-part.ts";
 
 export interface ServerDeps extends Omit<CallToolDeps, "catalogue"> {
-  readonly version: string;
   /** The server's own, in the order in which they are listed. */
   readonly tools: readonly Tool[];
   /** What else the server offers. */
@@ -32,9 +33,11 @@ export interface ServerFactory {
    * `authInfo.extra.principal`.
    */
   create(context: McpRequestContext): McpServer;
-  /** What the caller of one of the server's own tools needs: nothing for any other name. */
-  scopesOf(tool: string): readonly Scope[];
+  /** What the sender of a message needs, as far as the message alone says: nothing for what is not ours, or nonsense. */
+  scopesOf(message: unknown): readonly Scope[];
 }
+
+const serverInfo = { name: "devmesh", title: "Devmesh", version: "1.0.0" };
 
 /** For how long a client may keep what changes with a release only. Judgement. */
 const staticHint: CacheHint = { ttlMs: 300_000, cacheScope: "private" };
@@ -49,9 +52,11 @@ const cacheHints: NonNullable<ServerOptions["cacheHints"]> = {
   "resources/list": liveHint,
 };
 
+const messageSchema = z.object({ method: z.string(), params: z.record(z.string(), z.unknown()).optional() });
+
 /** Works out once what all servers share: schemas, listing, capabilities. */
 export function createServerFactory(deps: ServerDeps): ServerFactory {
-  const { version, tools, parts } = deps;
+  const { tools, parts } = deps;
   const catalogue = createCatalogue(tools);
   const listTools = createListTools(catalogue, deps.toolSource);
   const callTool = createCallTool({ ...deps, catalogue });
@@ -59,7 +64,6 @@ export function createServerFactory(deps: ServerDeps): ServerFactory {
     tools: { listChanged: true },
   });
   const options: ServerOptions = { capabilities, instructions, cacheHints };
-  const serverInfo = { name: "devmesh", title: "Devmesh", version };
 
   return {
     create(context) {
@@ -76,6 +80,11 @@ export function createServerFactory(deps: ServerDeps): ServerFactory {
       server.toolInputSchemaJson = catalogue.headerSchema;
       return server;
     },
-    scopesOf: catalogue.scopesOf,
+    scopesOf(message) {
+      const asked = messageSchema.safeParse(message).data;
+      if (asked === undefined) return [];
+      if (asked.method === "tools/call") return catalogue.scopesOf(String(asked.params?.["name"]));
+      return parts.flatMap((part) => part.scopesOf?.(asked.method, asked.params ?? {}) ?? []);
+    },
   };
 }

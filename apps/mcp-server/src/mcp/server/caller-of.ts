@@ -1,7 +1,6 @@
-import type { Principal } from "@devmesh/auth";
-import { assert } from "@devmesh/models";
 import type { AuthInfo, ClientCapabilities, McpServer } from "@modelcontextprotocol/server";
 import type { Caller, Era } from "../caller.ts";
+import { principalOf } from "../http/sign-in.ts";
 
 /** The extension by which calls turn into tasks. */
 export const tasksExtension = "io.modelcontextprotocol/tasks";
@@ -15,13 +14,6 @@ export function callerOf(server: McpServer, authInfo: AuthInfo | undefined, era:
       return abilitiesOf(server.server.getClientCapabilities());
     },
   };
-}
-
-/** The principal that the door has signed in. */
-export function principalOf(authInfo: AuthInfo | undefined): Principal {
-  const principal = authInfo?.extra?.["principal"];
-  assert(principal, "a request came without its principal");
-  return principal as Principal;
 }
 
 function abilitiesOf(capabilities: ClientCapabilities | undefined): Caller["client"] {

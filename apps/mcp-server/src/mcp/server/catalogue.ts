@@ -60,7 +60,7 @@ type ObjectSchema = Record<string, unknown> & { readonly type: "object" };
 
 function toJsonSchema(schema: z.ZodObject): ObjectSchema {
   // the side that the client sees: what it sends, and what it is sent
-  const json = z.toJSONSchema(schema, { io: "input" });
+  const json = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
   return { ...json, type: "object" };
 }
 
