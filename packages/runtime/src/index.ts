@@ -16,6 +16,7 @@ export { type ObjectsConfig, type ObjectsEnv, readObjectsEnv, toObjectsConfig } 
 export type { Probe, ProbeResult } from "./probe.ts";
 export { type LoopOptions, runLoop } from "./run-loop.ts";
 export { Secret } from "./secret.ts";
+export { createSecretBox, type SecretBox, type SecretKey } from "./secret-box.ts";
 export { type HttpOptions, type HttpServer, serveHttp } from "./serve-http.ts";
 export {
   postgresUrls,
@@ -36,4 +37,5 @@ export { findStanding, type TaskStanding, type TaskStates } from "./task-waiters
 export { createTaskWaiters, type TaskWaiters, type TaskWatch } from "./task-waiters/task-waiters.ts";
 export { waitForTask } from "./task-waiters/wait-for-task.ts";
 export { toBody } from "./to-body.ts";
+export { readToolsEnv, type ToolsConfig, type ToolsEnv, toToolsConfig } from "./tools-env.ts";
 export { createUuidV7, type UuidV7Options } from "./uuid-v7.ts";

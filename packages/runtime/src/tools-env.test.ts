@@ -1,0 +1,55 @@
+import { randomBytes } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { envReader } from "./env-reader.ts";
+import { readToolsEnv, type ToolsConfig, toToolsConfig } from "./tools-env.ts";
+
+const encoded = randomBytes(32).toString("base64");
+const other = randomBytes(32).toString("base64url");
+
+function read(env: Readonly<Record<string, string>>): ToolsConfig {
+  const reader = envReader(env);
+  const raw = readToolsEnv(reader);
+  reader.done();
+  return toToolsConfig(raw);
+}
+
+describe("the environment of external tool servers", () => {
+  it("lets nothing be started, no plain address be asked, and no secret be kept by default", () => {
+    const { secretKeys, ...config } = read({});
+    expect(config).toEqual({ commands: [], allowHttp: false, allowPrivate: false, checkMs: 300_000 });
+    expect(secretKeys()).toEqual([]);
+  });
+
+  it("reads one key without a name, and several with", () => {
+    const one = read({ DEVMESH_TOOL_SECRETS_KEY: encoded }).secretKeys();
+    expect(one.map(({ id, key }) => [id, key.toString("base64")])).toEqual([["default", encoded]]);
+    const two = read({ DEVMESH_TOOL_SECRETS_KEY: `new:${other}, old:${encoded}` }).secretKeys();
+    expect(two.map(({ id, key }) => [id, key.length])).toEqual([
+      ["new", 32],
+      ["old", 32],
+    ]);
+  });
+
+  it.each([
+    ["a key of the wrong length", randomBytes(16).toString("base64"), "key 1 is not"],
+    ["two keys of one name", `a:${encoded},a:${other}`, "names two keys alike"],
+    ["what is no key", `a:${encoded},hunter2!`, "key 2 is not"],
+  ])("refuses %s, and doesn't show it", (_what, text, message) => {
+    const problem = problemOf(() => read({ DEVMESH_TOOL_SECRETS_KEY: text }));
+    expect(problem).toContain(message);
+    for (const part of text.split(",")) expect(problem).not.toContain(part.replace("a:", ""));
+  });
+
+  it("keeps the key out of what is printed", () => {
+    expect(JSON.stringify(readToolsEnv(envReader({ DEVMESH_TOOL_SECRETS_KEY: encoded })))).not.toContain(encoded);
+  });
+});
+
+function problemOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    return String(error);
+  }
+  throw new Error("nothing was refused");
+}

@@ -1,0 +1,70 @@
+import type { EnvReader } from "./env-reader.ts";
+import type { Secret } from "./secret.ts";
+import type { SecretKey } from "./secret-box.ts";
+
+/** What the environment says about external tool servers, typed; durations in milliseconds. */
+export interface ToolsEnv {
+  readonly commands: readonly string[];
+  readonly allowHttp: boolean;
+  readonly allowPrivate: boolean;
+  /** Undefined: no secret is kept. */
+  readonly secretsKey: Secret | undefined;
+  readonly checkMs: number;
+}
+
+/** How external tool servers are reached, and looked after. */
+export interface ToolsConfig {
+  /** Programs that may be started: names, or absolute paths. */
+  readonly commands: readonly string[];
+  /** Takes `http:` URLs, too. */
+  readonly allowHttp: boolean;
+  /** Takes addresses of private networks, and of this machine. */
+  readonly allowPrivate: boolean;
+  /** The first seals, all open. None: no secret is kept. */
+  readonly secretKeys: () => readonly SecretKey[];
+  /** How often a server is looked at. */
+  readonly checkMs: number;
+}
+
+const maxKeys = 10;
+const keyBytes = 32;
+
+/** Reads the variables of external tool servers. */
+export function readToolsEnv(reader: EnvReader): ToolsEnv {
+  const secretsKey = reader.secret("DEVMESH_TOOL_SECRETS_KEY", undefined);
+  const problem = secretsKey && findProblem(secretsKey);
+  if (problem !== undefined) reader.refuse("DEVMESH_TOOL_SECRETS_KEY", problem);
+  return {
+    commands: reader.list("DEVMESH_TOOL_COMMANDS", [], { maxItems: 100 }),
+    allowHttp: reader.boolean("DEVMESH_TOOL_ALLOW_HTTP", false),
+    allowPrivate: reader.boolean("DEVMESH_TOOL_ALLOW_PRIVATE", false),
+    secretsKey: problem === undefined ? secretsKey : undefined,
+    checkMs: reader.int("DEVMESH_TOOL_CHECK_MS", 300_000, { min: 1_000, max: 86_400_000 }),
+  };
+}
+
+/** Gives what was read its shape. */
+export function toToolsConfig({ secretsKey, ...env }: ToolsEnv): ToolsConfig {
+  return { ...env, secretKeys: () => (secretsKey === undefined ? [] : parseKeys(secretsKey)) };
+}
+
+/** `id:base64` each, separated by commas; a single one may leave out its id. What is no key has no bytes. */
+function parseKeys(text: Secret): readonly SecretKey[] {
+  return text
+    .reveal()
+    .split(",")
+    .map((part) => {
+      const [, id = "default", encoded = ""] =
+        /^(?:([A-Za-z0-9._-]{1,64}):)?([A-Za-z0-9+/_=-]+)$/.exec(part.trim()) ?? [];
+      return { id, key: Buffer.from(encoded, "base64") };
+    });
+}
+
+/** Shows nothing of a key. */
+function findProblem(text: Secret): string | undefined {
+  const keys = parseKeys(text);
+  const bad = keys.findIndex(({ key }) => key.length !== keyBytes);
+  if (bad !== -1) return `[secret] must be id:key, …, each key ${keyBytes} bytes in base64: key ${bad + 1} is not`;
+  if (keys.length > maxKeys) return `[secret] of ${keys.length} keys exceeds the limit of ${maxKeys}`;
+  return new Set(keys.map(({ id }) => id)).size === keys.length ? undefined : "[secret] names two keys alike";
+}
