@@ -8,6 +8,7 @@ export {
   type EndHearing,
   type HintSender,
   type Hints,
+  type McpChange,
   type NodeHint,
   type TaskHint,
 } from "./hints/hints.ts";

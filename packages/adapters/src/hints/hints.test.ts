@@ -13,7 +13,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { FanOut } from "../redis/fan-out.ts";
 import { memoryFanOut } from "../redis/memory-fan-out.ts";
 import { joinItems } from "./gather-messages.ts";
-import { createHints, type Hints, type NodeHint, type TaskHint } from "./hints.ts";
+import { createHints, type Hints, type McpChange, type NodeHint, type TaskHint } from "./hints.ts";
 
 const uuid = <Id extends string>(): Id => randomUUID() as string as Id;
 const tenantId = uuid<TenantId>();
@@ -220,4 +220,19 @@ test("what is gathered when the hints are closed is sent", async () => {
   await hints[Symbol.asyncDispose]();
   await turns();
   expect(heard).toEqual(ids.map((taskId) => [[tenantId, taskId]]));
+});
+
+test("tells what clients of the MCP server asked for, and hears nothing that is garbled", async () => {
+  const heard: McpChange[] = [];
+  await hints.onMcpChanges((changes) => heard.push(...changes));
+  const changes: readonly McpChange[] = [
+    { tenantId, list: "tools" },
+    { tenantId, uri: "devmesh://tasks/1" },
+  ];
+  hints.mcpChanged([...changes, ...changes]);
+  await turns();
+  const garbled = [[tenantId, "nothing"], [tenantId, "uri", 1], ["no tenant", "tools"], 7];
+  await fanOut.publish("devmesh:mcp", JSON.stringify(garbled));
+  await turns();
+  expect(heard).toEqual(changes);
 });

@@ -12,10 +12,12 @@ import type {
 import type { FanOut } from "../redis/fan-out.ts";
 import { gatherMessages } from "./gather-messages.ts";
 import {
+  type mcpLists,
   parseAgent,
   parseClose,
   parseCollection,
   parseItems,
+  parseMcpChange,
   parseTask,
   parseTenant,
   parseTime,
@@ -46,6 +48,14 @@ export interface CollectionHint {
   readonly tenantId: TenantId;
   readonly collectionId: CollectionId;
 }
+
+/** What clients of the MCP server can be told: a list of theirs is another one now, or a resource has changed. */
+export type McpChange =
+  | { readonly tenantId: TenantId; readonly list: McpList }
+  | { readonly tenantId: TenantId; readonly uri: string };
+
+/** A list that the MCP server gives. */
+export type McpList = (typeof mcpLists)[number];
 
 /** What a node hears: something waits for agents that it may hold, or it is to close a connection. */
 export type NodeHint =
@@ -88,6 +98,8 @@ export interface Hints extends AsyncDisposable {
   /** Tells the workers that an import waits, or is to be cancelled. */
   nudgeImports(): void;
   collectionsChanged(collections: readonly CollectionHint[]): void;
+  /** Tells every node of the MCP server, for those of its clients that asked to be told. */
+  mcpChanged(changes: readonly McpChange[]): void;
   /** Tells the workers that something is to be made of a context, or one to be removed. */
   nudgeContexts(): void;
   onNode(nodeId: NodeId, handler: (hint: NodeHint) => void): Promise<EndHearing>;
@@ -100,6 +112,7 @@ export interface Hints extends AsyncDisposable {
   onImports(handler: () => void): Promise<EndHearing>;
   onContexts(handler: () => void): Promise<EndHearing>;
   onCollectionsChanged(handler: (collections: readonly CollectionHint[]) => void): Promise<EndHearing>;
+  onMcpChanges(handler: (changes: readonly McpChange[]) => void): Promise<EndHearing>;
 }
 
 /**
@@ -114,6 +127,7 @@ export interface Hints extends AsyncDisposable {
  * | devmesh:redrives | 1 |
  * | devmesh:embeddings, devmesh:imports, devmesh:contexts | 1 |
  * | devmesh:collections | `[tenantId, collectionId]` |
+ * | devmesh:mcp | `[tenantId, list]`, or `[tenantId, "uri", uri]` of a resource |
  */
 const channels = {
   node: (nodeId: NodeId): string => `devmesh:node:${nodeId}`,
@@ -127,6 +141,7 @@ const channels = {
   imports: "devmesh:imports",
   contexts: "devmesh:contexts",
   collections: "devmesh:collections",
+  mcp: "devmesh:mcp",
 } as const;
 
 /** Between two messages to those who wait, sweep or stream; agents are told at once. Judgement: nobody sees 20 ms there. */
@@ -177,6 +192,9 @@ export function createHints(fanOut: FanOut): Hints {
         gatherer.add(channels.collections, [tenantId, collectionId], progressPauseMs);
       }
     },
+    mcpChanged(changes) {
+      for (const change of changes) gatherer.add(channels.mcp, toMcpItem(change), progressPauseMs);
+    },
     onNode: async (nodeId, handler) => {
       const tell = (items: readonly unknown[]): void => tellNode(items, handler);
       const both = await Promise.all([hear(channels.node(nodeId), tell), hear(channels.mail, tell)]);
@@ -184,31 +202,20 @@ export function createHints(fanOut: FanOut): Hints {
         await Promise.all(both.map((end) => end()));
       };
     },
-    onTaskChanges: (handler) =>
-      hear(channels.tasks, (items) => {
-        const tasks = items.flatMap((item) => parseTask(item) ?? []);
-        if (tasks.length > 0) handler(tasks);
-      }),
+    onTaskChanges: (handler) => hear(channels.tasks, parsing(parseTask, handler)),
     onDue: (handler) =>
       hear(channels.due, (items) => {
         const times = items.flatMap((item) => parseTime(item)?.getTime() ?? []);
         if (times.length > 0) handler(new Date(Math.min(...times)));
       }),
     onOutbox: (handler) => hear(channels.outbox, () => handler()),
-    onEventsReadable: (handler) =>
-      hear(channels.events, (items) => {
-        const tenantIds = items.flatMap((item) => parseTenant(item) ?? []);
-        if (tenantIds.length > 0) handler(tenantIds);
-      }),
+    onEventsReadable: (handler) => hear(channels.events, parsing(parseTenant, handler)),
     onRedrives: (handler) => hear(channels.redrives, () => handler()),
     onEmbeddings: (handler) => hear(channels.embeddings, () => handler()),
     onImports: (handler) => hear(channels.imports, () => handler()),
     onContexts: (handler) => hear(channels.contexts, () => handler()),
-    onCollectionsChanged: (handler) =>
-      hear(channels.collections, (items) => {
-        const collections = items.flatMap((item) => parseCollection(item) ?? []);
-        if (collections.length > 0) handler(collections);
-      }),
+    onCollectionsChanged: (handler) => hear(channels.collections, parsing(parseCollection, handler)),
+    onMcpChanges: (handler) => hear(channels.mcp, parsing(parseMcpChange, handler)),
     [Symbol.asyncDispose]: async () => {
       await gatherer[Symbol.asyncDispose]();
       const running = [...ends];
@@ -216,6 +223,21 @@ export function createHints(fanOut: FanOut): Hints {
       await Promise.allSettled(running.map((end) => end()));
     },
   };
+}
+
+/** Hands on what can be read, if there is any. */
+function parsing<Item>(
+  parse: (item: unknown) => Item | undefined,
+  handler: (items: readonly Item[]) => void,
+): (items: readonly unknown[]) => void {
+  return (items) => {
+    const parsed = items.flatMap((item) => parse(item) ?? []);
+    if (parsed.length > 0) handler(parsed);
+  };
+}
+
+function toMcpItem(change: McpChange): readonly string[] {
+  return "list" in change ? [change.tenantId, change.list] : [change.tenantId, "uri", change.uri];
 }
 
 /** Of one item: leaves room in a message, and an item that fits none would be left out as a whole. */

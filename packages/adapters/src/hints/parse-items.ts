@@ -80,6 +80,24 @@ export function parseClose(
   return { connectionId: connectionId as ConnectionId, code, reason };
 }
 
+/** What the MCP server gives lists of. */
+export const mcpLists = ["tools", "prompts", "resources"] as const;
+
+/** `[tenantId, list]`, or `[tenantId, "uri", uri]` */
+export function parseMcpChange(
+  item: unknown,
+):
+  | { readonly tenantId: TenantId; readonly list: (typeof mcpLists)[number] }
+  | { readonly tenantId: TenantId; readonly uri: string }
+  | undefined {
+  if (!Array.isArray(item)) return undefined;
+  const tenantId = parseTenant(item[0]);
+  if (tenantId === undefined) return undefined;
+  if (item[1] === "uri") return typeof item[2] === "string" ? { tenantId, uri: item[2] } : undefined;
+  const list = mcpLists.find((word) => word === item[1]);
+  return list && { tenantId, list };
+}
+
 /** The id of a tenant. */
 export function parseTenant(item: unknown): TenantId | undefined {
   return typeof item === "string" && isUuid(item) ? (item as TenantId) : undefined;
