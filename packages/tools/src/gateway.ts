@@ -1,9 +1,9 @@
-import type { ApiKeyId, ExternalTool, NewId, TaskId, ToolCheck, ToolDoor, ToolServerId } from "@devmesh/models";
+import type { ApiKeyId, ExternalTool, NewId, TaskId, ToolDoor, ToolServerId } from "@devmesh/models";
+import type { ToolLook } from "./look.ts";
 import type {
   SchemaChecker,
   ToolAudit,
   ToolBreaker,
-  ToolListing,
   ToolProgress,
   ToolResult,
   ToolServerStore,
@@ -41,14 +41,14 @@ export interface ToolStanding {
   readonly isConnected: boolean;
 }
 
-/** What a look at a server gave: the list where it answered. */
-export interface ToolLook {
-  readonly check: ToolCheck;
-  readonly listing: ToolListing | undefined;
-}
-
 /** Calls tools of external servers, so that a bad one disturbs nothing but its own callers. Disposing ends what is open. */
 export interface ToolGateway extends AsyncDisposable {
+  /**
+   * @throws AppError `permission_denied` (scopes); `failed_precondition` with reason `disabled`, `input_refused`,
+   * `command_not_allowed` or `address_not_allowed`; `invalid_argument` with reason `bad_arguments` or `tool_refused`; `resource_exhausted` with
+   * reason `busy` or `output_too_large`; `deadline_exceeded`; `unavailable` with reason `breaker_open`, `tool_crashed`,
+   * `tool_unreachable` or `bad_answer`; `cancelled`. A tool that says that it failed gives a result.
+   */
   call(invocation: ToolInvocation): Promise<ToolResult>;
   /** Asks for the list, and writes what came of it to the store. It fails only where the store does, or the signal aborts. */
   refresh(target: ToolTarget, options: { readonly signal: AbortSignal }): Promise<ToolLook>;
@@ -79,6 +79,8 @@ export interface ToolGatewayLimits {
   readonly maxWaitMs?: number;
   /** Connections kept open. Default 64. */
   readonly maxConnections?: number;
+  /** Of one tenant. Default 16. */
+  readonly maxTenantConnections?: number;
   /** A connection that nobody used for so long is closed. Default 5 min. */
   readonly idleMs?: number;
   /** A server has so long to start and to shake hands. Default 30 s. */
@@ -95,10 +97,4 @@ export interface ToolGatewayDeps {
   readonly newId: NewId;
   readonly observer?: ToolGatewayObserver;
   readonly limits?: ToolGatewayLimits;
-}
-
-/** Makes the gateway. Nothing is opened before the first call. */
-export function createToolGateway(deps: ToolGatewayDeps): ToolGateway {
-  void deps;
-  throw new Error("not yet");
 }

@@ -1,15 +1,15 @@
 export { mayUseServer } from "./access.ts";
-export {
-  createToolGateway,
-  type ToolCaller,
-  type ToolGateway,
-  type ToolGatewayDeps,
-  type ToolGatewayLimits,
-  type ToolGatewayObserver,
-  type ToolInvocation,
-  type ToolLook,
-  type ToolStanding,
+export { createToolGateway } from "./create-gateway.ts";
+export type {
+  ToolCaller,
+  ToolGateway,
+  ToolGatewayDeps,
+  ToolGatewayLimits,
+  ToolGatewayObserver,
+  ToolInvocation,
+  ToolStanding,
 } from "./gateway.ts";
+export type { ToolLook } from "./look.ts";
 export { toolCallName } from "./names.ts";
 export type {
   LeftOutTool,

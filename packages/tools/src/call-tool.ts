@@ -1,0 +1,77 @@
+import { AppError, toAppError } from "@devmesh/models";
+import { assertMayUseServer } from "./access.ts";
+import { type CallBytes, recordCall } from "./call-record.ts";
+import { type CheckedArguments, checkArguments } from "./check-arguments.ts";
+import type { Connections } from "./connections.ts";
+import { toCallersError, withinDeadline } from "./deadline.ts";
+import type { ToolGatewayDeps, ToolInvocation } from "./gateway.ts";
+import type { Guard, Guards } from "./guards.ts";
+import { measureResult } from "./measure-result.ts";
+import type { ToolResult } from "./ports.ts";
+
+/** What calling stands on. */
+export interface CallDeps extends Pick<ToolGatewayDeps, "audit" | "newId" | "schemas" | "observer"> {
+  readonly connections: Connections;
+  readonly guards: Guards;
+  readonly maxArgumentBytes: number;
+  readonly maxOutputBytes: number;
+}
+
+/** Calls a tool, and writes down what came of it, whatever that is. */
+export async function callTool(deps: CallDeps, invocation: ToolInvocation): Promise<ToolResult> {
+  const bytes: CallBytes = { arguments: 0, result: 0 };
+  const beganAt = performance.now();
+  const tell = (outcome: ToolResult | AppError): Promise<void> =>
+    recordCall(deps, invocation, { outcome, durationMs: Math.round(performance.now() - beganAt), bytes });
+  try {
+    const result = await execute(deps, invocation, bytes);
+    await tell(result);
+    return result;
+  } catch (error) {
+    await tell(toAppError(error));
+    throw error;
+  }
+}
+
+async function execute(deps: CallDeps, invocation: ToolInvocation, bytes: CallBytes): Promise<ToolResult> {
+  const { server, tool, caller, signal } = invocation;
+  assertMayUseServer(caller.scopes, server);
+  if (!server.enabled) {
+    throw new AppError("failed_precondition", `tool server ${server.name} is disabled`, { reason: "disabled" });
+  }
+  const { schemas, maxArgumentBytes, maxOutputBytes } = deps;
+  const values = await checkArguments(invocation.arguments, { tool, schemas, maxBytes: maxArgumentBytes });
+  bytes.arguments = values.bytes;
+  const guard = deps.guards.of(invocation);
+  // behind an open breaker nobody waits for a place among calls that hang
+  const leave = guard.breaker.state === "open" ? undefined : await guard.enter(signal);
+  try {
+    const result = await reach(deps.connections, invocation, { values, guard });
+    bytes.result = measureResult(result, { tool: tool.name, maxBytes: maxOutputBytes });
+    return result;
+  } catch (error) {
+    throw toCallersError(error);
+  } finally {
+    leave?.();
+  }
+}
+
+/** The call itself, behind the breaker, which alone says what a failure tells of the server. */
+async function reach(
+  connections: Connections,
+  invocation: ToolInvocation,
+  { values, guard }: { readonly values: CheckedArguments; readonly guard: Guard },
+): Promise<ToolResult> {
+  const { server, tool, signal, traceparent, onProgress } = invocation;
+  const deadline = { what: `tool server ${server.name}`, limitMs: server.timeoutMs, signal };
+  const send = (ending: AbortSignal): Promise<ToolResult> =>
+    connections.use(invocation, ending, (connection) =>
+      connection.call({ tool, arguments: values.value, traceparent, onProgress, signal: ending }),
+    );
+  try {
+    return await guard.breaker.run(() => withinDeadline(send, deadline));
+  } finally {
+    // what comes after the rest finds a fresh connection, and a fresh process
+    if (guard.breaker.state === "open") connections.retire(server.id);
+  }
+}

@@ -1,0 +1,110 @@
+import {
+  AppError,
+  type ExternalTool,
+  externalToolSchema,
+  maxServerTools,
+  maxServerToolsBytes,
+  utf8Bytes,
+} from "@devmesh/models";
+import { cleanText } from "./clean-text.ts";
+import { toolCallName } from "./names.ts";
+import type { LeftOutTool, SchemaChecker, ToolListing } from "./ports.ts";
+import { findSchemaFault, toCheckableSchema } from "./tool-schema.ts";
+
+/** More of them tell nothing new. */
+const maxLeftOut = 50;
+const maxNameLength = 128;
+const maxTitleLength = 200;
+const maxDescriptionLength = 4_096;
+const maxReasonLength = 200;
+
+/** What reading a list stands on. */
+export interface ReadToolsOptions {
+  readonly server: string;
+  readonly schemas: SchemaChecker;
+  /** Schemas that compiled before, as JSON: they aren't compiled again. Added to. */
+  readonly known: Set<string>;
+}
+
+/**
+ * Reads a server's list: what can't be understood, is too large, or has a schema that is none is left out, and the rest is
+ * kept without what is hidden in its texts, by name. One bad tool costs the others nothing.
+ */
+export async function readTools(raw: readonly unknown[], options: ReadToolsOptions): Promise<ToolListing> {
+  const tools = new Map<string, ExternalTool>();
+  const leftOut: LeftOutTool[] = [];
+  let bytes = 0;
+  for (const [at, entry] of raw.entries()) {
+    const tool = readTool(entry);
+    const name = nameOf(entry, at);
+    const reason = typeof tool === "string" ? tool : await findFault(tool, { tools, bytes, ...options });
+    if (typeof tool === "string" || reason !== undefined) {
+      if (leftOut.length < maxLeftOut) leftOut.push({ name, reason: cleanText(reason ?? "", maxReasonLength) });
+      continue;
+    }
+    bytes += utf8Bytes(JSON.stringify(tool));
+    tools.set(toolCallName(options.server, tool.name), tool);
+  }
+  return { tools: [...tools.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), leftOut };
+}
+
+/** The tool, or why it is none. */
+function readTool(entry: unknown): ExternalTool | string {
+  const parsed = externalToolSchema.safeParse(entry);
+  if (parsed.success) return cleanTool(parsed.data);
+  const issue = parsed.error.issues[0];
+  return issue === undefined ? "not a tool" : `${issue.path.join(".")}: ${issue.message}`;
+}
+
+function cleanTool(tool: ExternalTool): ExternalTool {
+  const { title, description, annotations } = tool;
+  return {
+    ...tool,
+    ...(title !== undefined && { title: cleanText(title, maxTitleLength) }),
+    ...(description !== undefined && { description: cleanText(description, maxDescriptionLength) }),
+    ...(annotations?.title !== undefined && {
+      annotations: { ...annotations, title: cleanText(annotations.title, maxTitleLength) },
+    }),
+  };
+}
+
+interface Kept extends ReadToolsOptions {
+  readonly tools: ReadonlyMap<string, ExternalTool>;
+  readonly bytes: number;
+}
+
+async function findFault(tool: ExternalTool, kept: Kept): Promise<string | undefined> {
+  if (kept.tools.size >= maxServerTools) return `more than ${maxServerTools} tools`;
+  if (kept.bytes + utf8Bytes(JSON.stringify(tool)) > maxServerToolsBytes) {
+    return `all tools together exceed ${maxServerToolsBytes} bytes`;
+  }
+  if (kept.tools.has(toolCallName(kept.server, tool.name))) return "another tool has this name already";
+  return (
+    (await findUnusable(tool.inputSchema, kept)) ?? (tool.outputSchema && (await findUnusable(tool.outputSchema, kept)))
+  );
+}
+
+async function findUnusable(
+  schema: Readonly<Record<string, unknown>>,
+  { schemas, known }: ReadToolsOptions,
+): Promise<string | undefined> {
+  const fault = findSchemaFault(schema);
+  if (fault !== undefined) return fault;
+  const checkable = toCheckableSchema(schema);
+  const text = JSON.stringify(checkable);
+  if (known.has(text)) return undefined;
+  try {
+    await schemas.check(checkable, "schema");
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    // a checker that has no time says nothing about the schema: each call is checked anyway
+    return error.code === "invalid_argument" ? error.message : undefined;
+  }
+  known.add(text);
+  return undefined;
+}
+
+function nameOf(entry: unknown, at: number): string {
+  const name = typeof entry === "object" && entry !== null && "name" in entry ? entry.name : undefined;
+  return typeof name === "string" && name !== "" ? cleanText(name, maxNameLength) : `[${at}]`;
+}

@@ -1,0 +1,63 @@
+/** Deeper than any schema that a person or a generator writes for arguments. */
+const maxSchemaDepth = 64;
+/** Keywords whose values are no schemas. */
+const dataKeywords: ReadonlySet<string> = new Set(["const", "enum", "default", "examples"]);
+const referenceKeywords: ReadonlySet<string> = new Set(["$ref", "$dynamicRef", "$recursiveRef"]);
+
+type Members = Readonly<Record<string, unknown>>;
+
+/**
+ * Why a schema of somebody else's can't be used: it nests too deep, names what would have to be fetched, or asks the
+ * validator for something else than an answer. Undefined where nothing is found; whether it compiles is the checker's word.
+ */
+export function findSchemaFault(schema: unknown): string | undefined {
+  const pending: [value: unknown, depth: number][] = [[schema, 1]];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const [value, depth] = next;
+    if (typeof value !== "object" || value === null) continue;
+    if (depth > maxSchemaDepth) return `schema nests deeper than ${maxSchemaDepth} levels`;
+    for (const [key, member] of Object.entries(value)) {
+      if (referenceKeywords.has(key) && typeof member === "string" && !member.startsWith("#")) {
+        return "schema refers to another document";
+      }
+      pending.push([member, depth + 1]);
+    }
+  }
+  return undefined;
+}
+
+/**
+ * A schema as the validator of 2020-12 takes it. Most servers write draft-07, whose one form that means something else is
+ * `items` as a list; `$schema` and `$id` are left out, as nothing is fetched by them.
+ */
+export function toCheckableSchema(schema: Members): Members {
+  return rewrite(schema, true) as Members;
+}
+
+function rewrite(value: unknown, isSchema: boolean): unknown {
+  if (Array.isArray(value)) return value.map((item) => rewrite(item, isSchema));
+  if (typeof value !== "object" || value === null) return value;
+  const members = value as Members;
+  const isTuple = isSchema && Array.isArray(members["items"]);
+  const entries = Object.entries(members).flatMap(([key, member]): [string, unknown][] => {
+    if (isSchema && (key === "$schema" || key === "$id") && typeof member === "string") return [];
+    if (isSchema && dataKeywords.has(key)) return [[key, member]];
+    if (isTuple && key === "additionalItems") return [["items", rewrite(member, true)]];
+    return [[isTuple && key === "items" ? "prefixItems" : key, rewrite(member, isSchemaUnder(key, isSchema))]];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The members of `properties` and its kin are names, and schemas again below. */
+function isSchemaUnder(key: string, isSchema: boolean): boolean {
+  return !(isSchema && namingKeywords.has(key));
+}
+
+const namingKeywords: ReadonlySet<string> = new Set([
+  "properties",
+  "patternProperties",
+  "$defs",
+  "definitions",
+  "dependentSchemas",
+  "dependencies",
+]);
