@@ -117,6 +117,7 @@ export { type AttentionFilter, type AttentionReads, attentionReads } from "./tas
 export type { Standing } from "./tasks/lane-standings.ts";
 export { findQueuedLanes, type QueuedLane } from "./tasks/queued-lanes.ts";
 export { type TaskFilter, type TaskReads, taskReads } from "./tasks/task-reads.ts";
+export { findWaitingToolAgents, type ToolInputs, toolInputs } from "./tasks/tool-inputs.ts";
 export {
   type ExternalToolRepository,
   externalToolRepository,

@@ -14,7 +14,7 @@ const maxCachedVectors = 500_000;
  * mail, subscriptions of connections that are gone, ids of messages older than 24 h, events of agents older than 7 days,
  * budgets that were deleted and keep no task waiting, dead messages that were redriven or purged 14 days ago, imports that were over 30 days ago, cached vectors
  * that nobody asked for in 30 days, and past the 500,000 asked for last, records of calls of tools older than 30 days, and
- * past the last 1,000,000, and the storage of a deleted collection, each in a
+ * past the last 1,000,000, answers to tools that were given 60 days ago, and the storage of a deleted collection, each in a
  * transaction of its own; answers how many rows, a collection counting as one. To be called again while it removed some.
  */
 export async function prune(database: Database): Promise<number> {
@@ -35,6 +35,7 @@ export async function prune(database: Database): Promise<number> {
     pruneImports,
     pruneCache,
     pruneToolCalls,
+    pruneToolInputs,
     pruneCollections,
   ];
   for (const work of works) removed += await run(work).catch(zeroIfBusy);
@@ -79,6 +80,16 @@ async function pruneCache(tx: Queryable): Promise<number> {
       (select key from embedding_cache where used_on < current_date - 30 order by used_on limit ${maxRows})
       union
       (select key from embedding_cache order by used_on desc offset ${maxCachedVectors} limit ${maxRows})
+    )`);
+  return rowCount;
+}
+
+/** A question waits 30 days at most: what is older belongs to one that nobody answered in full. */
+async function pruneToolInputs(tx: Queryable): Promise<number> {
+  const { rowCount } = await tx.query(sql`
+    delete from tool_input where (question_id, name) in (
+      select question_id, name from tool_input
+      where answered_at < now() - interval '60 days' order by answered_at limit ${maxRows}
     )`);
   return rowCount;
 }

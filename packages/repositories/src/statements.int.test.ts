@@ -46,6 +46,7 @@ import { searchRepository } from "./search/search-repository.ts";
 import { attentionReads } from "./tasks/attention.ts";
 import { findQueuedLanes } from "./tasks/queued-lanes.ts";
 import { taskReads } from "./tasks/task-reads.ts";
+import { findWaitingToolAgents, toolInputs } from "./tasks/tool-inputs.ts";
 import { externalToolRepository } from "./tools/external-tool-repository.ts";
 import { toolCallRepository } from "./tools/tool-call-repository.ts";
 import { toolChecks } from "./tools/tool-checks.ts";
@@ -196,6 +197,9 @@ function callReads(database: Database): readonly (() => Promise<unknown>)[] {
     () => outbox.relay(1),
     () => outbox.prune(),
     () => findQueuedLanes(database, [ref]),
+    () => toolInputs(database).add({ ...ref, questionId: id }, new Map([["a", "1"]])),
+    () => toolInputs(database).forget({ ...ref, questionId: id }),
+    () => findWaitingToolAgents(database, 1),
   ];
 }
 
