@@ -16,6 +16,7 @@ export { fallbackFanOut } from "./redis/fallback-fan-out.ts";
 export { assertFanOutReady, type FanOut } from "./redis/fan-out.ts";
 export { memoryFanOut } from "./redis/memory-fan-out.ts";
 export { memoryPresence } from "./redis/memory-presence.ts";
+export { type MemorySessionsOptions, memorySessions } from "./redis/memory-session-store.ts";
 export type { NodeFacts, Presence } from "./redis/presence.ts";
 export {
   type RedisEmbeddingCache,
@@ -24,6 +25,15 @@ export {
 } from "./redis/redis-embedding-cache.ts";
 export { openRedisFanOut, type RedisFanOutOptions } from "./redis/redis-fan-out.ts";
 export { openRedisPresence } from "./redis/redis-presence.ts";
+export { openRedisSessions, type RedisSessionsOptions } from "./redis/redis-session-store.ts";
+export type {
+  OpenStream,
+  SessionBounds,
+  SessionChange,
+  SessionRecord,
+  SessionStore,
+  StreamEvent,
+} from "./redis/session-store.ts";
 export { type ByteRange, type ObjectHead, type Objects, openObjects } from "./s3/objects.ts";
 export { type Consumer, type ConsumerOptions, startConsumer } from "./sqs/consumer.ts";
 export { type EnsureQueueOptions, ensureQueue, type QueueUrls } from "./sqs/ensure-queue.ts";

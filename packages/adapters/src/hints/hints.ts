@@ -4,6 +4,8 @@ import type {
   AssignmentOffer,
   CollectionId,
   ConnectionId,
+  LaneId,
+  LimitId,
   NodeId,
   TakenSlot,
   TaskId,
@@ -17,6 +19,8 @@ import {
   parseClose,
   parseCollection,
   parseItems,
+  parseLane,
+  parseLimit,
   parseMcpChange,
   parseTask,
   parseTenant,
@@ -66,6 +70,12 @@ export type NodeHint =
 export type HintedSlot = Pick<TakenSlot, "tenantId" | "agentId" | "nodeId"> &
   Partial<Pick<TakenSlot, "assignmentId" | "seq" | "offer">>;
 
+/** Where something may wait for an agent that claims. */
+export interface ClaimableHint {
+  readonly lanes: readonly { readonly tenantId: TenantId; readonly laneId: LaneId }[];
+  readonly limits: readonly { readonly tenantId: TenantId; readonly limitId: LimitId }[];
+}
+
 /** What the task engine tells after its commits. */
 export interface HintSender {
   /** A slot whose node is unknown is told nobody: the agent finds its task when it connects. Small offers go along. */
@@ -73,6 +83,7 @@ export interface HintSender {
   mailed(agents: readonly AgentHint[]): void;
   changed(tasks: readonly TaskHint[]): void;
   due(at: Date): void;
+  claimable(scope: ClaimableHint): void;
 }
 
 /** Ends a subscription. */
@@ -105,6 +116,7 @@ export interface Hints extends AsyncDisposable {
   onNode(nodeId: NodeId, handler: (hint: NodeHint) => void): Promise<EndHearing>;
   onTaskChanges(handler: (tasks: readonly TaskHint[]) => void): Promise<EndHearing>;
   onDue(handler: (at: Date) => void): Promise<EndHearing>;
+  onClaimable(handler: (scope: ClaimableHint) => void): Promise<EndHearing>;
   onOutbox(handler: () => void): Promise<EndHearing>;
   onEventsReadable(handler: (tenantIds: readonly TenantId[]) => void): Promise<EndHearing>;
   onRedrives(handler: () => void): Promise<EndHearing>;
@@ -122,6 +134,7 @@ export interface Hints extends AsyncDisposable {
  * | devmesh:mail | `[tenantId, agentId]`, heard by every node |
  * | devmesh:tasks | `[tenantId, taskId]` |
  * | devmesh:due | a time |
+ * | devmesh:claimable | `[tenantId, laneId]`, or `[tenantId, limitId, "limit"]` |
  * | devmesh:outbox | 1 |
  * | devmesh:events | tenantId |
  * | devmesh:redrives | 1 |
@@ -134,6 +147,7 @@ const channels = {
   mail: "devmesh:mail",
   tasks: "devmesh:tasks",
   due: "devmesh:due",
+  claimable: "devmesh:claimable",
   outbox: "devmesh:outbox",
   events: "devmesh:events",
   redrives: "devmesh:redrives",
@@ -176,6 +190,12 @@ export function createHints(fanOut: FanOut): Hints {
         for (const { tenantId, taskId } of tasks) gatherer.add(channels.tasks, [tenantId, taskId], pauseMs);
       },
       due: (at) => gatherer.add(channels.due, at.toISOString(), pauseMs),
+      claimable({ lanes, limits }) {
+        for (const { tenantId, laneId } of lanes) gatherer.add(channels.claimable, [tenantId, laneId], pauseMs);
+        for (const { tenantId, limitId } of limits) {
+          gatherer.add(channels.claimable, [tenantId, limitId, "limit"], pauseMs);
+        }
+      },
     },
     closeConnection: (nodeId, connectionId, code, reason) =>
       gatherer.add(channels.node(nodeId), { connectionId, code, reason: reason.slice(0, 123) }),
@@ -207,6 +227,12 @@ export function createHints(fanOut: FanOut): Hints {
       hear(channels.due, (items) => {
         const times = items.flatMap((item) => parseTime(item)?.getTime() ?? []);
         if (times.length > 0) handler(new Date(Math.min(...times)));
+      }),
+    onClaimable: (handler) =>
+      hear(channels.claimable, (items) => {
+        const lanes = items.flatMap((item) => parseLane(item) ?? []);
+        const limits = items.flatMap((item) => parseLimit(item) ?? []);
+        if (lanes.length + limits.length > 0) handler({ lanes, limits });
       }),
     onOutbox: (handler) => hear(channels.outbox, () => handler()),
     onEventsReadable: (handler) => hear(channels.events, parsing(parseTenant, handler)),

@@ -5,6 +5,8 @@ import {
   type CollectionId,
   type ConnectionId,
   isUuid,
+  type LaneId,
+  type LimitId,
   type TaskId,
   type TenantId,
 } from "@devmesh/models";
@@ -58,6 +60,21 @@ export function parseTask(item: unknown): { readonly tenantId: TenantId; readonl
   const [tenantId, taskId] = parseIds(item) ?? [];
   if (tenantId === undefined || taskId === undefined) return undefined;
   return { tenantId: tenantId as TenantId, taskId: taskId as TaskId };
+}
+
+/** `[tenantId, laneId]` */
+export function parseLane(item: unknown): { readonly tenantId: TenantId; readonly laneId: LaneId } | undefined {
+  const [tenantId, laneId] = parseIds(item) ?? [];
+  if (tenantId === undefined || laneId === undefined) return undefined;
+  return { tenantId: tenantId as TenantId, laneId: laneId as LaneId };
+}
+
+/** `[tenantId, limitId, "limit"]` */
+export function parseLimit(item: unknown): { readonly tenantId: TenantId; readonly limitId: LimitId } | undefined {
+  if (!Array.isArray(item) || item.length !== 3 || item[2] !== "limit") return undefined;
+  const [tenantId, limitId] = parseIds(item.slice(0, 2)) ?? [];
+  if (tenantId === undefined || limitId === undefined) return undefined;
+  return { tenantId: tenantId as TenantId, limitId: limitId as LimitId };
 }
 
 /** `[tenantId, collectionId]` */
