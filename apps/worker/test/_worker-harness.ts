@@ -75,7 +75,7 @@ export async function openHarness(options: HarnessOptions = {}): Promise<DeadLet
   const handled: string[] = [];
   const redrive = async ({ taskId }: { readonly taskId: TaskId }): Promise<Outcome> => {
     redriven.push(taskId);
-    return { kind: "recorded", taskState: "queued", leaseUntil: undefined, duplicate: false };
+    return { kind: "recorded", taskId, taskState: "queued", leaseUntil: undefined, duplicate: false };
   };
   const logger = createLogger({ level: "silent", service: "worker" });
   let wake = (): void => undefined;

@@ -111,6 +111,7 @@ export function isAgentOperation(operation: Operation): operation is AgentOperat
 export type Outcome =
   | {
       readonly kind: "recorded";
+      readonly taskId: TaskId;
       readonly taskState: TaskState;
       readonly leaseUntil: Date | undefined;
       readonly duplicate: boolean;

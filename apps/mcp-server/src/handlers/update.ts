@@ -1,5 +1,5 @@
-import { updateAgent } from "@devmesh/agents";
 import type { PayloadOf } from "@devmesh/protocol";
+import { changeAgent } from "../agents/change-agent.ts";
 import type { Connection } from "../connections/connection.ts";
 import { assertRegistered } from "../connections/connection-state.ts";
 import type { ServerContext } from "../server-context.ts";
@@ -11,12 +11,6 @@ export async function update(
   payload: PayloadOf<"AGENT_UPDATE">,
 ): Promise<void> {
   const { agentId } = assertRegistered(connection.state);
-  const slot = { tenantId: connection.tenantId, agentId };
-  const agent = await updateAgent(context.agents, slot, payload);
-  if (payload.availability === "draining") {
-    await context.engine.release(slot, { offeredOnly: true, reason: "the agent drains" });
-  } else {
-    context.engine.requestAssignment({ lanes: [], agents: [slot] });
-  }
+  const agent = await changeAgent(context, { tenantId: connection.tenantId, agentId }, payload);
   connection.send("AGENT_REGISTERED", { re: payload.id, agent });
 }

@@ -35,11 +35,11 @@ export function unchanged(entry: LedgerEntry, outcome: Outcome): Decision {
 }
 
 export function recorded(entry: LedgerEntry, duplicate = false): Outcome {
-  const { assignment, state: taskState } = entry;
+  const { assignment, taskId, state: taskState } = entry;
   // a lease that stands still ends at no time that could be told
   const isRunning = assignment !== undefined && isOpen(assignment.state) && assignment.attemptLeftMs === undefined;
   const leaseUntil = isRunning ? assignment.leaseUntil : undefined;
-  return { kind: "recorded", taskState, leaseUntil, duplicate };
+  return { kind: "recorded", taskId, taskState, leaseUntil, duplicate };
 }
 
 export function changed(after: LedgerEntry, events: readonly NewEvent[], more: Partial<Decision> = {}): Decision {

@@ -32,7 +32,13 @@ const waiting = (more: Partial<AskedQuestion> = {}): LedgerEntry => ask(running,
 describe("a question", () => {
   test("makes the task wait: lease and attempt's clock stand still, the slot stays taken", () => {
     const { after, events, outcome } = ask(running, {}, later(20_000));
-    expect(outcome).toEqual({ kind: "recorded", taskState: "waiting", leaseUntil: undefined, duplicate: false });
+    expect(outcome).toEqual({
+      kind: "recorded",
+      taskId: running.taskId,
+      taskState: "waiting",
+      leaseUntil: undefined,
+      duplicate: false,
+    });
     expect(after).toMatchObject({
       state: "waiting",
       assignment: { state: "waiting", slot: "held", askedAt: later(20_000), attemptLeftMs: 580_000 },
