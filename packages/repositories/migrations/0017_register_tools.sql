@@ -52,6 +52,8 @@ create table external_tool (
   tenant_id uuid not null,
   server_id uuid not null references tool_server on delete cascade,
   name text not null,
+  -- under which it is called at the mesh: `server__tool`, or what had to be made of it
+  call_name text not null,
   title text,
   description text,
   -- input and output schema, and annotations, as an ExternalTool has them
@@ -60,6 +62,7 @@ create table external_tool (
   words tsvector not null,
   primary key (server_id, name)
 );
+create unique index external_tool_call_name on external_tool (server_id, call_name);
 
 -- Who called what, when, and how it ended: neither arguments nor results. Outlives the server, and is pruned by age and
 -- by number.

@@ -524,7 +524,7 @@ function callTools(database: Database): readonly (() => Promise<unknown>)[] {
   };
   const secrets = [{ name: "A", keyId: "k", nonce: "AA==", ciphertext: "AA==", tag: "AA==" }];
   const key = { principalId: id, key: "k", bodyHash: "00" };
-  const tool = { name: "a", inputSchema: { type: "object" } } as const;
+  const tool = { name: "a", callName: "a", inputSchema: { type: "object" } } as const;
   const call = { id, serverId: id, tool: "a", principalId: id, door: "rest", outcome: "ok" } as const;
   return [
     () => servers.create(tenantId, { id, server, secrets, max: 1 }),
@@ -538,6 +538,7 @@ function callTools(database: Database): readonly (() => Promise<unknown>)[] {
     () => servers.secrets(tenantId, id),
     () => tools.record(tenantId, { id, version: 1 }, [tool]),
     () => tools.find(tenantId, { serverId: id, name: "a" }),
+    () => tools.findByCallName(tenantId, id, "a"),
     () => tools.list(tenantId, [id], 1),
     () => tools.summaries(tenantId, [id], 1),
     () => tools.search(tenantId, [id], { query: "a", limit: 1 }),

@@ -166,7 +166,8 @@ async function fillTools(tx: Queryable, tenantId: TenantId): Promise<void> {
     insert into tool_secret (tenant_id, server_id, name, key_id, nonce, ciphertext, tag)
     values (${tenantId}, ${id}, 'a', 'k', '', '', '')`);
   await tx.query(sql`
-    insert into external_tool (tenant_id, server_id, name, shape, words) values (${tenantId}, ${id}, 'a', '{}', 'a')`);
+    insert into external_tool (tenant_id, server_id, name, call_name, shape, words)
+    values (${tenantId}, ${id}, 'a', 'a', '{}', 'a')`);
   await tx.query(sql`
     insert into tool_call (tenant_id, id, server_id, tool, principal_id, door, outcome, duration_ms, argument_bytes,
       result_bytes)

@@ -26,4 +26,6 @@ export type {
   ToolTarget,
   ToolTransport,
 } from "./ports.ts";
+export { changeServer, noServer, registerServer } from "./servers/register-server.ts";
+export { serverFindings } from "./servers/server-findings.ts";
 export { createToolIndex, type SearchableTool, type ToolIndex } from "./tool-index.ts";

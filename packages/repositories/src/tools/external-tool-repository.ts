@@ -9,13 +9,19 @@ export interface ToolRef {
   readonly name: string;
 }
 
+/** A tool with the one name under which it is called at the mesh. */
+export interface CallableTool extends ExternalTool {
+  readonly callName: string;
+}
+
 /** A tool with the server that it belongs to. */
-export interface ServerTool extends ExternalTool {
+export interface ServerTool extends CallableTool {
   readonly serverId: ToolServerId;
 }
 
 /** A tool in a list: its description is cut, and its schemas are left out. */
 export interface ToolSummary extends ToolRef {
+  readonly callName: string;
   readonly title?: string;
   readonly description?: string;
 }
@@ -29,9 +35,11 @@ export interface ExternalToolRepository {
   record(
     tenantId: TenantId,
     server: { readonly id: ToolServerId; readonly version: number },
-    tools: readonly ExternalTool[],
+    tools: readonly CallableTool[],
   ): Promise<boolean>;
-  find(tenantId: TenantId, ref: ToolRef): Promise<ExternalTool | undefined>;
+  find(tenantId: TenantId, ref: ToolRef): Promise<ServerTool | undefined>;
+  /** By the name under which it is called at the mesh. */
+  findByCallName(tenantId: TenantId, serverId: ToolServerId, callName: string): Promise<ServerTool | undefined>;
   /** Of these servers, by server and name. */
   list(tenantId: TenantId, serverIds: readonly ToolServerId[], limit: number): Promise<readonly ServerTool[]>;
   /** The same, of each description the first 200 characters. */
@@ -47,13 +55,15 @@ export interface ExternalToolRepository {
 interface ToolRow {
   readonly serverId: ToolServerId;
   readonly name: string;
+  readonly callName: string;
   readonly title: string | null;
   readonly description: string | null;
   readonly shape: Pick<ExternalTool, "inputSchema" | "outputSchema" | "annotations">;
 }
 
 /** Of `t`, a row of external_tool. */
-const columns: Sql = sql`t.server_id as "serverId", t.name, t.title, t.description, t.shape`;
+const columns: Sql = sql`t.server_id as "serverId", t.name, t.call_name as "callName", t.title, t.description,
+  t.shape`;
 
 /** The tools in Postgres; each call is a transaction of its own. */
 export function externalToolRepository(database: Database): ExternalToolRepository {
@@ -74,6 +84,16 @@ export function externalToolRepository(database: Database): ExternalToolReposito
       );
       return rows.map(toTool)[0];
     },
+    findByCallName: async (tenantId, serverId, callName) => {
+      const { rows } = await query<ToolRow>(
+        tenantId,
+        sql`
+          select ${columns}
+          from external_tool t
+          where t.server_id = ${serverId} and t.call_name = ${callName} and t.tenant_id = ${tenantId}`,
+      );
+      return rows.map(toTool)[0];
+    },
     list: async (tenantId, serverIds, limit) => {
       const { rows } = await query<ToolRow>(
         tenantId,
@@ -84,19 +104,19 @@ export function externalToolRepository(database: Database): ExternalToolReposito
           order by t.server_id, t.name
           limit ${limit}`,
       );
-      return rows.map((row) => ({ ...toTool(row), serverId: row.serverId }));
+      return rows.map(toTool);
     },
     summaries: async (tenantId, serverIds, limit) => {
       const { rows } = await query<Omit<ToolRow, "shape">>(
         tenantId,
         sql`
-          select t.server_id as "serverId", t.name, t.title, left(t.description, 200) as description
+          select t.server_id as "serverId", t.name, t.call_name as "callName", t.title, left(t.description, 200) as description
           from external_tool t
           where t.server_id = any (${serverIds}::uuid[]) and t.tenant_id = ${tenantId}
           order by t.server_id, t.name
           limit ${limit}`,
       );
-      return rows.map(({ serverId, name, ...said }) => ({ serverId, name, ...textsOf(said) }));
+      return rows.map(({ serverId, name, callName, ...said }) => ({ serverId, name, callName, ...textsOf(said) }));
     },
     search: async (tenantId, serverIds, { query: text, limit }) => {
       const words = [...new Set(wordsOf(text).match(/[\p{L}\p{N}]+/gu) ?? [])].slice(0, 20);
@@ -111,7 +131,7 @@ export function externalToolRepository(database: Database): ExternalToolReposito
           order by ts_rank(t.words, asked) desc, t.name, t.server_id
           limit ${limit}`,
       );
-      return rows.map((row) => ({ ...toTool(row), serverId: row.serverId }));
+      return rows.map(toTool);
     },
   };
 }
@@ -120,7 +140,7 @@ export function externalToolRepository(database: Database): ExternalToolReposito
 async function record(
   tx: Queryable,
   { tenantId, id, version }: { readonly tenantId: TenantId; readonly id: ToolServerId; readonly version: number },
-  tools: readonly ExternalTool[],
+  tools: readonly CallableTool[],
 ): Promise<boolean> {
   const hash = createHash("sha256").update(canonicalJson(tools)).digest("hex");
   const { rows } = await tx.query<{ isChanged: boolean }>(sql`
@@ -145,25 +165,26 @@ async function insertTools(
   tx: Queryable,
   tenantId: TenantId,
   id: ToolServerId,
-  tools: readonly ExternalTool[],
+  tools: readonly CallableTool[],
 ): Promise<void> {
   if (tools.length === 0) return;
-  const column = (value: (tool: ExternalTool) => string | undefined) => ["text", tools.map(value)] as const;
+  const column = (value: (tool: CallableTool) => string | undefined) => ["text", tools.map(value)] as const;
   const shapes = tools.map(({ inputSchema, outputSchema, annotations }) =>
     JSON.stringify({ inputSchema, outputSchema, annotations }),
   );
   await tx.query(sql`
-    insert into external_tool (tenant_id, server_id, name, title, description, shape, words)
-    select ${tenantId}::uuid, ${id}::uuid, name, title, description, shape,
+    insert into external_tool (tenant_id, server_id, name, call_name, title, description, shape, words)
+    select ${tenantId}::uuid, ${id}::uuid, name, call_name, title, description, shape,
       setweight(to_tsvector('english', words), 'A') || setweight(to_tsvector('english', coalesce(title, '')), 'B')
         || setweight(to_tsvector('english', coalesce(description, '')), 'C')
     from ${unnest(
       column(({ name }) => name),
+      column(({ callName }) => callName),
       column(({ title }) => title),
       column(({ description }) => description),
       ["json", shapes],
       column(({ name }) => wordsOf(name)),
-    )} as told (name, title, description, shape, words)`);
+    )} as told (name, call_name, title, description, shape, words)`);
 }
 
 /** The words of a name: `readFile_now` is three. */
@@ -171,8 +192,8 @@ function wordsOf(text: string): string {
   return text.replaceAll(/([a-z0-9])([A-Z])/g, "$1 $2").replaceAll(/[_.-]+/g, " ");
 }
 
-function toTool({ name, title, description, shape }: ToolRow): ExternalTool {
-  return { name, ...textsOf({ title, description }), ...shape };
+function toTool({ serverId, name, callName, title, description, shape }: ToolRow): ServerTool {
+  return { serverId, name, callName, ...textsOf({ title, description }), ...shape };
 }
 
 function textsOf({ title, description }: Pick<ToolRow, "title" | "description">) {

@@ -1,10 +1,10 @@
-import type { ApiKeyId, ExternalTool, NamedSecret, TenantId, ToolCallId, ToolServerId } from "@devmesh/models";
+import type { ApiKeyId, NamedSecret, TenantId, ToolCallId, ToolServerId } from "@devmesh/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeOnBoth, givenTenant, newUuid } from "../../test/fixture.ts";
 import type { Database } from "../database/database.ts";
 import { sql } from "../database/sql.ts";
 import { prune } from "../prune.ts";
-import { externalToolRepository } from "./external-tool-repository.ts";
+import { type CallableTool, externalToolRepository } from "./external-tool-repository.ts";
 import { toolCallRepository } from "./tool-call-repository.ts";
 import { toolChecks } from "./tool-checks.ts";
 import type { ToolServerStanding } from "./tool-server-columns.ts";
@@ -135,7 +135,7 @@ describeOnBoth((open) => {
   describe("the tools of a server", () => {
     test("are as they were last seen", async () => {
       const made = await given();
-      const described: ExternalTool = {
+      const described: CallableTool = {
         ...tool("read"),
         title: "Read",
         description: "Reads\na file",
@@ -144,7 +144,13 @@ describeOnBoth((open) => {
       };
       expect(await tools().record(tenantId, made, [described, tool("write")])).toBe(true);
       expect(await tools().record(tenantId, made, [described, tool("write")])).toBe(false);
-      expect(await tools().find(tenantId, { serverId: made.id, name: "read" })).toEqual(described);
+      expect(await tools().find(tenantId, { serverId: made.id, name: "read" })).toEqual({
+        ...described,
+        serverId: made.id,
+      });
+      const called = await tools().findByCallName(tenantId, made.id, "files__read");
+      expect(called).toEqual({ ...described, serverId: made.id });
+      expect(await tools().findByCallName(tenantId, made.id, "read")).toBeUndefined();
       expect(await tools().find(other, { serverId: made.id, name: "read" })).toBeUndefined();
       expect(await servers().find(tenantId, made.id)).toMatchObject({ toolCount: 2, toolsSeenAt: expect.any(String) });
       expect(await tools().record(tenantId, made, [tool("write")])).toBe(true);
@@ -162,7 +168,7 @@ describeOnBoth((open) => {
       const made = await given();
       await tools().record(tenantId, made, [{ ...tool("a"), description: "x".repeat(300) }]);
       expect(await tools().summaries(tenantId, [made.id], 9)).toEqual([
-        { serverId: made.id, name: "a", description: "x".repeat(200) },
+        { serverId: made.id, name: "a", callName: "files__a", description: "x".repeat(200) },
       ]);
     });
 
@@ -216,8 +222,12 @@ describeOnBoth((open) => {
   });
 });
 
-function tool(name: string): ExternalTool {
-  return { name, inputSchema: { type: "object", properties: { path: { type: "string" } }, required: ["path"] } };
+function tool(name: string): CallableTool {
+  return {
+    name,
+    callName: `files__${name}`,
+    inputSchema: { type: "object", properties: { path: { type: "string" } }, required: ["path"] },
+  };
 }
 
 function call(serverId: ToolServerId) {
