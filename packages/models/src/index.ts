@@ -344,6 +344,7 @@ export {
   toolDoors,
 } from "./tools/tool-call.ts";
 export { type ToolCheck, type ToolHealth, type ToolHealthState, toolHealthStates } from "./tools/tool-health.ts";
+export type { ToolContent, ToolProgress, ToolResult } from "./tools/tool-result.ts";
 export type { NamedSecret, SealedSecret } from "./tools/tool-secret.ts";
 export {
   maxToolServers,

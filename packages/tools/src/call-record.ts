@@ -1,6 +1,6 @@
-import { AppError, type NewId, type ToolCallId, type ToolCallOutcome } from "@devmesh/models";
+import { AppError, type NewId, type ToolCallId, type ToolCallOutcome, type ToolResult } from "@devmesh/models";
 import type { ToolGatewayObserver, ToolInvocation } from "./gateway.ts";
-import type { ToolAudit, ToolResult } from "./ports.ts";
+import type { ToolAudit } from "./ports.ts";
 
 /** What recording stands on. */
 export interface RecordDeps {

@@ -1,4 +1,4 @@
-import { AppError, toAppError } from "@devmesh/models";
+import { AppError, type ToolResult, toAppError } from "@devmesh/models";
 import { assertMayUseServer } from "./access.ts";
 import { type CallBytes, recordCall } from "./call-record.ts";
 import { type CheckedArguments, checkArguments } from "./check-arguments.ts";
@@ -7,7 +7,6 @@ import { toCallersError, withinDeadline } from "./deadline.ts";
 import type { ToolGatewayDeps, ToolInvocation } from "./gateway.ts";
 import type { Guard, Guards } from "./guards.ts";
 import { measureResult } from "./measure-result.ts";
-import type { ToolResult } from "./ports.ts";
 
 /** What calling stands on. */
 export interface CallDeps extends Pick<ToolGatewayDeps, "audit" | "newId" | "schemas" | "observer"> {

@@ -1,15 +1,15 @@
-import type { ApiKeyId, ExternalTool, NewId, TaskId, ToolDoor, ToolServerId } from "@devmesh/models";
-import type { ToolLook } from "./look.ts";
 import type {
-  SchemaChecker,
-  ToolAudit,
-  ToolBreaker,
+  ApiKeyId,
+  ExternalTool,
+  NewId,
+  TaskId,
+  ToolDoor,
   ToolProgress,
   ToolResult,
-  ToolServerStore,
-  ToolTarget,
-  ToolTransport,
-} from "./ports.ts";
+  ToolServerId,
+} from "@devmesh/models";
+import type { ToolLook } from "./look.ts";
+import type { SchemaChecker, ToolAudit, ToolBreaker, ToolServerStore, ToolTarget, ToolTransport } from "./ports.ts";
 
 /** Who calls, as far as the gateway cares. */
 export interface ToolCaller {

@@ -18,14 +18,10 @@ export type {
   ToolAudit,
   ToolBreaker,
   ToolConnection,
-  ToolContent,
   ToolListing,
-  ToolProgress,
-  ToolResult,
   ToolServerStore,
   ToolTarget,
   ToolTransport,
 } from "./ports.ts";
 export { changeServer, noServer, registerServer } from "./servers/register-server.ts";
 export { serverFindings } from "./servers/server-findings.ts";
-export { createToolIndex, type SearchableTool, type ToolIndex } from "./tool-index.ts";

@@ -1,5 +1,4 @@
-import { AppError, assertStorableJson, utf8Bytes } from "@devmesh/models";
-import type { ToolResult } from "./ports.ts";
+import { AppError, assertStorableJson, type ToolResult, utf8Bytes } from "@devmesh/models";
 
 /** Whose result, and how much it may be. */
 export interface MeasureOptions {
