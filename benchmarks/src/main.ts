@@ -1,9 +1,10 @@
-// usage: pnpm bench [trips|pickup|codec|sockets|idle]…      all of them without an argument
+// usage: pnpm bench [trips|pickup|codec|sockets|mcp|idle]…  all of them without an argument
 //        pnpm bench search [--parts quality,recall,layouts,writes,imports] [--rows N]
 //        pnpm bench tasks [--quick] [--json FILE] [--rounds N] [--only PEER,…] [--parts drain,pickup,backlog,costs]
 import { cpus, totalmem } from "node:os";
 import { benchCodec } from "./codec.ts";
 import { benchIdle } from "./idle.ts";
+import { benchMcp } from "./mcp/bench-mcp.ts";
 import { benchPickup } from "./pickup.ts";
 import { benchSearch } from "./search/bench-search.ts";
 import { benchSockets } from "./sockets/bench-sockets.ts";
@@ -13,6 +14,7 @@ import { benchTrips } from "./trips.ts";
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   codec: benchCodec,
   sockets: benchSockets,
+  mcp: benchMcp,
   trips: benchTrips,
   pickup: benchPickup,
   idle: benchIdle,

@@ -1,0 +1,109 @@
+import { Agent } from "node:http";
+import { openFleet } from "@devmesh/tests/fleet";
+import { median, percentile, printTable, rounded } from "../figures.ts";
+import { type Load, load, send } from "./load.ts";
+import { bareTool, callRequest, exampleTask, listRequest, type McpRequest } from "./requests.ts";
+import { startBareServer } from "./start-bare-server.ts";
+
+const sizes = { rounds: 5, seconds: 3, connections: 16 };
+/** Shows that the harness works. */
+const quickSizes = { rounds: 1, seconds: 0.3, connections: 4 };
+
+/** Ours, with a credential to check and a row to read behind it, and the SDK's own server with nothing behind it. */
+interface Side {
+  readonly url: string;
+  readonly call: McpRequest;
+  readonly list: McpRequest;
+}
+
+type Sides = Readonly<Record<"bare" | "bareTools" | "devmesh", Side>>;
+
+/** `tools/call` and `tools/list` of `/mcp` beside the SDK's own bare server, in turns. */
+export async function benchMcp({ isQuick = false } = {}): Promise<void> {
+  const asked = isQuick ? quickSizes : sizes;
+  await using stack = new AsyncDisposableStack();
+  const fleet = stack.use(await openFleet({ fsync: true, times: {} }));
+  const url = fleet.mcp[0]?.url ?? "";
+  const own = {
+    url,
+    call: callRequest("task_get", await submitTask(fleet), fleet.apiKey),
+    list: listRequest(fleet.apiKey),
+  };
+  const tools = await countTools(own);
+  const sides: Sides = {
+    bare: toBare(stack.use(await startBareServer(1)).url),
+    bareTools: toBare(stack.use(await startBareServer(tools)).url),
+    devmesh: own,
+  };
+  const names = { bare: "the SDK, 1 tool", bareTools: `the SDK, ${tools} tools`, devmesh: `devmesh, ${tools} tools` };
+  for (const method of ["call", "list"] as const) {
+    const measured = await measure(sides, method, asked);
+    const bare = median(measured.bare.map(({ perSecond }) => perSecond));
+    printTable(
+      `tools/${method}, ${asked.connections} connections`,
+      ["", "a second", "to the SDK, 1 tool", "p50 ms", "p99 ms"],
+      (Object.keys(sides) as (keyof Sides)[]).map((name) => toRow(names[name], measured[name], bare)),
+    );
+  }
+  await printAlone(sides, names, asked.seconds);
+}
+
+/** Peers and ours take turns, so that what else the machine does harms all. */
+async function measure(
+  sides: Sides,
+  method: "call" | "list",
+  { rounds, ...size }: typeof sizes,
+): Promise<Readonly<Record<keyof Sides, readonly Load[]>>> {
+  const measured: Record<keyof Sides, Load[]> = { bare: [], bareTools: [], devmesh: [] };
+  const names = Object.keys(sides) as (keyof Sides)[];
+  for (const name of names) await load(sides[name].url, sides[name][method], { ...size, seconds: size.seconds / 3 });
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) measured[name].push(await load(sides[name].url, sides[name][method], size));
+  }
+  return measured;
+}
+
+function toRow(name: string, loads: readonly Load[], bare: number): readonly string[] {
+  const perSecond = median(loads.map((one) => one.perSecond));
+  const latencies = loads.flatMap((one) => one.latencies);
+  const shown = [percentile(latencies, 0.5), percentile(latencies, 0.99)].map((ms) => rounded(ms, 2));
+  return [name, rounded(perSecond), rounded(perSecond / bare, 2), ...shown];
+}
+
+/** One request at a time: what a single client waits for. */
+async function printAlone(sides: Sides, names: Readonly<Record<keyof Sides, string>>, seconds: number): Promise<void> {
+  const rows: string[][] = [];
+  for (const name of Object.keys(sides) as (keyof Sides)[]) {
+    const { url, call, list } = sides[name];
+    const alone = { connections: 1, seconds };
+    const calls = await load(url, call, alone);
+    const lists = await load(url, list, alone);
+    rows.push([names[name], ...[calls, lists].map(({ latencies }) => rounded(median(latencies), 2))]);
+  }
+  printTable("One request at a time, p50 in ms", ["", "tools/call", "tools/list"], rows);
+}
+
+function toBare(url: string): Side {
+  return { url, call: callRequest(bareTool, exampleTask.id), list: listRequest() };
+}
+
+async function countTools({ url, list }: Side): Promise<number> {
+  const agent = new Agent();
+  const { tools } = (await send(url, list, agent)) as { readonly tools: readonly unknown[] };
+  agent.destroy();
+  return tools.length;
+}
+
+/** A task that nobody takes. */
+async function submitTask(fleet: {
+  readonly rest: { readonly url: string };
+  readonly apiKey: string;
+}): Promise<string> {
+  const response = await fetch(`${fleet.rest.url}/api/v1/tasks`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${fleet.apiKey}`, "content-type": "application/json" },
+    body: JSON.stringify({ type: exampleTask.type, input: exampleTask.input }),
+  });
+  const { data } = (await response.json()) as { readonly data: { readonly id: string } };
+  return data.id;
+}
