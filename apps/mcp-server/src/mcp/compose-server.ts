@@ -14,7 +14,7 @@ export async function composeServer(deps: McpDeps): Promise<ServerFactory> {
   const parts: ServerPart[] = [];
   if (config.conformanceFixtures) {
     const { loadFixtures } = await import("./fixtures/load-fixtures.ts");
-    const fixtures = loadFixtures({ states });
+    const fixtures = loadFixtures({ toolsChanged: () => undefined, promptsChanged: () => undefined });
     tools.push(...fixtures.tools);
     parts.push(...fixtures.parts);
     logger.warn("conformance fixtures are offered: never in production");

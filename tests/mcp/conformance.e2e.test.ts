@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ConformanceTarget, openConformanceTarget } from "./kit/conformance-target.ts";
+import { type ConformanceRun, failures, runConformance } from "./kit/run-conformance.ts";
+
+/** The suite's fixtures beside the product's own tools: the same app, sign-in, store and events. */
+let target: ConformanceTarget | undefined;
+beforeAll(async () => {
+  target = await openConformanceTarget({ fixtures: true });
+});
+afterAll(() => target?.[Symbol.asyncDispose]());
+
+/** Without a check that failed, and with one that did not: what could not be tried is no success. */
+function passedOf(run: ConformanceRun, names: readonly string[]): readonly string[] {
+  return names.filter((name) => {
+    const checks = run.checks.get(name) ?? [];
+    return checks.some(({ status }) => status === "SUCCESS") && checks.every(({ status }) => status !== "FAILURE");
+  });
+}
+
+const taskScenarios = [
+  "tasks-lifecycle",
+  "tasks-capability-negotiation",
+  "tasks-wire-fields",
+  "tasks-request-state-removal",
+  "tasks-mrtr-input",
+  "tasks-request-headers",
+  "tasks-dispatch-and-envelope",
+  "tasks-required-task-error",
+  "tasks-mrtr-composition",
+];
+
+describe.each([
+  { requirements: "2026-07-28", required: 37, alsoPassed: taskScenarios },
+  { requirements: "2025-11-25", required: 30, alsoPassed: ["server-session-lifecycle"] },
+])("the suite of $requirements", ({ requirements, required, alsoPassed }) => {
+  let run: ConformanceRun | undefined;
+  beforeAll(async () => {
+    run = target && (await runConformance(target.url, { requirements }));
+  });
+
+  test(`passes ${required} of ${required} required scenarios`, () => {
+    if (run === undefined) return;
+    expect(failures(run, run.required)).toEqual([]);
+    expect(run.required).toHaveLength(required);
+    expect(passedOf(run, run.required)).toEqual(run.required);
+    expect(run.exitCode, run.output).toBe(0);
+  });
+
+  test("passes what it runs beside them", () => {
+    if (run === undefined) return;
+    expect(failures(run, alsoPassed)).toEqual([]);
+    expect(passedOf(run, alsoPassed)).toEqual(alsoPassed);
+  });
+});
