@@ -310,10 +310,17 @@ describe("a call that asks a person", () => {
     expect(await call({ word: "hi" })).toMatchObject({ status: 400, body: { error: { code: -32021 } } });
   });
 
-  test("takes no answers without the state that asked for them", async () => {
-    const { send } = serve([asking]);
+  test("needs no state where the tool left none", async () => {
+    const brief = toolOf({
+      call: async (input, call) => {
+        const answer = await asking.call(input, call);
+        return answer.kind === "input_required" ? { kind: answer.kind, requests: answer.requests } : answer;
+      },
+    });
+    const { send, call } = serve([brief]);
+    expect((await call({ word: "hi" }, { capabilities })).body.result.requestState).toBeUndefined();
     const { body } = await send("tools/call", again(undefined), { capabilities });
-    expect(body.result.resultType).toBe("input_required");
+    expect(JSON.parse(body.result.structuredContent.word)).toEqual({ inputResponses: answers });
   });
 
   test("takes no state of another request or principal, and none that was changed", async () => {

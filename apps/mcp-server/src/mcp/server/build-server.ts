@@ -64,14 +64,17 @@ export function createServerFactory(deps: ServerDeps): ServerFactory {
     tools: { listChanged: true },
   });
   const options: ServerOptions = { capabilities, instructions, cacheHints };
+  const { resources: _resources, prompts: _prompts, completions: _completions, ...ofTools } = capabilities;
+  const toolsOptions: ServerOptions = { ...options, capabilities: ofTools };
 
   return {
     create(context) {
-      const server = new McpServer(serverInfo, options);
+      const aboutTools = isAboutTools(context);
+      const server = new McpServer(serverInfo, aboutTools ? toolsOptions : options);
       const caller = callerOf(server, context.authInfo, context.era);
       const callerNow = (ctx: ServerContext): Caller =>
         ctx.http?.authInfo === undefined ? caller : { ...caller, principal: principalOf(ctx.http.authInfo) };
-      for (const part of parts) part.register(server, caller);
+      if (!aboutTools) for (const part of parts) part.register(server, caller);
       server.server.setRequestHandler("tools/list", (request, ctx) =>
         listTools(callerNow(ctx), request.params?.cursor),
       );
@@ -87,4 +90,9 @@ export function createServerFactory(deps: ServerDeps): ServerFactory {
       return parts.flatMap((part) => part.scopesOf?.(asked.method, asked.params ?? {}) ?? []);
     },
   };
+}
+
+/** A server for one call of a tool needs nothing else; the header was held against the body before. */
+function isAboutTools({ era, requestInfo }: McpRequestContext): boolean {
+  return era === "modern" && requestInfo?.headers.get("mcp-method")?.startsWith("tools/") === true;
 }

@@ -48,7 +48,7 @@ export interface CallToolDeps {
 type Params = CallToolRequest["params"];
 type Answered =
   | CallToolResult
-  | { readonly resultType: "input_required"; readonly inputRequests: InputRequests; readonly requestState: string };
+  | { readonly resultType: "input_required"; readonly inputRequests: InputRequests; readonly requestState?: string };
 
 /**
  * Answers `tools/call`: checks scopes and arguments, calls the tool, and gives what it came to. What goes wrong is the
@@ -103,10 +103,10 @@ async function callOnce(
 
 type Round = Pick<ToolCall, "inputResponses" | "state">;
 
-/** Answers count where their questions were asked: a state says so that only we can have made. */
+/** Beside a state, only the answers count whose questions were asked with it. */
 function earlierRound(states: RequestStates, owner: StateOwner, { mcpReq }: ServerContext): Round {
   const sealed: unknown = mcpReq.requestState();
-  if (sealed === undefined) return { inputResponses: {}, state: undefined };
+  if (sealed === undefined) return { inputResponses: mcpReq.inputResponses ?? {}, state: undefined };
   const opened = typeof sealed === "string" ? states.open(owner, sealed) : undefined;
   if (opened === undefined) {
     const data = { reason: "invalid_request_state" };
@@ -143,8 +143,10 @@ async function toAnswered(
       if (checksOutput && answer.isError !== true) parseOutput(tool, answer.output);
       return toToolResult(tool, answer);
     case "input_required": {
-      const requestState = states.seal(owner, { asked: Object.keys(answer.requests), state: answer.state });
-      return { resultType: "input_required", inputRequests: answer.requests, requestState };
+      const { requests: inputRequests, state } = answer;
+      if (state === undefined) return { resultType: "input_required", inputRequests };
+      const requestState = states.seal(owner, { asked: Object.keys(inputRequests), state });
+      return { resultType: "input_required", inputRequests, requestState };
     }
     case "task":
       assert(owner.caller.client.takesTasks, `${tool.name} gave a task to a client that takes none`);
