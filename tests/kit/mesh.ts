@@ -4,6 +4,7 @@ import type {
   ApiKeyId,
   AssignmentId,
   Capability,
+  ClaimedTask,
   ConnectionId,
   TakenSlot,
   TaskId,
@@ -14,6 +15,7 @@ import { type Database, ledgerStore, sql } from "@devmesh/repositories";
 import { createUuidV7 } from "@devmesh/runtime";
 import {
   type AgentWord,
+  type ClaimAsked,
   createTaskEngine,
   type EngineHints,
   type Outcome,
@@ -39,6 +41,8 @@ export interface Mesh extends AsyncDisposable {
   addAgent(name: string, options?: AgentOptions): Promise<AgentId>;
   /** Submits and gives the id. */
   submit(submission: Record<string, unknown>): Promise<TaskId>;
+  /** What an agent without a connection gets for asking. */
+  claim(agentId: AgentId, asked?: Partial<ClaimAsked>): Promise<readonly ClaimedTask[]>;
   /** The task's open assignment, once it has one. */
   offerOf(taskId: TaskId): Promise<Offer>;
   say(offer: Offer, word: AgentWord): Promise<Outcome>;
@@ -52,6 +56,8 @@ export interface Mesh extends AsyncDisposable {
 export interface AgentOptions {
   readonly capabilities?: readonly Partial<Capability>[];
   readonly maxConcurrency?: number;
+  /** With `pull` it has a presence, and no connection. */
+  readonly delivery?: "push" | "pull";
 }
 
 export interface TaskRow {
@@ -89,6 +95,7 @@ export async function openMesh(database: Database, options: MeshOptions = {}): P
       mailed: (agents) => options.hints?.mailed?.(agents),
       changed: (tasks) => options.hints?.changed?.(tasks),
       due: (at) => options.hints?.due?.(at),
+      claimable: (scope) => options.hints?.claimable?.(scope),
     },
     outputSchemas,
     newId,
@@ -106,6 +113,11 @@ export async function openMesh(database: Database, options: MeshOptions = {}): P
     taken,
     addAgent: (name, agent) => addAgent({ database, tenantId, engine }, newId() as AgentId, { name, ...agent }),
     submit: async (submission) => (await engine.submit(context, submission)).task.id,
+    claim: (agentId, asked) =>
+      engine.claim({
+        ...{ tenantId, agentId, principalId: context.principalId, max: 1, signal: new AbortController().signal },
+        ...asked,
+      }),
     offerOf: (taskId) => waitForOffer({ database, engine }, taskId),
     say: (offer, word) => engine.perform({ tenantId, ...offer, word }),
     row: async (taskId) =>
@@ -135,15 +147,17 @@ export async function openMesh(database: Database, options: MeshOptions = {}): P
 async function addAgent(
   { database, tenantId, engine }: { database: Database; tenantId: TenantId; engine: TaskEngine },
   id: AgentId,
-  { name, capabilities = [{ name: "work" }], maxConcurrency = 1 }: AgentOptions & { name: string },
+  { name, capabilities = [{ name: "work" }], maxConcurrency = 1, delivery = "push" }: AgentOptions & { name: string },
 ): Promise<AgentId> {
   const whole = JSON.stringify(capabilities.map((capability) => ({ level: 1, ...capability })));
   await database.transaction({ role: "devmesh_engine" }, async (tx) => {
     await tx.query(sql`select id from tenant where id = ${tenantId} for no key update`);
-    await tx.query(sql`insert into agent (tenant_id, id, name, kind, capabilities)
-      values (${tenantId}, ${id}, ${name}, 'worker', ${whole}::jsonb)`);
-    await tx.query(sql`insert into agent_slot (tenant_id, agent_id, max_concurrency, connection_id)
-      values (${tenantId}, ${id}, ${maxConcurrency}, ${randomUUID() as ConnectionId})`);
+    await tx.query(sql`insert into agent (tenant_id, id, name, kind, capabilities, delivery)
+      values (${tenantId}, ${id}, ${name}, 'worker', ${whole}::jsonb, ${delivery})`);
+    const connectionId = delivery === "push" ? (randomUUID() as ConnectionId) : undefined;
+    await tx.query(sql`insert into agent_slot (tenant_id, agent_id, max_concurrency, connection_id, present_until)
+      values (${tenantId}, ${id}, ${maxConcurrency}, ${connectionId},
+        case when ${delivery} = 'pull' then now() + interval '2 minutes' end)`);
     await tx.query(sql`
       insert into lane_agent (tenant_id, lane_id, agent_id, misfit, level_gap, cost_micro_usd)
       select l.tenant_id, l.id, a.id, misfit(l.requirements, a.id, a.name, a.capabilities),

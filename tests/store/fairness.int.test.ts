@@ -42,6 +42,7 @@ function openEngine(database: Database, stack: AsyncDisposableStack) {
         mailed: () => undefined,
         changed: () => undefined,
         due: () => undefined,
+        claimable: () => undefined,
       },
       outputSchemas: stack.use(openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 100 })),
       newId,

@@ -80,15 +80,21 @@ export interface SortedHolding {
 export interface AgentStore {
   /**
    * Registers an agent, or updates the one of that name; `id` is taken for a new one. Absent metadata leaves those of an
-   * earlier registration. With `connection` the agent is attached to it.
+   * earlier registration. With `connection` the agent is attached to it. With `delivery` `pull` it claims its tasks from
+   * now on, and is present for `presenceMs`; with neither, an operator's word, an agent that is there keeps its delivery.
    *
-   * @throws AppError `conflict`, reason `replaced`, where a newer connection holds the agent.
+   * @throws AppError `conflict`, reason `replaced`, where a newer connection holds the agent; reason `connected`, where any
+   * holds one that is to claim.
    */
   register(
     tenantId: TenantId,
     id: AgentId,
     registration: AgentRegistration,
-    options: { readonly delivery: Agent["delivery"]; readonly connection?: ConnectionRef | undefined },
+    options: {
+      readonly delivery: Agent["delivery"];
+      readonly connection?: ConnectionRef | undefined;
+      readonly presenceMs?: number | undefined;
+    },
   ): Promise<Agent>;
   /** Changes what is given; undefined when there is no such agent. */
   update(tenantId: TenantId, agentId: AgentId, update: AgentUpdate): Promise<Agent | undefined>;
@@ -100,7 +106,7 @@ export interface AgentStore {
   /** The latest registered first. */
   list(tenantId: TenantId, filter: AgentFilter, page: Page): Promise<readonly Agent[]>;
 
-  /** Takes the agent over for a connection, whichever held it, and makes it healthy; undefined when there is no such agent. */
+  /** Takes the agent over for a connection, whatever held it, and makes it healthy and pushed to; undefined when there is no such agent. */
   attach(
     tenantId: TenantId,
     agentName: string,

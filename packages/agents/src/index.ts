@@ -29,6 +29,14 @@ export {
   nodeTimes,
   sweepTakeoverMs,
 } from "./node-times.ts";
+export {
+  defaultPresenceMs,
+  type HeldAssignment,
+  type Inbox,
+  type InboxFrame,
+  type PullHeartbeat,
+  type PullStore,
+} from "./pull-store.ts";
 export { type RegisterContext, registerAgent } from "./register-agent.ts";
 export { tellOfAgents } from "./tell-of-agents.ts";
 export { updateAgent } from "./update-agent.ts";

@@ -9,6 +9,7 @@ import {
   type TenantId,
 } from "@devmesh/models";
 import type { AgentStore, ConnectionRef } from "./agent-store.ts";
+import { defaultPresenceMs } from "./pull-store.ts";
 
 /** On whose behalf, and over what, an agent registers. */
 export interface RegisterContext {
@@ -16,6 +17,8 @@ export interface RegisterContext {
   /** `pull` for agents that claim their tasks (MCP). */
   readonly delivery: Agent["delivery"];
   readonly connection?: ConnectionRef | undefined;
+  /** How long one that claims counts as present; {@link defaultPresenceMs} unless given. */
+  readonly presenceMs?: number | undefined;
   /** The one name that may be registered: that of HELLO, or the one that the credential is bound to. Any, when absent. */
   readonly onlyName?: string | undefined;
 }
@@ -25,7 +28,7 @@ export interface RegisterContext {
  *
  * @param registration unparsed: what AGENT_REGISTER or the body of `POST /agents` carries.
  * @throws AppError `invalid_argument`; `permission_denied` for a name other than `onlyName`, and for that of the mesh's own agent; `conflict`, reason
- * `replaced`, where a newer connection holds the agent.
+ * `replaced`, where a newer connection holds the agent; reason `connected`, where any holds one that is to claim.
  */
 export async function registerAgent(
   deps: { readonly store: Pick<AgentStore, "register">; readonly newId: NewId },
@@ -33,10 +36,11 @@ export async function registerAgent(
   registration: unknown,
 ): Promise<Agent> {
   const parsed = parseWith(agentRegistrationSchema, registration);
-  const { tenantId, delivery, connection, onlyName } = context;
+  const { tenantId, delivery, connection, onlyName, presenceMs = defaultPresenceMs } = context;
   assertNotReserved(parsed.name);
   if (onlyName !== undefined && parsed.name !== onlyName) {
     throw new AppError("permission_denied", `agent ${parsed.name} is another than ${onlyName}`);
   }
-  return deps.store.register(tenantId, deps.newId() as AgentId, parsed, { delivery, connection });
+  const presence = delivery === "pull" ? { presenceMs } : {};
+  return deps.store.register(tenantId, deps.newId() as AgentId, parsed, { delivery, connection, ...presence });
 }

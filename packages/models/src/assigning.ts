@@ -1,6 +1,7 @@
 import type { AgentId, AssignmentId, BudgetId, LaneId, LimitId, NodeId, TaskId, TenantId } from "./ids.ts";
 import type { AssignmentStrategy } from "./requirements.ts";
 import type { AssignmentWhy, Task } from "./task.ts";
+import type { AssignmentState } from "./task-state.ts";
 
 /** Where assigning looks: lanes that got a task, agents that got a slot, limits and budgets that have room again. */
 export interface AssignmentScope {
@@ -35,6 +36,8 @@ export interface Candidate {
   readonly inFlight: number;
   readonly maxConcurrency: number;
   readonly lastAssignedAt: Date | undefined;
+  /** How many tasks it claims at most, where it claims them. */
+  readonly claims?: number | undefined;
 }
 
 /** A task at the head of its lane, locked for this transaction. */
@@ -65,6 +68,8 @@ export interface SlotPick {
   readonly assignmentId: AssignmentId;
   readonly strategy: AssignmentStrategy;
   readonly why: AssignmentWhy;
+  /** The lease that its agent asked for, where it claims; that of the terms unless given. */
+  readonly leaseMs?: number | undefined;
 }
 
 /** What an agent is told of an assignment, beside its ids and its `seq`. */
@@ -87,6 +92,28 @@ export interface TakeTerms {
   readonly leaseMs: number;
   /** Slots of agents that this node holds come with their offers where they are larger than a hint, too. */
   readonly nodeId?: NodeId | undefined;
+  /**
+   * How slots are taken. `push`, unless said otherwise: of agents that hold a connection, which are to accept. `claim`:
+   * of pull agents, which accept by claiming.
+   */
+  readonly by?: TakenBy | undefined;
+}
+
+/** Who starts an assignment: the mesh, towards a connection, or the agent, by claiming. */
+export type TakenBy = "push" | "claim";
+
+/** A task that a pull agent has claimed, whole, as its assignment stands now: accepted, unless it has ended meanwhile. */
+export interface ClaimedTask {
+  readonly assignmentId: AssignmentId;
+  readonly fence: number;
+  /** `running` when it was just claimed; a repeated claim shows what became of it. */
+  readonly state: AssignmentState;
+  readonly leaseMs: number;
+  /** RFC 3339; absent where the assignment has ended, or its clock stands still. */
+  readonly leaseUntil?: string;
+  /** With input, answers, and the outputs of its dependencies; without the reasons of the assignment. */
+  readonly task: Task;
+  readonly traceparent?: string;
 }
 
 /** An assignment that was written. `nodeId` is the node that holds the agent's connection. */

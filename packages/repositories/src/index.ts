@@ -7,6 +7,7 @@ export type {
 export { type AgentMetricsRepository, agentMetricsRepository, type EndedCounts } from "./agents/agent-metrics.ts";
 export { type AgentRepository, agentRepository, type PageAsked } from "./agents/agent-repository.ts";
 export { type NodeRepository, nodeRepository } from "./agents/node-repository.ts";
+export { type PullRepository, pullRepository } from "./agents/pull-repository.ts";
 export {
   type BudgetAsked,
   type BudgetFilter,

@@ -1,4 +1,4 @@
-import { isFinal, type LedgerChange } from "@devmesh/models";
+import { isFinal, type LedgerChange, type TakenSlot } from "@devmesh/models";
 import type { Assigner } from "./assignment/assigner.ts";
 import { dueTimes, freedSlots, movedTo, parentsOf } from "./life/changes.ts";
 import type { Resumer } from "./life/resumer.ts";
@@ -62,6 +62,15 @@ export function announceMail(changes: readonly LedgerChange[], hints: EngineHint
   );
   if (mailed.length > 0) hints.mailed(mailed);
   announceDue(dueTimes(changes), hints);
+}
+
+/** Assignments were written: their tasks have new events, and times that the sweep has to know. */
+export function announceTaken(taken: readonly TakenSlot[], hints: EngineHints): void {
+  hints.changed(taken);
+  announceDue(
+    taken.map(({ checkAt }) => checkAt),
+    hints,
+  );
 }
 
 /** Something is due at these times. */

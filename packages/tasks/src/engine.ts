@@ -2,6 +2,7 @@ import {
   AppError,
   type AssignmentScope,
   assert,
+  type ClaimedTask,
   defaultMaxDepth,
   maxBatchTasks,
   type NewId,
@@ -9,9 +10,11 @@ import {
   type RedriveOrder,
   type Task,
 } from "@devmesh/models";
-import { type Announcing, announceDue, announceMail, announceSettled, announceSubmitted } from "./announce.ts";
+import { type Announcing, announceMail, announceSettled, announceSubmitted, announceTaken } from "./announce.ts";
 import { type Assigner, createAssigner } from "./assignment/assigner.ts";
 import { type BatchWriter, createBatchWriter } from "./batch-writer.ts";
+import type { ClaimAsked } from "./claim/check-claim.ts";
+import { createClaimer } from "./claim/claimer.ts";
 import { createLanes } from "./lanes.ts";
 import { createResumer, type Resumer } from "./life/resumer.ts";
 import { settle } from "./life/settle.ts";
@@ -19,7 +22,7 @@ import type { AgentOperation, MeshOperation, MeshWord, Operation, Outcome } from
 import type { OutputSchemas } from "./output-schema/output-schemas.ts";
 import { answerTask, type GivenAnswer } from "./question/answer-task.ts";
 import { checkQuestion } from "./question/check-question.ts";
-import type { AgentSlotRef, EngineHints, LedgerStore, TaskRef } from "./store.ts";
+import type { AgentSlotRef, ClaimableScope, EngineHints, LedgerStore, TaskRef } from "./store.ts";
 import { type Submission, type SubmitResult, type Submitted, submit } from "./submission/submit.ts";
 import { type SubmitContext, submitAll } from "./submission/submit-all.ts";
 
@@ -58,6 +61,20 @@ export interface TaskEngine extends AsyncDisposable {
   release(slot: AgentSlotRef, how: { readonly offeredOnly: boolean; readonly reason: string }): Promise<void>;
   /** Looks for tasks for agents that came free, and for agents for lanes that got tasks. Never waits. */
   requestAssignment(scope: AssignmentScope): void;
+  /**
+   * Gives queued tasks to a pull agent, which accepts them by asking; resolves after the commit, as soon as there is one,
+   * and with none when the wait is over. Of a claim whose answer was lost the agent learns by the same key, or among what
+   * it holds; else the leases end.
+   *
+   * @throws AppError `invalid_argument`; `not_found`; `failed_precondition`, reason `not_pull`, `paused`, `revoked`,
+   * `draining` or `unavailable`; `resource_exhausted`, reason `busy` where it has no free slot, `waiting_claims` where too
+   * many wait; `conflict`, reason `idempotency_key_reused`; `cancelled` where `signal` aborts, and then nothing was taken.
+   */
+  claim(asked: ClaimAsked): Promise<readonly ClaimedTask[]>;
+  /** Has claims looked at that wait here: something may wait in these lanes, or in those of these limits. Never waits. */
+  wakeClaims(scope: ClaimableScope): void;
+  /** Answers the claims that wait here at once, with nothing, and lets no later one wait: the process is about to end. */
+  stopWaiting(): void;
   /** One round of what time brings: leases, accept windows, deadlines, scheduled tasks, what a dead process left. */
   sweep(): Promise<SweepRound>;
 }
@@ -105,12 +122,17 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
     ...deps,
     onTaken(taken) {
       deps.hints.assigned(taken);
-      deps.hints.changed(taken);
-      announceDue(
-        taken.map(({ checkAt }) => checkAt),
-        deps.hints,
-      );
+      announceTaken(taken, deps.hints);
     },
+    onLeft(left) {
+      claimer.wake(left);
+      if (left.lanes.length + left.limits.length > 0) deps.hints.claimable({ lanes: left.lanes, limits: left.limits });
+    },
+  });
+  const claimer = createClaimer({
+    ...deps,
+    onTaken: (taken) => announceTaken(taken, deps.hints),
+    onAgain: (scope) => assigner.request(scope),
   });
   const lanes = createLanes(deps.store, deps.now);
   const resumer = createResumer({ ...deps, onChanged: (changes) => announceMail(changes, deps.hints) });
@@ -145,8 +167,12 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
       // an agent may have more slots than it had
       resumer.request({ agents: scope.agents });
     },
+    claim: (asked) => claimer.claim(asked),
+    wakeClaims: (scope) => claimer.wake({ ...scope, agents: [] }),
+    stopWaiting: () => claimer.stopWaiting(),
     sweep: () => sweep(deps.store, { say, assigner, resumer }),
     async [Symbol.asyncDispose]() {
+      await claimer[Symbol.asyncDispose]();
       await resumer[Symbol.asyncDispose]();
       await assigner[Symbol.asyncDispose]();
     },

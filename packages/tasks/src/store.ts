@@ -1,7 +1,9 @@
 import type {
+  AdminState,
   AgentId,
   AssignmentId,
   AssignmentScope,
+  Availability,
   BudgetId,
   BudgetRef,
   BudgetScope,
@@ -9,6 +11,7 @@ import type {
   Candidate,
   CapHold,
   ChildResult,
+  ClaimedTask,
   ContextId,
   ContextStanding,
   Heritage,
@@ -28,6 +31,7 @@ import type {
   QueuedTask,
   Requirements,
   SlotPick,
+  TakenBy,
   TakenSlot,
   TakeTerms,
   TaskId,
@@ -200,8 +204,11 @@ export interface LedgerTx {
 
   /** Locks the heads of lanes, `perLane` of each, skipping those that are locked: tenants in turn, best first. */
   lockHeads(lanes: AssignmentScope["lanes"], perLane: number, limit: number): Promise<readonly QueuedTask[]>;
-  /** How many agents each lane passes over, by reason: those that do not fit, and those that fit but have no free slot. */
-  countPassedOver(lanes: AssignmentScope["lanes"]): Promise<readonly PassedOver[]>;
+  /**
+   * How many agents each lane passes over, by reason: those that do not fit, those that fit but have no free slot, and
+   * those that would have to claim and do not; under `claiming` are those that do.
+   */
+  countPassedOver(lanes: AssignmentScope["lanes"], claiming?: readonly AgentId[]): Promise<readonly PassedOver[]>;
   /** Tells what caps the work of tenants; locks nothing. */
   readCaps(tenants: readonly TenantId[]): Promise<StandingCaps>;
   /** What decides on the caps of queued tasks. */
@@ -249,15 +256,31 @@ export interface DueWork {
   readonly now: Date;
 }
 
+/** An agent as its claim finds it. */
+export interface Claimant {
+  /** It claims its tasks: no connection holds it. */
+  readonly isPull: boolean;
+  readonly admin: AdminState;
+  readonly availability: Availability;
+  /** Fewer than none where its limit sank. */
+  readonly freeSlots: number;
+  readonly maxConcurrency: number;
+}
+
 /** Where tasks live. */
 export interface LedgerStore {
   /** Runs `work` in one transaction over the rows of these tenants. */
   transaction<T>(tenants: readonly TenantId[], work: (tx: LedgerTx) => Promise<T>): Promise<T>;
   /**
    * Agents with a free slot, once for each lane with a waiting task that they fit: those of the scope's lanes, and the
-   * scope's agents for all of their lanes. As of now: nothing is locked.
+   * scope's agents for all of their lanes. As of now: nothing is locked. `by` says whose slots: of agents that are
+   * connected, unless said otherwise, or of those that claim.
    */
-  findCandidates(scope: AssignmentScope, limit: number): Promise<readonly Candidate[]>;
+  findCandidates(scope: AssignmentScope, limit: number, by?: TakenBy): Promise<readonly Candidate[]>;
+  /** What decides whether an agent may claim; undefined where there is none. */
+  findClaimant(agent: AgentSlotRef): Promise<Claimant | undefined>;
+  /** Assignments of an agent as they stand now, in the order in which they were given; others' are left out. */
+  findClaimed(agent: AgentSlotRef, assignmentIds: readonly AssignmentId[]): Promise<readonly ClaimedTask[]>;
   /** The limits that a tenant has set. */
   findLimits(tenantId: TenantId): Promise<readonly LimitRule[]>;
   /** Over all tenants; at most `limit` of each kind. */
@@ -265,6 +288,9 @@ export interface LedgerStore {
   /** JSON schemas of the outputs of tasks, as parsed JSON. */
   findOutputSchemas(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, unknown>>;
 }
+
+/** Where something may wait for an agent that claims. */
+export type ClaimableScope = Required<Pick<AssignmentScope, "lanes" | "limits">>;
 
 /**
  * Told after a commit what came of it, so that whoever waits can look. Hints only: the ledger is the truth, a lost one
@@ -279,4 +305,6 @@ export interface EngineHints {
   changed(tasks: readonly TaskRef[]): void;
   /** Something is due at that time that may be earlier than what the sweep knows. */
   due(at: Date): void;
+  /** No connected agent takes what may wait in these lanes, and in those of these limits: whoever waits to claim looks. */
+  claimable(scope: ClaimableScope): void;
 }

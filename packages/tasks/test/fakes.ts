@@ -157,16 +157,20 @@ export function fakeTx(methods: Partial<LedgerTx>): LedgerTx {
 }
 
 /** What a test writes of a store and of its transactions. */
-export type FakeMethods = Partial<LedgerTx & Pick<LedgerStore, "findCandidates">>;
+export type FakeMethods = Partial<LedgerTx & Pick<LedgerStore, "findCandidates" | "findClaimant" | "findClaimed">>;
 
 /** A store that has nothing but transactions, all on one fake, and what candidates it is given. */
 export function fakeStore({
   findCandidates = () => Promise.reject(new Error("findCandidates was not expected")),
+  findClaimant = () => Promise.reject(new Error("findClaimant was not expected")),
+  findClaimed = () => Promise.reject(new Error("findClaimed was not expected")),
   ...methods
 }: FakeMethods): LedgerStore {
   const tx = fakeTx(methods);
   return {
     findCandidates,
+    findClaimant,
+    findClaimed,
     transaction: async (_, work) => work(tx),
     findLimits: async () => [],
     findDue: () => Promise.reject(new Error("findDue was not expected")),

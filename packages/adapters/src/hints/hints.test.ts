@@ -142,12 +142,27 @@ test("what waits for vectors, imports, contexts, and collections that got on are
   expect(heard).toEqual(["embeddings", "imports", "contexts", collection]);
 });
 
+test("entries that changed, and agents that have mail, are told of once a turn", async () => {
+  const heard: unknown[] = [];
+  await hints.onEntriesChanged((entries) => heard.push(...entries));
+  await hints.onMail((agents) => heard.push(...agents));
+  const entry = { tenantId, entryId: uuid<KnowledgeId>() };
+  const agent = { tenantId, agentId: uuid<AgentId>() };
+  hints.entriesChanged([entry, entry]);
+  hints.engineHints.mailed([agent]);
+  await turns();
+  expect(heard).toHaveLength(2);
+  expect(heard).toEqual(expect.arrayContaining([entry, agent]));
+});
+
 test("malformed messages harm nobody", async () => {
   const heard: unknown[] = [];
   await hints.onNode(nodeId, (hint) => heard.push(hint));
   await hints.onTaskChanges((tasks) => heard.push(tasks));
   await hints.onDue((at) => heard.push(at));
   await hints.onCollectionsChanged((collections) => heard.push(collections));
+  await hints.onEntriesChanged((entries) => heard.push(entries));
+  await hints.onMail((agents) => heard.push(agents));
   const malformed = [
     "",
     "{",
@@ -167,6 +182,7 @@ test("malformed messages harm nobody", async () => {
       "devmesh:tasks",
       "devmesh:due",
       "devmesh:collections",
+      "devmesh:knowledge",
     ]) {
       await fanOut.publish(channel, message);
     }

@@ -4,6 +4,7 @@ import type {
   AssignmentOffer,
   CollectionId,
   ConnectionId,
+  KnowledgeId,
   LaneId,
   LimitId,
   NodeId,
@@ -16,8 +17,10 @@ import { gatherMessages } from "./gather-messages.ts";
 import {
   type mcpLists,
   parseAgent,
+  parseAgentOnly,
   parseClose,
   parseCollection,
+  parseEntry,
   parseItems,
   parseLane,
   parseLimit,
@@ -51,6 +54,12 @@ export interface TaskHint {
 export interface CollectionHint {
   readonly tenantId: TenantId;
   readonly collectionId: CollectionId;
+}
+
+/** Names an entry of knowledge that was written, changed or deleted. */
+export interface EntryHint {
+  readonly tenantId: TenantId;
+  readonly entryId: KnowledgeId;
 }
 
 /** What clients of the MCP server can be told: a list of theirs is another one now, or a resource has changed. */
@@ -89,6 +98,9 @@ export interface HintSender {
 /** Ends a subscription. */
 export type EndHearing = () => Promise<void>;
 
+/** What is told to others than those that the engine tells. */
+type Nudges = Omit<Hints, `on${string}` | "engineHints" | typeof Symbol.asyncDispose>;
+
 /**
  * Hints between the processes of a mesh: whoever hears one looks into the database. They may come late, twice or never.
  * Those who send neither wait nor learn of failures. Whoever hears gets what was gathered in one turn of the sender's
@@ -111,6 +123,7 @@ export interface Hints extends AsyncDisposable {
   collectionsChanged(collections: readonly CollectionHint[]): void;
   /** Tells every node of the MCP server, for those of its clients that asked to be told. */
   mcpChanged(changes: readonly McpChange[]): void;
+  entriesChanged(entries: readonly EntryHint[]): void;
   /** Tells the workers that something is to be made of a context, or one to be removed. */
   nudgeContexts(): void;
   onNode(nodeId: NodeId, handler: (hint: NodeHint) => void): Promise<EndHearing>;
@@ -125,6 +138,9 @@ export interface Hints extends AsyncDisposable {
   onContexts(handler: () => void): Promise<EndHearing>;
   onCollectionsChanged(handler: (collections: readonly CollectionHint[]) => void): Promise<EndHearing>;
   onMcpChanges(handler: (changes: readonly McpChange[]) => void): Promise<EndHearing>;
+  onEntriesChanged(handler: (entries: readonly EntryHint[]) => void): Promise<EndHearing>;
+  /** Of agents that no node holds, or whose node is unknown to who tells; {@link onNode} hears the same. */
+  onMail(handler: (agents: readonly AgentHint[]) => void): Promise<EndHearing>;
 }
 
 /**
@@ -140,6 +156,7 @@ export interface Hints extends AsyncDisposable {
  * | devmesh:redrives | 1 |
  * | devmesh:embeddings, devmesh:imports, devmesh:contexts | 1 |
  * | devmesh:collections | `[tenantId, collectionId]` |
+ * | devmesh:knowledge | `[tenantId, entryId]` |
  * | devmesh:mcp | `[tenantId, list]`, or `[tenantId, "uri", uri]` of a resource |
  */
 const channels = {
@@ -155,6 +172,7 @@ const channels = {
   imports: "devmesh:imports",
   contexts: "devmesh:contexts",
   collections: "devmesh:collections",
+  knowledge: "devmesh:knowledge",
   mcp: "devmesh:mcp",
 } as const;
 
@@ -197,24 +215,7 @@ export function createHints(fanOut: FanOut): Hints {
         }
       },
     },
-    closeConnection: (nodeId, connectionId, code, reason) =>
-      gatherer.add(channels.node(nodeId), { connectionId, code, reason: reason.slice(0, 123) }),
-    nudgeOutbox: () => gatherer.add(channels.outbox, 1),
-    eventsReadable(tenantIds) {
-      for (const tenantId of tenantIds) gatherer.add(channels.events, tenantId, pauseMs);
-    },
-    nudgeRedrives: () => gatherer.add(channels.redrives, 1),
-    nudgeEmbeddings: () => gatherer.add(channels.embeddings, 1, pauseMs),
-    nudgeImports: () => gatherer.add(channels.imports, 1),
-    nudgeContexts: () => gatherer.add(channels.contexts, 1),
-    collectionsChanged(collections) {
-      for (const { tenantId, collectionId } of collections) {
-        gatherer.add(channels.collections, [tenantId, collectionId], progressPauseMs);
-      }
-    },
-    mcpChanged(changes) {
-      for (const change of changes) gatherer.add(channels.mcp, toMcpItem(change), progressPauseMs);
-    },
+    ...createNudges(gatherer),
     onNode: async (nodeId, handler) => {
       const tell = (items: readonly unknown[]): void => tellNode(items, handler);
       const both = await Promise.all([hear(channels.node(nodeId), tell), hear(channels.mail, tell)]);
@@ -242,11 +243,40 @@ export function createHints(fanOut: FanOut): Hints {
     onContexts: (handler) => hear(channels.contexts, () => handler()),
     onCollectionsChanged: (handler) => hear(channels.collections, parsing(parseCollection, handler)),
     onMcpChanges: (handler) => hear(channels.mcp, parsing(parseMcpChange, handler)),
+    onEntriesChanged: (handler) => hear(channels.knowledge, parsing(parseEntry, handler)),
+    onMail: (handler) => hear(channels.mail, parsing(parseAgentOnly, handler)),
     [Symbol.asyncDispose]: async () => {
       await gatherer[Symbol.asyncDispose]();
       const running = [...ends];
       ends.clear();
       await Promise.allSettled(running.map((end) => end()));
+    },
+  };
+}
+
+/** What is told to others than those that the engine tells. */
+function createNudges(gatherer: Pick<ReturnType<typeof gatherMessages>, "add">): Nudges {
+  return {
+    closeConnection: (nodeId, connectionId, code, reason) =>
+      gatherer.add(channels.node(nodeId), { connectionId, code, reason: reason.slice(0, 123) }),
+    nudgeOutbox: () => gatherer.add(channels.outbox, 1),
+    eventsReadable(tenantIds) {
+      for (const tenantId of tenantIds) gatherer.add(channels.events, tenantId, pauseMs);
+    },
+    nudgeRedrives: () => gatherer.add(channels.redrives, 1),
+    nudgeEmbeddings: () => gatherer.add(channels.embeddings, 1, pauseMs),
+    nudgeImports: () => gatherer.add(channels.imports, 1),
+    nudgeContexts: () => gatherer.add(channels.contexts, 1),
+    collectionsChanged(collections) {
+      for (const { tenantId, collectionId } of collections) {
+        gatherer.add(channels.collections, [tenantId, collectionId], progressPauseMs);
+      }
+    },
+    mcpChanged(changes) {
+      for (const change of changes) gatherer.add(channels.mcp, toMcpItem(change), progressPauseMs);
+    },
+    entriesChanged(entries) {
+      for (const { tenantId, entryId } of entries) gatherer.add(channels.knowledge, [tenantId, entryId], pauseMs);
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   type CollectionId,
   type ConnectionId,
   isUuid,
+  type KnowledgeId,
   type LaneId,
   type LimitId,
   type TaskId,
@@ -27,6 +28,12 @@ export function parseAgent(item: unknown): AgentItem | undefined {
   const [tenantId, agentId] = parseIds(item.slice(0, 2)) ?? [];
   if (tenantId === undefined || agentId === undefined) return undefined;
   return { tenantId: tenantId as TenantId, agentId: agentId as AgentId, ...parseOffered(item[2]) };
+}
+
+/** The same without what may come along. */
+export function parseAgentOnly(item: unknown): { readonly tenantId: TenantId; readonly agentId: AgentId } | undefined {
+  const { tenantId, agentId } = parseAgent(item) ?? {};
+  return tenantId === undefined || agentId === undefined ? undefined : { tenantId, agentId };
 }
 
 interface AgentItem extends Partial<Offered> {
@@ -84,6 +91,13 @@ export function parseCollection(
   const [tenantId, collectionId] = parseIds(item) ?? [];
   if (tenantId === undefined || collectionId === undefined) return undefined;
   return { tenantId: tenantId as TenantId, collectionId: collectionId as CollectionId };
+}
+
+/** `[tenantId, entryId]` */
+export function parseEntry(item: unknown): { readonly tenantId: TenantId; readonly entryId: KnowledgeId } | undefined {
+  const [tenantId, entryId] = parseIds(item) ?? [];
+  if (tenantId === undefined || entryId === undefined) return undefined;
+  return { tenantId: tenantId as TenantId, entryId: entryId as KnowledgeId };
 }
 
 /** `{connectionId, code, reason}` */

@@ -105,6 +105,7 @@ interface SlotBefore {
   readonly connectionId: ConnectionId | null;
   readonly nodeId: NodeId | null;
   readonly nextSeq: number;
+  readonly delivery: Agent["delivery"];
 }
 
 /** Two statements: agent and slot are locked, looked at, and written. By the index `agent_name` and primary keys. */
@@ -118,26 +119,27 @@ async function attach(
   }: { tenantId: TenantId; agentName: string; connection: ConnectionRef; lastSeq: number | undefined },
 ): Promise<AttachResult | undefined> {
   const { rows } = await tx.query<SlotBefore>(sql`
-    select s.agent_id as "agentId", s.connection_id as "connectionId", s.node_id as "nodeId", s.next_seq as "nextSeq"
+    select s.agent_id as "agentId", s.connection_id as "connectionId", s.node_id as "nodeId", s.next_seq as "nextSeq",
+      a.delivery
     from agent a
     join agent_slot s on s.tenant_id = a.tenant_id and s.agent_id = a.id
     where a.tenant_id = ${tenantId} and a.name = ${agentName} and a.deregistered_at is null
     for no key update of a, s`);
   const before = rows[0];
   if (before === undefined) return undefined;
-  const { agentId, connectionId, nodeId, nextSeq } = before;
+  const { agentId, connectionId, nodeId, nextSeq, delivery } = before;
   if (lastSeq !== undefined && lastSeq >= nextSeq) return { ahead: true, nextSeq };
   const { rows: attached } = await tx.query<AgentRow & { ackedSeq: number }>(sql`
     with a as (
-      update agent set health = 'healthy'
+      update agent set health = 'healthy'${delivery === "pull" ? sql`, delivery = 'push'` : sql``}
       where tenant_id = ${tenantId} and id = ${agentId}
       returning ${agentReturned}
     ), s as (
       update agent_slot
       set connection_id = ${connection.connectionId}, node_id = ${connection.nodeId}, slow = false,
-        last_seen_at = now(), acked_seq = greatest(acked_seq, ${lastSeq ?? 0}), offerable = (select ${isOfferable} from a)
+        last_seen_at = now(), present_until = null, acked_seq = greatest(acked_seq, ${lastSeq ?? 0}), offerable = (select ${isOfferable} from a)
       where tenant_id = ${tenantId} and agent_id = ${agentId}
-      returning ${slotReturned}
+      returning ${slotReturned()}
     ), acknowledged as (
       delete from mailbox
       where tenant_id = ${tenantId} and agent_id = ${agentId} and seq <= ${lastSeq ?? 0}

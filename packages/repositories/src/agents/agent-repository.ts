@@ -26,7 +26,11 @@ export interface AgentRepository extends AgentConnections {
     tenantId: TenantId,
     id: AgentId,
     registration: AgentRegistration,
-    options: { readonly delivery: Agent["delivery"]; readonly connection?: ConnectionRef | undefined },
+    options: {
+      readonly delivery: Agent["delivery"];
+      readonly connection?: ConnectionRef | undefined;
+      readonly presenceMs?: number | undefined;
+    },
   ): Promise<Agent>;
   update(tenantId: TenantId, agentId: AgentId, update: AgentUpdate): Promise<Agent | undefined>;
   setAdmin(tenantId: TenantId, agentId: AgentId, admin: AdminState): Promise<Agent | undefined>;

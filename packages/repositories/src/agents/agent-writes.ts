@@ -24,24 +24,28 @@ export interface Registering {
   readonly registration: AgentRegistration;
   readonly delivery: Agent["delivery"];
   readonly connection?: ConnectionRef | undefined;
+  readonly presenceMs?: number | undefined;
 }
 
 /**
  * Registers an agent or updates the one of that name, and matches it with every lane, under the lock of the tenant's row.
  * Two statements, so that the second sees the lanes that the lock made it wait for.
  *
- * @throws AppError `conflict`, reason `replaced`, where a newer connection (by its id, which grows with time) has it.
+ * @throws AppError `conflict`, reason `replaced`, where a newer connection (by its id, which grows with time) has it;
+ * reason `connected`, where any has an agent that is to claim.
  */
 export function registerAgent(database: Database, registering: Registering): Promise<Agent> {
-  const { tenantId, connection, registration } = registering;
+  const { tenantId, connection, registration, delivery, presenceMs } = registering;
+  const claims = delivery === "pull";
   return database.transaction({ role: "devmesh_app", tenants: [tenantId] }, async (tx) => {
     await lockTenant(tx, tenantId);
     const { rows } = await tx.query<AgentRow>(sql`
       with a as (${upsertAgent(registering)}
       ), s as (
-        insert into agent_slot as held (tenant_id, agent_id, max_concurrency, connection_id, node_id, offerable)
+        insert into agent_slot as held (tenant_id, agent_id, max_concurrency, connection_id, node_id, offerable,
+          present_until)
         select a.tenant_id, a.id, ${registration.maxConcurrency}, ${connection?.connectionId}::uuid,
-          ${connection?.nodeId}::uuid, ${isOfferable}
+          ${connection?.nodeId}::uuid, ${isOfferable}, now() + ${claims ? presenceMs : undefined} * interval '1 millisecond'
         from a
         on conflict (agent_id) do update
         set max_concurrency = excluded.max_concurrency, offerable = excluded.offerable,
@@ -49,15 +53,23 @@ export function registerAgent(database: Database, registering: Registering): Pro
           node_id = coalesce(excluded.node_id, held.node_id),
           slow = held.slow
             and (excluded.connection_id is null or held.connection_id is not distinct from excluded.connection_id),
-          last_seen_at = case when excluded.connection_id is null then held.last_seen_at else now() end
-        where excluded.connection_id is null or held.connection_id is null
-          or held.connection_id <= excluded.connection_id
-        returning ${slotReturned}
+          last_seen_at = case
+            when excluded.connection_id is null and excluded.present_until is null then held.last_seen_at
+            else now()
+          end,
+          present_until = case
+            when excluded.connection_id is null then coalesce(excluded.present_until, held.present_until)
+          end
+        where held.connection_id is null
+          or excluded.present_until is null
+            and (excluded.connection_id is null or held.connection_id <= excluded.connection_id)
+        returning ${slotReturned()}
       ), matched as (${matchWithLanes}
       )
       select ${agentColumns} from a join s on s.agent_id = a.id`);
     const row = rows[0];
     if (row !== undefined) return toAgent(row);
+    if (claims) throw new AppError("conflict", `agent ${registration.name} is connected`, { reason: "connected" });
     throw new AppError("conflict", `agent ${registration.name} has a newer connection`, { reason: "replaced" });
   });
 }
@@ -85,7 +97,7 @@ export function changeAgent(
         set max_concurrency = coalesce(${change.maxConcurrency}, max_concurrency),
           offerable = (select ${isOfferable} from a)
         where (tenant_id, agent_id) in (select tenant_id, id from a)
-        returning ${slotReturned}
+        returning ${slotReturned()}
       )${capabilities === undefined ? sql`` : sql`, matched as (${matchWithLanes})`}
       select ${agentColumns} from a join s on s.agent_id = a.id`);
     return rows.map(toAgent)[0];
@@ -102,9 +114,10 @@ export function deregisterAgent(database: Database, { tenantId, agentId }: Agent
         where tenant_id = ${tenantId} and id = ${agentId} and deregistered_at is null
         returning ${agentReturned}
       ), s as (
-        update agent_slot set connection_id = null, node_id = null, slow = false, offerable = false
+        update agent_slot
+        set connection_id = null, node_id = null, slow = false, offerable = false, present_until = null
         where (tenant_id, agent_id) in (select tenant_id, id from a)
-        returning ${slotReturned}
+        returning ${slotReturned()}
       ), unmatched as (
         delete from lane_agent where (tenant_id, agent_id) in (select tenant_id, id from a)
       ), unsent as (
@@ -127,15 +140,17 @@ async function lockTenant(tx: Queryable, tenantId: TenantId): Promise<void> {
 
 function upsertAgent({ tenantId, id, registration, delivery, connection }: Registering): Sql {
   const { name, kind, capabilities, metadata } = registration;
-  const isConnecting = connection !== undefined;
+  // without either it was an operator who registered it, or changed what it can do
+  const isItself = connection !== undefined || delivery === "pull";
   return sql`
         insert into agent as known (tenant_id, id, name, kind, capabilities, metadata, delivery)
         values (${tenantId}, ${id}, ${name}, ${kind}, ${toJson(capabilities)}::jsonb,
           ${toJson(metadata ?? {})}::jsonb, ${delivery})
         on conflict (tenant_id, name) where deregistered_at is null do update
-        set kind = excluded.kind, capabilities = excluded.capabilities, delivery = excluded.delivery,
+        set kind = excluded.kind, capabilities = excluded.capabilities,
+          delivery = case when ${isItself}::boolean then excluded.delivery else known.delivery end,
           metadata = case when ${metadata !== undefined}::boolean then excluded.metadata else known.metadata end,
-          health = case when ${isConnecting}::boolean then 'healthy' else known.health end, updated_at = now()
+          health = case when ${isItself}::boolean then 'healthy' else known.health end, updated_at = now()
         returning ${agentReturned}`;
 }
 

@@ -154,7 +154,7 @@ async function reattach(
         ["uuid", connections.map(({ connectionId }) => connectionId)],
       )} as c (tenant_id, agent_id, connection_id)
       join agent_slot s on s.tenant_id = c.tenant_id and s.agent_id = c.agent_id
-      where (s.connection_id is null or s.connection_id = c.connection_id) and exists (
+      where (s.connection_id is null and s.present_until is null or s.connection_id = c.connection_id) and exists (
         select from agent a where a.tenant_id = c.tenant_id and a.id = c.agent_id and a.deregistered_at is null
       )
       order by s.agent_id

@@ -1,27 +1,32 @@
-import type { AssignmentScope, Candidate, PassedOver, QueuedTask, TenantId } from "@devmesh/models";
+import type { AgentId, AssignmentScope, Candidate, PassedOver, QueuedTask, TakenBy, TenantId } from "@devmesh/models";
 import type { Database, Queryable } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
 import { isSpent, isTooSmall } from "./cap-figures.ts";
 import { laneRows, limitRefRows, slotRows } from "./refs.ts";
-import { hasFreeSlot, isBusy } from "./slot-figures.ts";
+import { hasFreeSlot, isAway, isBusy, isPull, mayClaim } from "./slot-figures.ts";
 
 /**
  * Agents with a free slot, once for each lane with a waiting task that they fit: those of the scope's lanes and of the
  * lanes of its limits, and the scope's agents for all of their lanes. Lanes with a full limit, and those of tenants and
  * agents that have spent their budget, are left out, so that their backlog costs nothing. Each tenant has its share of
  * `limit`. Locks nothing.
+ *
+ * @param by whose slots: of agents that tasks are pushed to, or of those that claim them.
  */
 export async function findCandidates(
   database: Database,
   scope: AssignmentScope,
   limit: number,
+  by: TakenBy = "push",
 ): Promise<readonly Candidate[]> {
   const tenants = [
     ...new Set([...scope.lanes, ...scope.agents, ...(scope.limits ?? [])].map(({ tenantId }) => tenantId)),
   ];
   const { rows } = await database.queryAs<CandidateRow>(
     { role: "devmesh_app", tenants, plans: "by_index" },
-    tenants.length === 1 ? candidatesOf(scope, tenants, limit) : sharedCandidates(scope, tenants, limit),
+    tenants.length === 1
+      ? candidatesOf({ scope, tenants, limit, by })
+      : sharedCandidates({ scope, tenants, limit, by }),
   );
   return rows.map((row) => ({
     ...row,
@@ -31,17 +36,27 @@ export async function findCandidates(
 }
 
 /** Each tenant has its share: one with thousands of agents does not crowd another's out of the answer. */
-function sharedCandidates(scope: AssignmentScope, tenants: readonly TenantId[], limit: number): Sql {
+function sharedCandidates({ limit, ...asked }: CandidatesAsked): Sql {
+  const { tenants } = asked;
   const share = Math.ceil(limit / Math.max(1, tenants.length));
+  const ofOwner = sql`where asked.tenant_id = owner.tenant_id`;
   return sql`
     select "tenantId", "laneId", "agentId", "agentName", "levelGap", "costMicroUsd", "inFlight", "maxConcurrency",
       "lastAssignedAt"
     from unnest(${tenants}::uuid[]) as owner (tenant_id)
-    cross join lateral (${candidatesOf(scope, tenants, share, sql`where asked.tenant_id = owner.tenant_id`)}) own`;
+    cross join lateral (${candidatesOf({ ...asked, limit: share, ofOwner })}) own`;
 }
 
-/** @param ofOwner narrows what is asked for down to one tenant. */
-function candidatesOf(scope: AssignmentScope, tenants: readonly TenantId[], limit: number, ofOwner: Sql = sql``): Sql {
+interface CandidatesAsked {
+  readonly scope: AssignmentScope;
+  readonly tenants: readonly TenantId[];
+  readonly limit: number;
+  readonly by: TakenBy;
+  /** Narrows what is asked for down to one tenant. */
+  readonly ofOwner?: Sql;
+}
+
+function candidatesOf({ scope, tenants, limit, by, ofOwner = sql`` }: CandidatesAsked): Sql {
   return sql`
     select la.tenant_id as "tenantId", la.lane_id as "laneId", la.agent_id as "agentId", a.name as "agentName",
       la.level_gap as "levelGap", la.cost_micro_usd as "costMicroUsd", s.in_flight + s.awaited as "inFlight",
@@ -61,7 +76,7 @@ function candidatesOf(scope: AssignmentScope, tenants: readonly TenantId[], limi
     join agent_slot s on s.tenant_id = la.tenant_id and s.agent_id = la.agent_id
     join agent a on a.id = la.agent_id
     cross join lateral (${firstInLane(sql`la.lane_id`)}) waiting
-    where ${hasFreeSlot}
+    where ${by === "push" ? hasFreeSlot : mayClaim}
       and ${laneMayGo(sql`la.lane_id`, sql`tenant_id = any (${tenants}::uuid[])`)}
       and ${tenantMaySpend(sql`la.tenant_id`, sql`tenant_id = any (${tenants}::uuid[])`)}
       and ${agentMaySpend(sql`tenant_id = any (${tenants}::uuid[])`)}
@@ -157,17 +172,25 @@ export async function lockHeads(
   return rows;
 }
 
-/** How many agents each lane passes over, by reason: those that do not fit, and those that fit and can't take a task now. */
-export async function countPassedOver(tx: Queryable, lanes: AssignmentScope["lanes"]): Promise<readonly PassedOver[]> {
+/**
+ * How many agents each lane passes over, by reason: those that do not fit, and those that fit and can't take a task now,
+ * or have not asked for one (`pull`), as those under `claiming` have.
+ */
+export async function countPassedOver(
+  tx: Queryable,
+  lanes: AssignmentScope["lanes"],
+  claiming: readonly AgentId[] = [],
+): Promise<readonly PassedOver[]> {
   const { rows } = await tx.query<PassedOver>(sql`
     select "tenantId", "laneId", reason, count(*)::int as count
     from (
       select la.tenant_id as "tenantId", la.lane_id as "laneId", case
         when la.misfit is not null then la.misfit
         when a.admin <> 'active' then 'paused'
-        when s.connection_id is null then 'disconnected'
+        when ${isAway} and s.agent_id <> all (${claiming}::uuid[]) then 'disconnected'
         when a.health = 'unreachable' then 'unreachable'
         when ${isBusy} then 'busy'
+        when ${isPull} and s.agent_id <> all (${claiming}::uuid[]) then 'pull'
       end as reason
       from ${laneRows(lanes)} as asked (tenant_id, lane_id)
       join lane_agent la on la.tenant_id = asked.tenant_id and la.lane_id = asked.lane_id

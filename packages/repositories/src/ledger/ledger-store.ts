@@ -8,6 +8,7 @@ import type {
   Candidate,
   CapHold,
   ChildResult,
+  ClaimedTask,
   ContextStanding,
   Heritage,
   IdempotencyClaim,
@@ -26,6 +27,7 @@ import type {
   QueuedTask,
   Requirements,
   SlotPick,
+  TakenBy,
   TakenSlot,
   TakeTerms,
   TaskId,
@@ -70,6 +72,7 @@ import {
   lockDependencies,
   requirementsOf,
 } from "./dependencies.ts";
+import { type ClaimantRow, findClaimant, findClaimed } from "./find-claimed.ts";
 import { type ContextRef, findContexts } from "./find-contexts.ts";
 import { type DueRows, findDue } from "./find-due.ts";
 import { claimKeys, findKeys } from "./idempotency.ts";
@@ -111,7 +114,7 @@ export interface LedgerTransaction {
   findChildren(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, readonly ChildResult[]>>;
   findHeld(slot: SlotRef, which: HeldAsked): Promise<readonly TaskRef[]>;
   lockHeads(lanes: AssignmentScope["lanes"], perLane: number, limit: number): Promise<readonly QueuedTask[]>;
-  countPassedOver(lanes: AssignmentScope["lanes"]): Promise<readonly PassedOver[]>;
+  countPassedOver(lanes: AssignmentScope["lanes"], claiming?: readonly AgentId[]): Promise<readonly PassedOver[]>;
   readCaps(tenants: readonly TenantId[]): Promise<StandingCaps>;
   findSubjects(refs: readonly TaskRef[]): Promise<readonly TaskSubject[]>;
   laneRequirements(laneIds: readonly LaneId[]): Promise<ReadonlyMap<LaneId, Requirements>>;
@@ -130,7 +133,9 @@ export interface LedgerTransaction {
 /** The ledger in Postgres, as the task engine needs it. */
 export interface Ledger {
   transaction<T>(tenants: readonly TenantId[], work: (tx: LedgerTransaction) => Promise<T>): Promise<T>;
-  findCandidates(scope: AssignmentScope, limit: number): Promise<readonly Candidate[]>;
+  findCandidates(scope: AssignmentScope, limit: number, by?: TakenBy): Promise<readonly Candidate[]>;
+  findClaimant(agent: SlotRef): Promise<ClaimantRow | undefined>;
+  findClaimed(agent: SlotRef, assignmentIds: readonly AssignmentId[]): Promise<readonly ClaimedTask[]>;
   findLimits(tenantId: TenantId): Promise<readonly LimitRule[]>;
   findDue(limit: number): Promise<DueRows>;
   findOutputSchemas(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, unknown>>;
@@ -143,7 +148,9 @@ export function ledgerStore(database: Database, newId: NewId): Ledger {
       database.transaction({ role: "devmesh_app", tenants, plans: "by_index", begins: "with_first_statement" }, (tx) =>
         work(bind(tx, newId)),
       ),
-    findCandidates: (scope, limit) => findCandidates(database, scope, limit),
+    findCandidates: (scope, limit, by) => findCandidates(database, scope, limit, by),
+    findClaimant: (agent) => findClaimant(database, agent),
+    findClaimed: (agent, assignmentIds) => findClaimed(database, agent, assignmentIds),
     findLimits: (tenantId) =>
       database.transaction({ role: "devmesh_app", tenants: [tenantId], plans: "by_index" }, (tx) =>
         findLimits(tx, tenantId),
@@ -182,7 +189,7 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
     findChildren: (refs) => findChildren(tx, refs),
     findHeld: (slot, which) => findHeld(tx, slot, which),
     lockHeads: (lanes, perLane, limit) => lockHeads(tx, lanes, { perLane, limit }),
-    countPassedOver: (lanes) => countPassedOver(tx, lanes),
+    countPassedOver: (lanes, claiming) => countPassedOver(tx, lanes, claiming),
     readCaps: (tenants) => readCaps(tx, tenants),
     findSubjects: (refs) => findSubjects(tx, refs),
     laneRequirements: (laneIds) => laneRequirements(tx, laneIds),

@@ -1,8 +1,8 @@
-import type { AgentId, AssignmentId, AssignmentOffer, Task, TaskId, TenantId } from "@devmesh/models";
-import type { Database, QueryResult } from "../database/database.ts";
+import type { AgentId, AssignmentId, AssignmentOffer, TenantId } from "@devmesh/models";
+import type { Database } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
-import { type TaskRef, taskRows } from "../ledger/refs.ts";
 import { type OfferRow, toOffer } from "../tasks/assignment-offer.ts";
+import { type DependenciesByTask, findDependencyOutputs, toDependencies } from "../tasks/dependency-outputs.ts";
 import { type AnswersByTask, findAnswers, toAnswers } from "../tasks/task-answers.ts";
 import { inputColumns, taskColumns, taskJoins } from "../tasks/task-columns.ts";
 
@@ -42,7 +42,10 @@ export function deliveryRepository(database: Database): DeliveryRepository {
       const scope = { role: "devmesh_app", tenants, plans: "by_index" } as const;
       const { rows } = await database.queryAs<FrameRow>(scope, findFrames(agents, limit));
       // results of completed tasks do not change: a second look sees what the first would have
-      const outputs = await findDependencies((statement) => database.queryAs(scope, statement), rows);
+      const outputs = await findDependencyOutputs(
+        (statement) => database.queryAs(scope, statement),
+        rows.flatMap(toDependent),
+      );
       const answers = await findAnswers((statement) => database.queryAs(scope, statement), rows.flatMap(toAnswered));
       return rows.map((row) => toFrame(row, outputs, answers));
     },
@@ -119,57 +122,21 @@ function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
     order by frame.agent_id, frame.seq`;
 }
 
-interface DependencyRow {
-  readonly taskId: TaskId;
-  readonly id: TaskId;
-  readonly ref: string | null;
-  readonly output: unknown;
-}
-
-type Dependencies = ReadonlyMap<TaskId, readonly DependencyRow[]>;
-
-async function findDependencies(
-  query: (statement: Sql) => Promise<QueryResult<DependencyRow>>,
-  frames: readonly FrameRow[],
-): Promise<Dependencies> {
-  const refs = frames.flatMap((frame): readonly TaskRef[] =>
-    frame.mailType === null && frame.dependsOn.length > 0 ? [{ tenantId: frame.forTenantId, taskId: frame.id }] : [],
-  );
-  if (refs.length === 0) return new Map();
-  const { rows } = await query(sql`
-    select d.task_id as "taskId", d.depends_on_id as id, b.ref, r.output
-    from ${taskRows(refs)} as asked (tenant_id, task_id)
-    join task_dependency d on d.tenant_id = asked.tenant_id and d.task_id = asked.task_id
-    join task_body b on b.tenant_id = d.tenant_id and b.task_id = d.depends_on_id
-    left join task_result r on r.tenant_id = d.tenant_id and r.task_id = d.depends_on_id`);
-  return Map.groupBy(rows, ({ taskId }) => taskId);
+function toDependent(row: FrameRow): Parameters<typeof findDependencyOutputs>[1] {
+  return row.mailType === null ? [{ ...row, tenantId: row.forTenantId }] : [];
 }
 
 function toAnswered(row: FrameRow): Parameters<typeof findAnswers>[1] {
   return row.mailType === null ? [{ tenantId: row.forTenantId, id: row.id, answerCount: row.answerCount }] : [];
 }
 
-function toFrame(row: FrameRow, dependencies: Dependencies, answers: AnswersByTask): DeliveryFrame {
+function toFrame(row: FrameRow, dependencies: DependenciesByTask, answers: AnswersByTask): DeliveryFrame {
   const base = { tenantId: row.forTenantId, agentId: row.forAgentId, seq: row.seq };
   if (row.mailType !== null) return { ...base, kind: "mail", type: row.mailType, payload: row.payload };
   return {
     ...base,
     kind: "assign",
     assignmentId: row.assignmentId,
-    ...toOffer(row, { ...toAnswers(answers, row.id), ...toDependencies(row, dependencies) }),
-  };
-}
-
-/** In the order in which the task names them. */
-function toDependencies({ id, dependsOn }: AssignRow, dependencies: Dependencies): Pick<Task, "dependencies"> {
-  if (dependsOn.length === 0) return {};
-  const found = dependencies.get(id) ?? [];
-  const sorted = dependsOn.flatMap((dependencyId) => found.find((one) => one.id === dependencyId) ?? []);
-  return {
-    dependencies: sorted.map(({ id: dependencyId, ref, output }) => ({
-      id: dependencyId,
-      ...(ref !== null && { ref }),
-      output,
-    })),
+    ...toOffer(row, { ...toAnswers(answers, row.id), ...toDependencies(dependencies, row) }),
   };
 }

@@ -1,7 +1,16 @@
-import type { AssignmentScope, Candidate, LaneId, QueuedTask, TakenSlot, TakeTerms } from "@devmesh/models";
+import type {
+  AgentId,
+  AssignmentScope,
+  Candidate,
+  LaneId,
+  QueuedTask,
+  SlotPick,
+  TakenSlot,
+  TakeTerms,
+} from "@devmesh/models";
 import type { LedgerStore, LedgerTx } from "../store.ts";
 import { type OpenCaps, openCaps } from "./open-caps.ts";
-import { type Plan, planAssignments } from "./plan.ts";
+import { type Plan, planAssignments, roomOf } from "./plan.ts";
 
 /** Tasks in one transaction: what is over goes with the next. Judgement: some 10 ms of locks. */
 const maxTasks = 200;
@@ -13,6 +22,23 @@ export interface AssignOptions extends TakeTerms {
   readonly newId: () => string;
   /** Milliseconds of a clock, to tell how old an offer is. */
   readonly now: () => number;
+  /** The claims that a round is for; undefined where tasks are pushed. */
+  readonly claims?: ClaimsOfRound | undefined;
+}
+
+/** What agents of a round claim. */
+export interface ClaimsOfRound {
+  /** By agent: how many tasks, for how long a lease, and whether somebody still waits for them. */
+  readonly byAgent: ReadonlyMap<AgentId, ClaimTerms>;
+  /** The last thing in the transaction: what throws takes everything back. */
+  readonly settle: (tx: LedgerTx, taken: readonly TakenSlot[]) => Promise<void>;
+}
+
+/** What one agent claims. */
+export interface ClaimTerms {
+  readonly max: number;
+  readonly leaseMs: number;
+  readonly signal: AbortSignal;
 }
 
 export interface Assigned {
@@ -21,9 +47,11 @@ export interface Assigned {
   readonly again: AssignmentScope;
   /** Lanes with a task that somebody held: they may have a free agent still when it is let go. */
   readonly held: AssignmentScope["lanes"];
+  /** Lanes of the scope in which a task may be left. */
+  readonly left: AssignmentScope["lanes"];
 }
 
-const nothing: Assigned = { taken: [], again: { lanes: [], agents: [] }, held: [] };
+const nothing: Assigned = { taken: [], again: { lanes: [], agents: [] }, held: [], left: [] };
 
 /**
  * Brings queued tasks and free slots together, in one transaction: the best tasks of the lanes of the scope, and of the
@@ -31,8 +59,10 @@ const nothing: Assigned = { taken: [], again: { lanes: [], agents: [] }, held: [
  * left alone, unlocked.
  */
 export async function assign(store: LedgerStore, scope: AssignmentScope, options: AssignOptions): Promise<Assigned> {
-  const candidates = await store.findCandidates(scope, maxCandidates);
-  if (candidates.length === 0) return nothing;
+  const { claims } = options;
+  const found = await store.findCandidates(scope, maxCandidates, claims === undefined ? "push" : "claim");
+  const candidates = claims === undefined ? found : found.flatMap((one) => toClaiming(one, claims));
+  if (candidates.length === 0) return { ...nothing, left: scope.lanes };
   const tenants = [...new Set(candidates.map(({ tenantId }) => tenantId))];
   const begunAtMs = options.now();
   let assignedAtMs = 0;
@@ -41,11 +71,11 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
     const limit = Math.min(countFree(candidates), maxTasks);
     const [tasks, passedOver, standing] = await Promise.all([
       tx.lockHeads(lanes, limit, limit),
-      tx.countPassedOver(lanes),
+      tx.countPassedOver(lanes, [...(claims?.byAgent.keys() ?? [])]),
       tx.readCaps(tenants),
     ]);
     const held = tasks.length === limit ? [] : withoutTask(lanes, tasks);
-    if (tasks.length === 0) return { ...nothing, held };
+    if (tasks.length === 0) return { ...nothing, held, left: leftOf(scope, candidates, []) };
     const caps = await openCaps(tx, { tasks, candidates, standing });
     const placeable = withoutMoved(tasks, caps);
     const plan = planAssignments({
@@ -56,15 +86,36 @@ export async function assign(store: LedgerStore, scope: AssignmentScope, options
       newId: options.newId,
       caps: caps?.count,
     });
-    const taking = plan.picks.length === 0 ? [] : tx.take(plan.picks, options);
-    if (caps === undefined) tx.finish();
-    const taken = await taking;
+    const taken = await takePlanned(tx, plan, { options, isCapped: caps !== undefined });
     assignedAtMs = tx.now.getTime();
-    if (caps !== undefined) await writeCaps(tx, plan, taken);
-    return { taken, again: lookAgain(tasks, { plan, taken, isFull: tasks.length === maxTasks, caps }), held };
+    const again = lookAgain(tasks, { plan, taken, isFull: tasks.length === maxTasks, caps });
+    return { taken, again, held, left: leftOf(scope, candidates, plan.unplaced) };
   });
   const ageMs = Math.max(0, Math.ceil(options.now() - begunAtMs));
   return { ...assigned, taken: assigned.taken.map((slot) => withAge(slot, { ageMs, assignedAtMs })) };
+}
+
+function toClaiming(candidate: Candidate, { byAgent }: ClaimsOfRound): readonly Candidate[] {
+  const terms = byAgent.get(candidate.agentId);
+  return terms === undefined ? [] : [{ ...candidate, claims: terms.max }];
+}
+
+/** What nobody waits for any more stays in its lane: this is the last look before it is taken. */
+function toWanted(picks: readonly SlotPick[], { byAgent }: ClaimsOfRound): readonly SlotPick[] {
+  return picks.flatMap((pick) => {
+    const terms = byAgent.get(pick.agentId);
+    return terms === undefined || terms.signal.aborted ? [] : [{ ...pick, leaseMs: terms.leaseMs }];
+  });
+}
+
+/** Lanes for which there was nobody, and those of tasks for which nobody was left. */
+function leftOf(
+  scope: AssignmentScope,
+  candidates: readonly Candidate[],
+  unplaced: readonly QueuedTask[],
+): AssignmentScope["lanes"] {
+  const served = new Set(candidates.map(({ laneId }) => laneId));
+  return lanesOf([...scope.lanes.filter(({ laneId }) => !served.has(laneId)), ...unplaced]);
 }
 
 /** The accept window runs from the beginning of the transaction. */
@@ -84,6 +135,23 @@ function withoutMoved(tasks: readonly QueuedTask[], caps: OpenCaps | undefined):
   if (caps === undefined || caps.moves.length === 0) return tasks;
   const moved = new Set(caps.moves.map(({ taskId }) => taskId));
   return tasks.filter(({ taskId }) => !moved.has(taskId));
+}
+
+/** Takes what was planned, and writes what caps it. Where nothing does, a push commits with that. */
+async function takePlanned(
+  tx: LedgerTx,
+  plan: Plan,
+  { options, isCapped }: { readonly options: AssignOptions; readonly isCapped: boolean },
+): Promise<readonly TakenSlot[]> {
+  const { claims } = options;
+  const picks = claims === undefined ? plan.picks : toWanted(plan.picks, claims);
+  const terms = claims === undefined ? options : ({ ...options, by: "claim" } as const);
+  const taking = picks.length === 0 ? [] : tx.take(picks, terms);
+  if (!isCapped && claims === undefined) tx.finish();
+  const taken = await taking;
+  if (isCapped) await writeCaps(tx, plan, taken);
+  await claims?.settle(tx, taken);
+  return taken;
 }
 
 /** Counts what was really taken, and takes what no budget has room for out of its lane. */
@@ -118,13 +186,13 @@ interface Round {
   readonly caps: OpenCaps | undefined;
 }
 
-function lanesOf(rows: readonly Pick<Candidate, "tenantId" | "laneId">[]): AssignmentScope["lanes"] {
+function lanesOf(rows: AssignmentScope["lanes"]): AssignmentScope["lanes"] {
   const lanesById = new Map<LaneId, AssignmentScope["lanes"][number]>();
   for (const { tenantId, laneId } of rows) lanesById.set(laneId, { tenantId, laneId });
   return [...lanesById.values()];
 }
 
 function countFree(candidates: readonly Candidate[]): number {
-  const freeByAgent = new Map(candidates.map((one) => [one.agentId, one.maxConcurrency - one.inFlight]));
+  const freeByAgent = new Map(candidates.map((one) => [one.agentId, roomOf(one)]));
   return [...freeByAgent.values()].reduce((sum, free) => sum + free, 0);
 }

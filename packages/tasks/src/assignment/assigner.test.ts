@@ -17,7 +17,7 @@ import {
   taskIdOf,
   tenantId,
 } from "../../test/fakes.ts";
-import { createAssigner } from "./assigner.ts";
+import { createAssigner, type Left } from "./assigner.ts";
 
 const lane = (number: number) => ({ tenantId, laneId: laneIdOf(number) });
 const agent = (number: number) => ({ tenantId, agentId: agentIdOf(number) });
@@ -30,6 +30,7 @@ const scope = (lanes: number[], agents: number[] = []): AssignmentScope => ({
 function open(methods: FakeMethods) {
   const taken: TakenSlot[] = [];
   const errors: unknown[] = [];
+  const left: Left[] = [];
   let made = 0;
   const assigner = createAssigner({
     store: fakeStore(methods),
@@ -38,9 +39,10 @@ function open(methods: FakeMethods) {
     newId: () => assignmentIdOf(++made),
     now: () => 0,
     onTaken: (slots) => taken.push(...slots),
+    onLeft: (one) => left.push(one),
     onError: (error) => errors.push(error),
   });
-  return { assigner, taken, errors };
+  return { assigner, taken, errors, left };
 }
 
 /** A lane with so many tasks and one agent with so many slots, of which every offer takes one; the nth take may lose. */

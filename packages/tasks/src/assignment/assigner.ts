@@ -16,9 +16,14 @@ export interface Assigner extends AsyncDisposable {
 export interface AssignerOptions extends AssignOptions {
   readonly store: LedgerStore;
   readonly onTaken: (taken: readonly TakenSlot[]) => void;
+  /** Told where something may wait that no connected agent takes: that is for those who claim. */
+  readonly onLeft: (left: Left) => void;
   /** A round that failed is not done again: the sweep finds what it left. */
   readonly onError: (error: unknown) => void;
 }
+
+/** Where a round looked and may have left something: lanes, and what else it was asked to look at. */
+export type Left = Required<Pick<AssignmentScope, "lanes" | "agents" | "limits">>;
 
 /** Asks beyond these are dropped: the sweep looks at all lanes in any case. */
 const bounds = { max: 50_000, maxPerTenant: 10_000 };
@@ -68,10 +73,11 @@ export function createAssigner(options: AssignerOptions): Assigner {
         lanes: [...scope.lanes, ...unparked.lanes],
         agents: [...scope.agents, ...unparked.agents],
       };
-      const { taken, again, held } = await assign(options.store, asked, options);
+      const { taken, again, held, left } = await assign(options.store, asked, options);
       lostInARow = 0;
       heldLanes.add(held);
       if (taken.length > 0) options.onTaken(taken);
+      options.onLeft({ lanes: left, agents: asked.agents, limits: asked.limits });
       request(again);
       // where nothing was taken of what came back, there is no room for the others either
       if (taken.length > 0) request({ lanes: [], agents: [], budgets: unparked.more });

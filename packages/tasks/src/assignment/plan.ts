@@ -61,7 +61,8 @@ export function planAssignments(input: PlanInput): Plan {
     }
     if (placing.kind !== "agent") continue;
     const { candidate: chosen, limitIds, reservations } = placing;
-    loads.set(chosen.agentId, { inFlight: chosen.inFlight + 1, lastAssignedAt: input.now });
+    const taken = (loads.get(chosen.agentId)?.taken ?? 0) + 1;
+    loads.set(chosen.agentId, { inFlight: chosen.inFlight + 1, lastAssignedAt: input.now, taken });
     const tooDear = weighed.indexOf(chosen);
     const passedOver = passedOverByLane.get(laneId) ?? {};
     const why =
@@ -80,15 +81,22 @@ function placeUncapped([candidate]: readonly Candidate[]): Placing {
   return { kind: "agent", candidate, limitIds: [], reservations: [] };
 }
 
+/** How many tasks an agent takes in one round at most. */
+export function roomOf({ inFlight, maxConcurrency, claims = maxConcurrency }: Candidate): number {
+  return Math.min(maxConcurrency - inFlight, claims);
+}
+
 interface Load {
   readonly inFlight: number;
+  /** In this plan. */
+  readonly taken: number;
   readonly lastAssignedAt: Date;
 }
 
 function weigh(task: QueuedTask, candidates: readonly Candidate[], loads: ReadonlyMap<AgentId, Load>): Candidate[] {
   return candidates
+    .filter((candidate) => (loads.get(candidate.agentId)?.taken ?? 0) < roomOf(candidate))
     .map((candidate) => ({ ...candidate, ...loads.get(candidate.agentId) }))
-    .filter(({ inFlight, maxConcurrency }) => inFlight < maxConcurrency)
     .sort(compareCandidates(task.strategy));
 }
 

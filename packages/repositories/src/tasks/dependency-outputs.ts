@@ -1,0 +1,50 @@
+import type { Task, TaskId, TenantId } from "@devmesh/models";
+import type { QueryResult } from "../database/database.ts";
+import { type Sql, sql } from "../database/sql.ts";
+import { type TaskRef, taskRows } from "../ledger/refs.ts";
+
+/** One that a task depends on, and what it gave. */
+export interface DependencyRow {
+  readonly taskId: TaskId;
+  readonly id: TaskId;
+  readonly ref: string | null;
+  readonly output: unknown;
+}
+
+/** The dependencies of tasks, by task, in no order. */
+export type DependenciesByTask = ReadonlyMap<TaskId, readonly DependencyRow[]>;
+
+/** Reads what those of the tasks that depend on others are told of these; where none does, nothing is asked. */
+export async function findDependencyOutputs(
+  query: (statement: Sql) => Promise<QueryResult<DependencyRow>>,
+  tasks: readonly { readonly tenantId: TenantId; readonly id: TaskId; readonly dependsOn: readonly TaskId[] }[],
+): Promise<DependenciesByTask> {
+  const refs = tasks.flatMap(({ tenantId, id, dependsOn }): readonly TaskRef[] =>
+    dependsOn.length > 0 ? [{ tenantId, taskId: id }] : [],
+  );
+  if (refs.length === 0) return new Map();
+  const { rows } = await query(sql`
+    select d.task_id as "taskId", d.depends_on_id as id, b.ref, r.output
+    from ${taskRows(refs)} as asked (tenant_id, task_id)
+    join task_dependency d on d.tenant_id = asked.tenant_id and d.task_id = asked.task_id
+    join task_body b on b.tenant_id = d.tenant_id and b.task_id = d.depends_on_id
+    left join task_result r on r.tenant_id = d.tenant_id and r.task_id = d.depends_on_id`);
+  return Map.groupBy(rows, ({ taskId }) => taskId);
+}
+
+/** What a task that depends on others is shown with, in the order in which it names them. */
+export function toDependencies(
+  dependencies: DependenciesByTask,
+  { id, dependsOn }: { readonly id: TaskId; readonly dependsOn: readonly TaskId[] },
+): Pick<Task, "dependencies"> {
+  if (dependsOn.length === 0) return {};
+  const found = dependencies.get(id) ?? [];
+  const sorted = dependsOn.flatMap((dependencyId) => found.find((one) => one.id === dependencyId) ?? []);
+  return {
+    dependencies: sorted.map(({ id: dependencyId, ref, output }) => ({
+      id: dependencyId,
+      ...(ref !== null && { ref }),
+      output,
+    })),
+  };
+}
