@@ -54,6 +54,10 @@ export interface TaskReads extends TaskViewReads {
   list(tenantId: TenantId, filter: TaskFilter, page: Page): Promise<readonly Task[]>;
   /** In order of `seq`, from the one after `afterSeq` on. */
   events(tenantId: TenantId, taskId: TaskId, afterSeq: number, limit: number): Promise<readonly TaskEvent[]>;
+  /** `eventSeq`: of the latest event. Unknown tasks are absent. */
+  states(
+    refs: readonly { readonly tenantId: TenantId; readonly taskId: TaskId }[],
+  ): Promise<ReadonlyMap<TaskId, { readonly state: TaskState; readonly eventSeq: number }>>;
 }
 
 /** An event of a tenant, at its place among all of them. */

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createHints, type FanOut, type Hints, type Objects } from "@devmesh/adapters";
 import { tellOfAgents } from "@devmesh/agents";
 import { type Authenticator, createAuthenticator } from "@devmesh/auth";
-import { createContexts, createKnowledge } from "@devmesh/memory";
+import { type CreateKnowledgeOptions, createContexts, createKnowledge } from "@devmesh/memory";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
 import {
   agentMetricsRepository,
@@ -86,7 +86,7 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
   const app = createApp({
     ...memory,
     ...createContexts({ database, memory, objects: open.objects }),
-    ...createKnowledge({ database, memory, logger }),
+    ...createKnowledge({ database, memory, logger, ...tellsOf(hints) }),
     ...storesOf(database),
     engine,
     reads,
@@ -133,6 +133,11 @@ function storesOf(database: Database) {
     redriveJobs: redriveJobs(database),
     imports: importJobs(database),
   };
+}
+
+/** What changes of knowledge tell others. */
+function tellsOf(hints: Pick<Hints, "entriesChanged">): Pick<CreateKnowledgeOptions, "tellChanged"> {
+  return { tellChanged: (tenantId, entryId) => hints.entriesChanged([{ tenantId, entryId }]) };
 }
 
 /** What routes tell others. */

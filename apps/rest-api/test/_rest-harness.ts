@@ -81,6 +81,7 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
         mailed: () => undefined,
         changed: (refs) => waiters.onChanged(refs.map(({ tenantId, taskId }) => ({ tenantId, taskId }))),
         due: () => undefined,
+        claimable: () => undefined,
       },
       outputSchemas: stack.use(openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 100 })),
       newId,
@@ -98,7 +99,7 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
   });
   const config = toConfig(readEnv({ DEVMESH_PEPPER: pepper }));
   const memory = stack.use(openMemory({ config, database, metrics, newId, nudgeEmbeddings: () => undefined }));
-  const knowledge = createKnowledge({ database, memory, logger });
+  const knowledge = createKnowledge({ database, memory, logger, tellChanged: () => undefined });
   const contexts = createContexts({ database, memory, objects: undefined });
   const deps: AppDeps = {
     ...memory,

@@ -4,6 +4,7 @@ import type {
   AssignmentId,
   CollectionId,
   ConnectionId,
+  KnowledgeId,
   NodeId,
   Task,
   TaskId,

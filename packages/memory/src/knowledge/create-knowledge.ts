@@ -15,7 +15,10 @@ import type { Memory } from "../create-memory.ts";
 /** The entries, and the collections that they are found in. */
 export interface Knowledge {
   readonly knowledge: KnowledgeStore;
-  /** Writes the document of an entry that was changed. Never throws: what fails is logged, and done by the worker. */
+  /**
+   * After each change of an entry: tells of it, and writes its document. Never throws: what fails is logged, and done by
+   * the worker.
+   */
   readonly carryOverEntry: (tenantId: TenantId, id: KnowledgeId) => Promise<void>;
   readonly searchEntries: (
     asker: KnowledgeAsker,
@@ -27,11 +30,14 @@ export interface Knowledge {
 export interface CreateKnowledgeOptions {
   readonly database: Database;
   readonly memory: Memory;
+  /** Tells who waits that an entry was written, changed or deleted. */
+  readonly tellChanged: (tenantId: TenantId, id: KnowledgeId) => void;
   readonly logger: Logger;
 }
 
 /** Puts together what doors of knowledge stand on. */
-export function createKnowledge({ database, memory, logger }: CreateKnowledgeOptions): Knowledge {
+export function createKnowledge(options: CreateKnowledgeOptions): Knowledge {
+  const { database, memory, tellChanged, logger } = options;
   const knowledge = knowledgeRepository(database);
   const sync = knowledgeSyncRepository(database);
   const documents = knowledgeDocuments(memory);
@@ -39,6 +45,7 @@ export function createKnowledge({ database, memory, logger }: CreateKnowledgeOpt
   return {
     knowledge,
     carryOverEntry: async (tenantId, id) => {
+      tellChanged(tenantId, id);
       try {
         await syncEntry({ sync, documents }, tenantId, id);
       } catch (err) {

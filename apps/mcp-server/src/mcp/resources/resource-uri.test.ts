@@ -1,6 +1,6 @@
 import type { KnowledgeId, TaskId } from "@devmesh/models";
 import { describe, expect, it } from "vitest";
-import { missingScopesOf, parseResourceUri, type ResourceRef, uriOf } from "./resource-uri.ts";
+import { missingScopes, parseResourceUri, type ResourceRef, scopesOfUri, uriOf } from "./resource-uri.ts";
 
 const id = "019ad9b5-6c00-7000-8000-000000000001";
 
@@ -46,10 +46,12 @@ describe("a resource's URI", () => {
 });
 
 it("tells what a key lacks to read one", () => {
-  expect(missingScopesOf({ scopes: ["tasks:read"] }, `devmesh://tasks/${id}/log`)).toEqual([]);
-  expect(missingScopesOf({ scopes: ["tasks:read"] }, `devmesh://knowledge/${id}`)).toEqual(["knowledge:read"]);
-  expect(missingScopesOf({ scopes: ["agents:connect"] }, "devmesh://agents/a")).toEqual([]);
-  expect(missingScopesOf({ scopes: [] }, "devmesh://agents/a")).toEqual(["agents:read"]);
-  expect(missingScopesOf({ scopes: ["agents:read"] }, "devmesh://agents/a/inbox")).toEqual(["agents:connect"]);
-  expect(missingScopesOf({ scopes: [] }, "test://static-text")).toEqual([]);
+  expect(missingScopes({ scopes: ["tasks:read"] }, { kind: "task_log" })).toEqual([]);
+  expect(missingScopes({ scopes: ["tasks:read"] }, { kind: "entry" })).toEqual(["knowledge:read"]);
+  expect(missingScopes({ scopes: ["agents:connect"] }, { kind: "agent" })).toEqual([]);
+  expect(missingScopes({ scopes: [] }, { kind: "agent" })).toEqual(["agents:read"]);
+  expect(missingScopes({ scopes: ["admin"] }, { kind: "inbox" })).toEqual([]);
+  expect(scopesOfUri("devmesh://agents/a/inbox")).toEqual(["agents:connect"]);
+  expect(scopesOfUri("devmesh://agents/a")).toEqual([]);
+  expect(scopesOfUri("test://static-text")).toEqual([]);
 });

@@ -75,15 +75,19 @@ export function uriOf(ref: ResourceRef): string {
  * What the principal lacks to read a resource. An agent is shown to those who may look at agents, and to those who may be
  * one.
  */
-export function missingScopes(principal: Pick<Principal, "scopes">, ref: ResourceRef): readonly Scope[] {
+export function missingScopes(principal: Pick<Principal, "scopes">, ref: Pick<ResourceRef, "kind">): readonly Scope[] {
   const accepted = scopesByKind[ref.kind];
   return accepted.some((scope) => hasScope(principal, scope)) ? [] : accepted.slice(0, 1);
 }
 
-/** The same for a URI; nothing for what is none of ours. */
-export function missingScopesOf(principal: Pick<Principal, "scopes">, uri: string): readonly Scope[] {
+/**
+ * What a reader of a URI needs, as far as the URI alone says: nothing for what is none of ours, nor for an agent, of which
+ * one of two scopes is enough.
+ */
+export function scopesOfUri(uri: string): readonly Scope[] {
   const ref = parseResourceUri(uri);
-  return ref === undefined ? [] : missingScopes(principal, ref);
+  const accepted = ref === undefined ? [] : scopesByKind[ref.kind];
+  return accepted.length === 1 ? accepted : [];
 }
 
 function byId<Kind extends "task" | "task_log" | "entry">(kind: Kind): (text: string) => ResourceRef | undefined {
