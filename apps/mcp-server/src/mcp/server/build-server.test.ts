@@ -167,7 +167,7 @@ describe("tools/call", () => {
     const { send, outcomes } = serve([toolOf()]);
     const { body } = await send("tools/call", { name: "nope", arguments: {} });
     expect(body.error).toMatchObject({ code: -32602, message: "unknown tool: nope" });
-    expect(outcomes).toEqual([]);
+    expect(outcomes).toEqual(["nope: invalid_argument"]);
   });
 
   test("names every argument that is against the schema", async () => {
@@ -210,8 +210,21 @@ describe("tools/call", () => {
 
   test("does not let out what is against the output schema", async () => {
     const lying = toolOf({ call: async () => ({ kind: "complete", output: { word: 1 } }) });
-    const { body } = await serve([lying]).call({ word: "hi" });
+    const { call, outcomes } = serve([lying]);
+    const { body } = await call({ word: "hi" });
+    expect(outcomes).toEqual(["echo: internal"]);
     expect(body.result.structuredContent.error).toEqual({ code: "internal", message: "internal error" });
+  });
+
+  test("shows nothing of what broke in looking for a tool", async () => {
+    const find = async (): Promise<never> => {
+      throw new Error("password is hunter2");
+    };
+    const { send } = serve([], { toolSource: { list: find, find } });
+    const { body } = await send("tools/call", { name: "far__tool" });
+    expect(body.result.structuredContent.error).toEqual({ code: "internal", message: "internal error" });
+    const listed = await send("tools/list", {});
+    expect(listed.body.error).toMatchObject({ code: -32603, message: "internal error" });
   });
 
   test("finds the tools of other servers, which may answer with content alone", async () => {

@@ -58,7 +58,7 @@ const messageSchema = z.object({ method: z.string(), params: z.record(z.string()
 export function createServerFactory(deps: ServerDeps): ServerFactory {
   const { tools, parts } = deps;
   const catalogue = createCatalogue(tools);
-  const listTools = createListTools(catalogue, deps.toolSource);
+  const listTools = createListTools(catalogue, deps.toolSource, deps.logger);
   const callTool = createCallTool({ ...deps, catalogue });
   const capabilities = parts.reduce<ServerCapabilities>((all, part) => mergeCapabilities(all, part.capabilities), {
     tools: { listChanged: true },

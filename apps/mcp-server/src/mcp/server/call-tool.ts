@@ -1,6 +1,6 @@
 import { assertScope } from "@devmesh/auth";
 import {
-  type AppError,
+  AppError,
   assert,
   assertStorableJson,
   parseTraceparent,
@@ -58,33 +58,47 @@ type Answered =
 export function createCallTool(
   deps: CallToolDeps,
 ): (params: Params, caller: Caller, context: ServerContext) => Promise<Answered> {
-  const { catalogue, toolSource, logger } = deps;
-
   return async (params, caller, context) => {
     const startedAt = performance.now();
-    const own = catalogue.find(params.name);
-    const tool = own ?? (await toolSource.find(caller.principal, params.name));
-    if (tool === undefined)
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `unknown tool: ${shorten(params.name)}`);
+    const own = deps.catalogue.find(params.name);
     const told = (outcome: CallOutcome): void =>
-      deps.onCall({ tool: tool.name, isOwn: own !== undefined, outcome, ms: performance.now() - startedAt });
+      deps.onCall({ tool: params.name, isOwn: own !== undefined, outcome, ms: performance.now() - startedAt });
     try {
+      const tool = own ?? (await findOther(deps, caller, params.name));
       const owner: StateOwner = { caller, method: "tools/call", name: tool.name, arguments: params.arguments };
       const answer = await callOnce(deps.states, tool, owner, context);
+      const answered = await toAnswered(deps, tool, owner, answer);
       told(outcomeOf(answer));
-      return await toAnswered(deps, tool, owner, answer);
+      return answered;
     } catch (caught) {
       if (caught instanceof ProtocolError) {
-        told("failed_precondition");
+        told("invalid_argument");
         throw caught;
       }
-      const failure = toAppError(caught);
+      const failure = toFailure(caught, context.mcpReq.signal);
       told(failure.code);
-      if (failure.code === "internal")
-        logger.error({ err: failure.cause ?? failure, tool: tool.name }, "a tool failed");
+      if (failure.code === "internal") {
+        deps.logger.error({ err: failure.cause ?? failure, tool: params.name }, "a tool failed");
+      }
       return toFailedResult(failure);
     }
   };
+}
+
+/** @throws ProtocolError where there is none. */
+async function findOther({ toolSource }: CallToolDeps, { principal }: Caller, name: string): Promise<Tool> {
+  const tool = await toolSource.find(principal, name);
+  if (tool !== undefined) return tool;
+  const shown = name.length <= 128 ? name : `${name.slice(0, 128)}…`;
+  throw new ProtocolError(ProtocolErrorCode.InvalidParams, `unknown tool: ${shown}`);
+}
+
+/** What breaks because its caller went away is no fault of ours. */
+function toFailure(caught: unknown, signal: AbortSignal): AppError {
+  const failure = toAppError(caught);
+  return failure.code === "internal" && signal.aborted
+    ? new AppError("cancelled", "the call was cancelled", { cause: caught })
+    : failure;
 }
 
 async function callOnce(
@@ -165,8 +179,4 @@ function parseOutput(tool: Tool, output: Record<string, unknown>): void {
 function outcomeOf(answer: ToolAnswer<Record<string, unknown>>): CallOutcome {
   if (answer.kind === "complete") return answer.isError === true ? "tool_error" : "ok";
   return answer.kind;
-}
-
-function shorten(name: string): string {
-  return name.length <= 128 ? name : `${name.slice(0, 128)}…`;
 }

@@ -1,5 +1,7 @@
+import type { Logger } from "@devmesh/observability";
 import { type ListToolsResult, ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import type { Caller } from "../caller.ts";
+import { toProtocolError } from "../resources/protocol-error.ts";
 import type { ListedTool, ToolSource } from "../tools/tool-source.ts";
 import type { Catalogue } from "./catalogue.ts";
 
@@ -13,10 +15,13 @@ const pageSize = 200;
 export function createListTools(
   { listed }: Catalogue,
   source: ToolSource,
+  logger: Logger,
 ): (caller: Caller, cursor: string | undefined) => Promise<ListToolsResult> {
   const ownOnly: ListToolsResult = { tools: [...listed] };
   return async ({ principal }, cursor) => {
-    const others = await source.list(principal);
+    const others = await source.list(principal).catch((caught: unknown) => {
+      throw toProtocolError(caught, { logger });
+    });
     if (others.length === 0 && cursor === undefined) return ownOnly;
     return pageOf([...listed, ...others], cursor);
   };

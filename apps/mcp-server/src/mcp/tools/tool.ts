@@ -10,9 +10,12 @@ export interface ToolCall {
   /** Aborts when the client cancels, or goes. */
   readonly signal: AbortSignal;
   readonly traceparent: string | undefined;
-  /** What a person answered to the requests of an earlier round, by their keys; empty in the first. */
+  /**
+   * What a person answered to the requests of an earlier round, by their keys; empty in the first. It is what the client
+   * says that it is, of any shape; that this was asked at all is certain only where there is a `state`.
+   */
   readonly inputResponses: Readonly<Record<string, unknown>>;
-  /** What this tool left in `state` in the earlier round: it was not changed, is this principal's, and is not too old. */
+  /** What this tool left in `state` in the earlier round: unchanged, of this principal and these arguments, not too old. */
   readonly state: unknown;
   /** Tells how far the call is; nothing where the client did not ask for it. Never throws. */
   reportProgress(progress: number, about?: { readonly total?: number; readonly message?: string }): Promise<void>;
@@ -33,7 +36,10 @@ export type ToolAnswer<Output> =
       /** What the tool of another server says of itself: the call was made, and the tool failed. */
       readonly isError?: boolean;
     }
-  /** A person has to answer first. The call comes again with the answers, and `state` as it is here. */
+  /**
+   * A person has to answer first. The call comes again with the answers, and `state` as it is here: the client can read
+   * it, and keeps it. Give one wherever an answer decides anything.
+   */
   | { readonly kind: "input_required"; readonly requests: InputRequests; readonly state?: unknown }
   /** It goes on as this task of the mesh; only for a caller that takes tasks. */
   | { readonly kind: "task"; readonly taskId: TaskId };
