@@ -1,4 +1,4 @@
-import { defaultNodeLeaseMs } from "@devmesh/agents";
+import { defaultNodeLeaseMs, defaultPresenceMs } from "@devmesh/agents";
 import { defaultMaxDepth } from "@devmesh/models";
 import {
   envReader,
@@ -20,6 +20,7 @@ export interface McpEnv extends ServiceEnv {
   readonly maxTenantConnections: number;
   readonly upgradesPerSecond: number;
   readonly nodeLeaseMs: number;
+  readonly presenceMs: number;
   readonly maxTaskDepth: number;
   readonly publicUrl: string | undefined;
   readonly allowedHosts: readonly string[];
@@ -40,6 +41,8 @@ export interface McpConfig extends ServiceConfig {
   readonly heartbeatMs: number;
   readonly intervals: Intervals;
   readonly connections: ConnectionLimits;
+  /** How long an agent that claims its tasks is present after a sign of life. */
+  readonly presenceMs: number;
   /** How deep tasks may be delegated. */
   readonly maxTaskDepth: number;
   readonly mcp: Omit<McpHttpConfig & McpServerConfig, "host" | "stateSecret">;
@@ -69,6 +72,7 @@ export function readEnv(
     allowedOrigins: reader.list("DEVMESH_MCP_ALLOWED_ORIGINS", [], { maxItems: 100 }),
     isProduction: reader.string("NODE_ENV", "development") === "production",
     conformanceFixtures: reader.boolean("DEVMESH_MCP_CONFORMANCE_FIXTURES", false),
+    presenceMs: reader.int("DEVMESH_PULL_PRESENCE_MS", defaultPresenceMs, { min: 1_000, max: 86_400_000 }),
     nodeLeaseMs: reader.int("DEVMESH_NODE_LEASE_MS", defaultNodeLeaseMs, { min: 300, max: 600_000 }),
   };
   if (raw.conformanceFixtures && raw.isProduction) {
@@ -89,6 +93,7 @@ export function toConfig(raw: McpEnv): McpConfig {
       maxPerTenant: raw.maxTenantConnections,
       upgradesPerSecond: raw.upgradesPerSecond,
     },
+    presenceMs: raw.presenceMs,
     maxTaskDepth: raw.maxTaskDepth,
     mcp: {
       publicUrl: raw.publicUrl,

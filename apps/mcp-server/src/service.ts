@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createHints, type FanOut, type Hints, type Presence } from "@devmesh/adapters";
 import { tellOfAgents } from "@devmesh/agents";
 import { type Authenticator, assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
-import { AppError, type NodeId } from "@devmesh/models";
+import { AppError, type NewId, type NodeId } from "@devmesh/models";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
 import {
   agentRepository,
@@ -13,6 +13,7 @@ import {
   ledgerStore,
   messageRepository,
   nodeRepository,
+  pullRepository,
   sql,
   subscriptionRepository,
   taskReads,
@@ -27,12 +28,19 @@ import {
   type Secret,
   serveHttp,
 } from "@devmesh/runtime";
-import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
+import {
+  createTaskEngine,
+  type LedgerStore,
+  type OutputSchemas,
+  openOutputSchemas,
+  type TaskEngine,
+} from "@devmesh/tasks";
 import { type AgentServer, startAgentServer } from "./agent-server.ts";
 import type { McpConfig } from "./config.ts";
-import { createTellNodes, withLocalDelivery } from "./delivery/local-hints.ts";
-import { createMessenger } from "./delivery/messenger.ts";
+import { createTellNodes, type TellNodes, withLocalDelivery } from "./delivery/local-hints.ts";
+import { createMessenger, type Messenger } from "./delivery/messenger.ts";
 import { openMcp } from "./mcp/open-mcp.ts";
+import { createMailWaiters, type MailWaiters } from "./mcp/tools/messages/mail-waiters.ts";
 import type { ServerStores } from "./stores.ts";
 import { gatherKeys } from "./upgrade/gather-keys.ts";
 
@@ -60,52 +68,33 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   const metrics = open.metrics ?? createMetrics("mcp-server");
   const newId = createUuidV7();
   const nodeId = newId() as NodeId;
-  const ledger = ledgerStore(database, newId);
-  const { authenticator, freshAuthenticator } = createAuthenticators(database, config.pepper);
+  const authenticators = createAuthenticators(database, config.pepper);
   await using hints = createHints(open.fanOut);
   await using outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 });
   // nothing is assigned or sent before the server below has started
   const tellNodes = createTellNodes(hints.engineHints, nodeId, (agents) => server.deliver(agents));
-  await using engine = createTaskEngine({
-    store: ledger,
-    hints: withLocalDelivery(hints.engineHints, tellNodes),
-    outputSchemas,
-    newId,
-    random: Math.random,
-    now: monotonicClock,
-    nodeId,
-    ...config.tasks,
-    maxDepth: config.maxTaskDepth,
-    onError: (err) => logger.warn({ err }, "assignment round failed"),
-  });
-  await using server: AgentServer = await startAgentServer({
-    nodeId,
-    heartbeatMs: config.heartbeatMs,
-    intervals: config.intervals,
-    connections: config.connections,
-    ...createStores(database, hints),
-    messenger: createMessenger(messageRepository(database), tellNodes),
-    presence: open.presence,
-    ledger,
+  const ledger = ledgerStore(database, newId);
+  const parts = { ...open, ...authenticators, metrics, newId, nodeId, ledger, hints };
+  await using engine = createNodeEngine(config, { ...parts, outputSchemas, tellNodes });
+  const stores = createStores(database, hints);
+  const messenger = createNodeMessenger(parts, tellNodes);
+  const mailWaiters = createMailWaiters();
+  await using server: AgentServer = await startSockets(config, { ...parts, stores, engine, messenger });
+  await hearHints({ hints, nodeId, server, engine, mailWaiters });
+  await using mcp = await openMcp({
+    ...parts,
+    ...stores,
+    config: { ...config.mcp, host: config.http.host, stateSecret: config.pepper },
     engine,
-    authenticator,
-    freshAuthenticator,
-    closeElsewhere: (...close) => hints.closeConnection(...close),
-    newId,
-    random: Math.random,
+    messenger,
+    mailWaiters,
+    pull: pullRepository(database),
+    presenceMs: config.presenceMs,
+    nudgeOutbox: () => hints.nudgeOutbox(),
+    closeConnection: (...close) => hints.closeConnection(...close),
     now: monotonicClock,
-    logger,
-    metrics,
   });
-  await hints.onNode(nodeId, (hint) => {
-    if ("deliver" in hint) server.deliver(hint.deliver);
-    else server.close(hint.close.connectionId, hint.close.code, hint.close.reason);
-  });
-  await hints.onEventsReadable((tenantIds) => server.wakeEvents(tenantIds));
-
-  const mcpConfig = { ...config.mcp, host: config.http.host, stateSecret: config.pepper };
-  await using mcp = await openMcp({ config: mcpConfig, authenticator, logger, metrics });
-  const health = createMcpHealth({ database, fanOut: open.fanOut, logger, metrics, authenticator });
+  const health = createMcpHealth(parts);
   health.app.route("/", mcp.app);
   await using http = await serveHttp({
     fetch: health.app.fetch,
@@ -120,7 +109,87 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   logger.info({ port: http.port, nodeId }, "mcp server is ready");
   if (!signal.aborted) await once(signal, "abort");
   health.setDraining();
+  engine.stopWaiting();
   await stopServer(server, config.shutdownMs);
+}
+
+/** What most of a node is made of. */
+interface NodeParts extends McpResources {
+  readonly authenticator: Authenticator;
+  readonly freshAuthenticator: Authenticator;
+  readonly metrics: Metrics;
+  readonly newId: NewId;
+  readonly nodeId: NodeId;
+  readonly ledger: LedgerStore;
+  readonly hints: Hints;
+}
+
+function createNodeEngine(
+  config: McpConfig,
+  parts: NodeParts & { readonly outputSchemas: OutputSchemas; readonly tellNodes: TellNodes },
+): TaskEngine {
+  const { ledger, hints, tellNodes, outputSchemas, newId, nodeId, logger } = parts;
+  return createTaskEngine({
+    store: ledger,
+    hints: withLocalDelivery(hints.engineHints, tellNodes),
+    outputSchemas,
+    newId,
+    random: Math.random,
+    now: monotonicClock,
+    nodeId,
+    ...config.tasks,
+    maxDepth: config.maxTaskDepth,
+    onError: (err) => logger.warn({ err }, "assignment round failed"),
+  });
+}
+
+/** Those who fetch their mail may wait for it at any node. */
+function createNodeMessenger({ database, hints }: NodeParts, tellNodes: TellNodes): Messenger {
+  return createMessenger(messageRepository(database), (receivers) => {
+    tellNodes(receivers);
+    hints.engineHints.mailed(receivers.filter(({ isPulling }) => isPulling === true));
+  });
+}
+
+function startSockets(
+  config: McpConfig,
+  parts: NodeParts & {
+    readonly stores: ServerStores;
+    readonly engine: TaskEngine;
+    readonly messenger: Messenger;
+  },
+): Promise<AgentServer> {
+  const { stores, hints, presence, ...rest } = parts;
+  return startAgentServer({
+    ...rest,
+    ...stores,
+    heartbeatMs: config.heartbeatMs,
+    intervals: config.intervals,
+    connections: config.connections,
+    presence,
+    closeElsewhere: (...close) => hints.closeConnection(...close),
+    random: Math.random,
+    now: monotonicClock,
+  });
+}
+
+interface Hearing {
+  readonly hints: Hints;
+  readonly nodeId: NodeId;
+  readonly server: AgentServer;
+  readonly engine: TaskEngine;
+  readonly mailWaiters: MailWaiters;
+}
+
+async function hearHints({ hints, nodeId, server, engine, mailWaiters }: Hearing): Promise<void> {
+  await hints.onNode(nodeId, (hint) => {
+    if ("deliver" in hint) {
+      server.deliver(hint.deliver);
+      mailWaiters.onMail(hint.deliver);
+    } else server.close(hint.close.connectionId, hint.close.code, hint.close.reason);
+  });
+  await hints.onClaimable((scope) => engine.wakeClaims(scope));
+  await hints.onEventsReadable((tenantIds) => server.wakeEvents(tenantIds));
 }
 
 /** The second one remembers nothing: a revoked key must be noticed. */

@@ -32,6 +32,7 @@ const baseConfig: McpConfig = {
   tasks: { leaseMs: 30_000, acceptMs: 10_000 },
   shutdownMs: 8_000,
   connections: { max: 1_000, maxPerTenant: 500, upgradesPerSecond: 200 },
+  presenceMs: 120_000,
   maxTaskDepth: 8,
   mcp: { publicUrl: undefined, allowedHosts: [], allowedOrigins: [], checksOutput: true, conformanceFixtures: false },
   stores: undefined,

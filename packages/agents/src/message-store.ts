@@ -27,13 +27,15 @@ export interface MailReceiver {
   readonly agentId: AgentId;
   /** Undefined while it is not connected. */
   readonly nodeId: NodeId | undefined;
+  /** It fetches its mail, and is present: at which node it waits for it, nobody knows. */
+  readonly isPulling?: boolean | undefined;
 }
 
 /** What became of a message. */
 export type SendOutcome =
   | {
       readonly kind: "sent";
-      /** Agents that have it in their mailbox, and how many of them were offline. */
+      /** Agents that have it in their mailbox, and how many of them were neither connected nor present. */
       readonly accepted: number;
       readonly queued: number;
       /** Whom to tell; nobody when the message had been sent before. */

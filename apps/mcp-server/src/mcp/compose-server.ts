@@ -3,6 +3,7 @@ import { createServerFactory, type ServerFactory } from "./server/build-server.t
 import { createCallMetrics } from "./server/call-metrics.ts";
 import { createRequestStates } from "./server/request-states.ts";
 import type { ServerPart } from "./server/server-part.ts";
+import { meshTools } from "./tools/mesh-tools.ts";
 import type { Tool } from "./tools/tool.ts";
 import { noTools } from "./tools/tool-source.ts";
 
@@ -10,7 +11,7 @@ import { noTools } from "./tools/tool-source.ts";
 export async function composeServer(deps: McpDeps): Promise<ServerFactory> {
   const { config, logger, metrics } = deps;
   const states = createRequestStates({ secret: config.stateSecret.reveal(), now: Date.now });
-  const tools: Tool[] = [];
+  const tools: Tool[] = [...meshTools(deps)];
   const parts: ServerPart[] = [];
   if (config.conformanceFixtures) {
     const { loadFixtures } = await import("./fixtures/load-fixtures.ts");

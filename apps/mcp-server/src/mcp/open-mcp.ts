@@ -6,6 +6,7 @@ import type { Hono } from "hono";
 import { composeServer } from "./compose-server.ts";
 import { mountMcp } from "./http/mount-mcp.ts";
 import { openSessions } from "./sessions/open-sessions.ts";
+import type { MeshToolDeps } from "./tools/mesh-tools.ts";
 
 /** How `/mcp` is served. */
 export interface McpHttpConfig {
@@ -30,7 +31,7 @@ export interface McpServerConfig {
 }
 
 /** What the MCP server's parts work on. */
-export interface McpDeps {
+export interface McpDeps extends MeshToolDeps {
   readonly config: McpHttpConfig & McpServerConfig;
   readonly authenticator: Authenticator;
   readonly logger: Logger;

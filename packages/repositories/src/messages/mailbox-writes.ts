@@ -19,6 +19,8 @@ export interface Receiver {
   readonly agentId: AgentId;
   /** Undefined while it is not connected. */
   readonly nodeId: NodeId | undefined;
+  /** It fetches its mail, and is present. */
+  readonly isPulling: boolean;
 }
 
 /** A larger payload for several agents is written once. Judgement: below, the row of its own costs more than copies. */
@@ -84,7 +86,8 @@ async function openMailboxes(tx: Queryable, letters: readonly Letter[]): Promise
   if (tenantsById.size === 0) return new Map();
   const asked = unnest(["uuid", [...tenantsById.values()]], ["uuid", [...tenantsById.keys()]]);
   const { rows: slots } = await tx.query<SlotRow>(sql`
-    select s.tenant_id as "tenantId", s.agent_id as "agentId", s.acked_seq as "ackedSeq", s.node_id as "nodeId"
+    select s.tenant_id as "tenantId", s.agent_id as "agentId", s.acked_seq as "ackedSeq", s.node_id as "nodeId",
+      coalesce(s.present_until > now(), false) as "isPulling"
     from ${asked} as asked (tenant_id, agent_id)
     join agent_slot s on s.tenant_id = asked.tenant_id and s.agent_id = asked.agent_id
     order by s.agent_id
@@ -103,6 +106,7 @@ interface SlotRow {
   readonly agentId: AgentId;
   readonly ackedSeq: number;
   readonly nodeId: NodeId | null;
+  readonly isPulling: boolean;
 }
 
 interface SizeRow extends MailboxSize {

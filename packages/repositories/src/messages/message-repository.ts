@@ -77,7 +77,7 @@ function toOutcome(
 ): SendOutcome {
   if (recipients === undefined) return { kind: "unknown" };
   if ("to" in target && receivers.length < recipients.length) return { kind: "full" };
-  const queued = receivers.filter(({ nodeId }) => nodeId === undefined).length;
+  const queued = receivers.filter(({ nodeId, isPulling }) => nodeId === undefined && !isPulling).length;
   return { kind: "sent", accepted: receivers.length, queued, receivers };
 }
 

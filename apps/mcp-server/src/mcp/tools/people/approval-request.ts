@@ -1,0 +1,80 @@
+import { AppError } from "@devmesh/models";
+import { messageSchemas } from "@devmesh/protocol";
+import { z } from "zod";
+import { agentArgument, assignmentArguments, idempotencyKeyArgument } from "../arguments.ts";
+import { defineTool, type Tool, type ToolAnswer, type ToolCall } from "../tool.ts";
+import { askByForm } from "./ask-by-form.ts";
+import { askByTask } from "./ask-by-task.ts";
+import type { PeopleToolDeps } from "./people-tools.ts";
+
+const { question: questionText, timeoutMs } = messageSchemas.TASK_NEEDS_INPUT.shape;
+
+const input = z.strictObject({
+  question: questionText
+    .refine((text) => text !== "", "must not be empty")
+    .describe("What you want to do, and what it changes, so that a person can decide without asking back."),
+  agent: agentArgument.describe("Which of your registered agents asks: name or id. Needed with assignmentId."),
+  assignmentId: assignmentArguments.assignmentId
+    .optional()
+    .describe("The task that you hold and ask for, from task_claim."),
+  fence: assignmentArguments.fence.optional().describe("Of that assignment."),
+  timeoutMs: timeoutMs.describe("How long a task waits for the answer; 24 h unless given. Then it fails."),
+  idempotencyKey: idempotencyKeyArgument(
+    "For a task that waits: the same question with the same key asks nothing anew, and gives the answer once it is there.",
+  ),
+});
+
+const output = z.object({
+  decision: z
+    .enum(["approved", "declined", "cancelled", "waiting"])
+    .describe("cancelled: the person closed the form without deciding. waiting: nobody has answered yet."),
+  comment: z.string().optional().describe("What the person added."),
+  taskId: z.string().optional().describe("The task that was asked for."),
+});
+
+/** An approval as it is asked for, checked. */
+export type ApprovalAsked = z.output<typeof input>;
+/** What came of it. */
+export type Approval = z.input<typeof output>;
+
+/** An approval for a task that its agent holds. */
+export type AskedForTask = ApprovalAsked & { readonly assignmentId: string; readonly fence: number };
+
+/** `approval_request` */
+export function approvalRequest(deps: PeopleToolDeps): Tool {
+  return defineTool({
+    name: "approval_request",
+    title: "Ask a person for approval",
+    description:
+      "Asks a person whether you may do something, and gives the decision. Use it before what can't be undone, costs money " +
+      "or reaches outside. Where your client shows forms the person at it is asked, and the decision is in the answer. " +
+      "Else, with assignmentId and fence, the task waits for whoever watches the mesh: decision is waiting, the lease stands " +
+      "still, and the answer comes to your inbox; call again with the same arguments to get it. Go on only where decision " +
+      "is approved. With an assignment the decision is kept in the task's history.",
+    scopes: ["agents:connect"],
+    annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
+    input,
+    output,
+    call(asked, call) {
+      return ask(deps, asked, call);
+    },
+  });
+}
+
+async function ask(deps: PeopleToolDeps, asked: ApprovalAsked, call: ToolCall): Promise<ToolAnswer<Approval>> {
+  const task = toTask(asked);
+  if (call.caller.client.elicitsForms) return askByForm(deps, { asked, task }, call);
+  if (task !== undefined) return { kind: "complete", output: await askByTask(deps, task, call) };
+  const message = "this client shows no forms, and without assignmentId and fence there is no task that could wait";
+  throw new AppError("failed_precondition", message, { reason: "no_form" });
+}
+
+/** @throws AppError `invalid_argument` where one of assignment and fence is missing. */
+function toTask(asked: ApprovalAsked): AskedForTask | undefined {
+  const { assignmentId, fence } = asked;
+  if (assignmentId === undefined && fence === undefined) return undefined;
+  if (assignmentId !== undefined && fence !== undefined) return { ...asked, assignmentId, fence };
+  const path = fence === undefined ? "fence" : "assignmentId";
+  const message = "assignmentId and fence belong together";
+  throw new AppError("invalid_argument", `${path}: ${message}`, { details: [{ path, message }] });
+}

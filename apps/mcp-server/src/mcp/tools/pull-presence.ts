@@ -1,0 +1,48 @@
+import type { PullStore } from "@devmesh/agents";
+import type { AgentRef } from "./acting.ts";
+
+/** Keeps agents present that act by calls alone. */
+export interface PullPresence {
+  /** How long an agent is present after its last sign of life. */
+  readonly presenceMs: number;
+  /** A sign of life: written where the last that this node wrote is a while ago. */
+  renew(ref: AgentRef): Promise<void>;
+  /** Notes that one was written just now. */
+  noteRenewed(ref: AgentRef): void;
+}
+
+/** Agents of which a node remembers when it last wrote; past it the one written first is forgotten, and written again. */
+const maxRemembered = 10_000;
+
+/** Writes at most once in a quarter of the presence for each agent, so that calls cost no write of their own. */
+export function createPullPresence(
+  pull: Pick<PullStore, "heartbeat">,
+  { presenceMs, now }: { readonly presenceMs: number; readonly now: () => number },
+): PullPresence {
+  const renewedAt = new Map<string, number>();
+
+  function noteRenewed({ agentId }: AgentRef): void {
+    renewedAt.delete(agentId);
+    renewedAt.set(agentId, now());
+    if (renewedAt.size <= maxRemembered) return;
+    const [first] = renewedAt.keys();
+    if (first !== undefined) renewedAt.delete(first);
+  }
+
+  return {
+    presenceMs,
+    noteRenewed,
+    async renew(ref) {
+      const at = renewedAt.get(ref.agentId);
+      if (at !== undefined && now() - at < presenceMs / 4) return;
+      // of calls that come together one writes
+      noteRenewed(ref);
+      try {
+        await pull.heartbeat(ref, { presenceMs });
+      } catch (error) {
+        renewedAt.delete(ref.agentId);
+        throw error;
+      }
+    },
+  };
+}
