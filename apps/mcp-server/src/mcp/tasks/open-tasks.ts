@@ -1,0 +1,62 @@
+import type { AgentStore } from "@devmesh/agents";
+import type { NewId, TaskId } from "@devmesh/models";
+import type { Metrics } from "@devmesh/observability";
+import type { TaskStates } from "@devmesh/runtime";
+import type { TaskEngine } from "@devmesh/tasks";
+import type { Caller } from "../caller.ts";
+import type { ServerPart } from "../server/server-part.ts";
+import { toAwaited } from "../tools/tasks/task-await.ts";
+import { type TaskHandle, toHandle } from "./mcp-task.ts";
+import { type ReadTaskDeps, readTask } from "./read-task.ts";
+import type { RunKind } from "./runs/run-kind.ts";
+import { createRuns, type Runs } from "./runs/run-tool.ts";
+import { createToolAgents } from "./runs/submit-run.ts";
+import { startToolRunner, type ToolRunnerDeps } from "./runs/tool-runner.ts";
+import { type TasksPartDeps, tasksPart } from "./tasks-part.ts";
+import { type WatchTasksAsked, type WatchTasksDeps, watchTasks } from "./watch-tasks.ts";
+
+/** The tasks of MCP on one node. Disposal lets runs finish for a while. */
+export interface McpTasks extends AsyncDisposable {
+  readonly part: ServerPart;
+  /** A task as `tools/call` hands it out. */
+  describeTask(caller: Caller, taskId: TaskId): Promise<Readonly<Record<string, unknown>>>;
+  /** Tells a subscription of tasks. @throws AppError as `watchTasks` does */
+  watchTasks(asked: WatchTasksAsked): Promise<readonly string[]>;
+  readonly runs: Runs;
+}
+
+export interface McpTasksDeps
+  extends Omit<TasksPartDeps, "toAwaited">,
+    Omit<WatchTasksDeps, "toAwaited">,
+    Pick<ToolRunnerDeps, "findWaiting" | "limits"> {
+  readonly engine: Pick<TaskEngine, "submit" | "perform" | "claim" | "answer" | "cancel">;
+  readonly agents: Pick<AgentStore, "find" | "register">;
+  readonly taskReads: ReadTaskDeps["taskReads"] & TaskStates;
+  /** What this node can carry out: the same on every node. */
+  readonly kinds: readonly RunKind[];
+  readonly leaseMs?: number | undefined;
+  readonly newId: NewId;
+  readonly metrics: Metrics;
+}
+
+/** How long a node may be silent until its runs are another's. Judgement: as that of agents with a socket. */
+const defaultLeaseMs = 30_000;
+
+/** Opens the tasks of a node: it answers for all of the mesh, and carries out those that it claims. */
+export function openTasks(deps: McpTasksDeps): McpTasks {
+  const { engine, kinds, newId, leaseMs = defaultLeaseMs } = deps;
+  const shown = { ...deps, toAwaited };
+  const toolAgents = createToolAgents(deps.agents, newId);
+  const kindsByName = new Map(kinds.map((kind) => [kind.name, kind]));
+  const runner = startToolRunner({ ...deps, toolAgents, kinds: kindsByName, leaseMs });
+  return {
+    part: tasksPart(shown),
+    async describeTask({ principal }, taskId) {
+      const handle: TaskHandle = toHandle(await readTask(deps, principal, taskId, "tasks:read"));
+      return { resultType: "task", ...handle };
+    },
+    watchTasks: (asked) => watchTasks(shown, asked),
+    runs: createRuns({ ...deps, engine, toolAgents, wake: (tenantId) => runner.wake(tenantId) }),
+    [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose](),
+  };
+}

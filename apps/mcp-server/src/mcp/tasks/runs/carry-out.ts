@@ -1,0 +1,165 @@
+import {
+  AppError,
+  assertStorableJson,
+  type ClaimedTask,
+  maxTaskJsonBytes,
+  type NewId,
+  toAppError,
+  utf8Bytes,
+} from "@devmesh/models";
+import type { Logger } from "@devmesh/observability";
+import type { AgentWord } from "@devmesh/tasks";
+import { type CallToolResult, ProtocolError } from "@modelcontextprotocol/server";
+import { writeJsonRpcFailure } from "../json-rpc-failure.ts";
+import { type AskDeps, createAsk } from "./ask-in-run.ts";
+import { type HeldRun, type HoldDeps, holdRun } from "./held-run.ts";
+import { readRunInput } from "./run-input.ts";
+import type { Run, RunKind } from "./run-kind.ts";
+
+export interface CarryOutDeps extends AskDeps, HoldDeps {
+  readonly kinds: ReadonlyMap<string, RunKind>;
+  readonly nudgeOutbox: () => void;
+  readonly newId: NewId;
+  readonly logger: Logger;
+}
+
+/** How a run ended: `lost` where the task was not this node's any more. */
+export type RunOutcome = "completed" | "tool_error" | "failed" | "given_back" | "lost";
+
+/** How often at most the progress of a run is written. Judgement. */
+const reportEveryMs = 1_000;
+
+/**
+ * Carries out a task of the reserved type and records what came of it. When `stopping` aborts the run is told to end,
+ * and is given back where it may be carried out again. Never throws.
+ */
+export async function carryOut(
+  deps: CarryOutDeps,
+  held: HeldRun,
+  { task, traceparent }: Pick<ClaimedTask, "task" | "traceparent">,
+  stopping: AbortSignal,
+): Promise<RunOutcome> {
+  const over = new AbortController();
+  const lost = new AbortController();
+  const holding = holdRun(deps, held, over.signal).then(() => lost.abort());
+  const signal = AbortSignal.any([lost.signal, stopping]);
+  const { kind: name, principal, arguments: given } = readRunInput(task.input);
+  const run: Run = {
+    taskId: task.id,
+    principal: { ...principal, tenantId: held.tenantId },
+    arguments: given,
+    traceparent,
+    signal,
+    ask: createAsk(deps, held, { answers: task.answers ?? [], signal }),
+    report: createReport(deps, held),
+  };
+  const ended = await runOnce(deps, name, run, signal);
+  const isLost = lost.signal.aborted;
+  over.abort();
+  await holding;
+  if (isLost) return "lost";
+  const word =
+    "error" in ended
+      ? toFailure(deps, ended.error, { stopping, maxAttempts: task.maxAttempts })
+      : toResult(ended.result);
+  return (await record(deps, held, word)) ? outcomeOf(word, ended) : "lost";
+}
+
+type Ended = { readonly result: CallToolResult } | { readonly error: unknown };
+
+/** A run that does not end when it is told to is left behind: what it says later nobody hears. */
+async function runOnce({ kinds }: CarryOutDeps, name: string, run: Run, signal: AbortSignal): Promise<Ended> {
+  const kind = kinds.get(name);
+  if (kind === undefined) return { error: new AppError("unavailable", `this node knows no runs of kind ${name}`) };
+  const aborted = Promise.withResolvers<Ended>();
+  const giveUp = (): void => aborted.resolve({ error: new AppError("cancelled", "the run was told to end") });
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    const running = kind.run(run).then(
+      (result): Ended => ({ result }),
+      (error: unknown): Ended => ({ error }),
+    );
+    return await Promise.race([running, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
+}
+
+function toResult(result: CallToolResult): AgentWord {
+  const output = toStorable({ ...result });
+  return { kind: "complete", output: JSON.stringify(output), artifacts: undefined, usage: undefined };
+}
+
+/** A result that the ledger can't keep is told as an error of the tool. */
+function toStorable(result: CallToolResult): CallToolResult {
+  try {
+    assertStorableJson(result);
+    const bytes = utf8Bytes(JSON.stringify(result));
+    if (bytes <= maxTaskJsonBytes) return result;
+    return toToolError(`the result of ${bytes} bytes exceeds the limit of ${maxTaskJsonBytes}`);
+  } catch (error) {
+    return toToolError(toAppError(error).message);
+  }
+}
+
+function toToolError(text: string): CallToolResult {
+  return { content: [{ type: "text", text }], isError: true };
+}
+
+function toFailure(
+  { logger }: CarryOutDeps,
+  error: unknown,
+  { stopping, maxAttempts }: { readonly stopping: AbortSignal; readonly maxAttempts: number },
+): AgentWord {
+  // the node ends: where another may carry it out, this was no try
+  if (stopping.aborted && maxAttempts > 1) {
+    return { kind: "fail", class: "rate_limited", message: "the node ended", retryAfterMs: 0, usage: undefined };
+  }
+  if (error instanceof AppError && error.code === "unavailable") {
+    return { kind: "fail", class: "retryable", message: error.message, usage: undefined };
+  }
+  if (!(error instanceof ProtocolError)) logger.warn({ err: error }, "a run of a tool failed");
+  const message = stopping.aborted ? "the node that ran the tool has ended" : writeJsonRpcFailure(error);
+  return {
+    kind: "fail",
+    class: "permanent",
+    message: message.replaceAll("\0", "").slice(0, maxMessage),
+    usage: undefined,
+  };
+}
+
+/** As messages of agents have it. */
+const maxMessage = 16_000;
+
+async function record(
+  { engine, nudgeOutbox, logger }: CarryOutDeps,
+  { tenantId, assignmentId, agentId, fence }: HeldRun,
+  word: AgentWord,
+): Promise<boolean> {
+  try {
+    const outcome = await engine.perform({ tenantId, assignmentId, agentId, fence, word });
+    nudgeOutbox();
+    return outcome.kind === "recorded";
+  } catch (err) {
+    // the lease will end
+    logger.warn({ err, assignmentId }, "the end of a run was not recorded");
+    return false;
+  }
+}
+
+function outcomeOf(word: AgentWord, ended: Ended): RunOutcome {
+  if (word.kind === "fail") return word.class === "permanent" ? "failed" : "given_back";
+  return "result" in ended && ended.result.isError === true ? "tool_error" : "completed";
+}
+
+function createReport({ engine }: CarryOutDeps, { tenantId, assignmentId, agentId, fence }: HeldRun): Run["report"] {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return (progress) => {
+    const now = performance.now();
+    if (now - lastMs < reportEveryMs) return;
+    lastMs = now;
+    const word = { kind: "progress", ...progress } as const;
+    // who loses one sees the next
+    engine.perform({ tenantId, assignmentId, agentId, fence, word }).catch(() => undefined);
+  };
+}

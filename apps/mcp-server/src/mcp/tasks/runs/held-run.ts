@@ -1,0 +1,67 @@
+import { type AgentId, AppError, type AssignmentId, isFinal, type TaskId, type TenantId } from "@devmesh/models";
+import { sleep, type TaskWaiters } from "@devmesh/runtime";
+import type { TaskEngine } from "@devmesh/tasks";
+
+/** A task that this node holds in the name of the mesh's own agent. */
+export interface HeldRun {
+  readonly tenantId: TenantId;
+  readonly taskId: TaskId;
+  readonly assignmentId: AssignmentId;
+  readonly agentId: AgentId;
+  readonly fence: number;
+}
+
+export interface HoldDeps {
+  readonly engine: Pick<TaskEngine, "perform">;
+  readonly waiters: Pick<TaskWaiters, "watch">;
+  readonly leaseMs: number;
+}
+
+/** A lease is renewed so many times before it would end. */
+const renewalsPerLease = 3;
+/** The waiters look at the database by themselves as often as they must. */
+const idleMs = 60_000;
+
+/**
+ * Keeps the lease of a run until `signal` aborts; resolves early when the task is not this node's any more: it was
+ * cancelled, has run out of time, or is another's. While the database is away the lease is taken to hold for as long as it was given.
+ */
+export async function holdRun(deps: HoldDeps, held: HeldRun, signal: AbortSignal): Promise<void> {
+  const lost = new AbortController();
+  const until = AbortSignal.any([signal, lost.signal]);
+  const losing = [keepLease(deps, held, until), waitForEnd(deps, held, until)];
+  await Promise.race(losing);
+  lost.abort();
+  await Promise.all(losing);
+}
+
+async function keepLease({ engine, leaseMs }: HoldDeps, held: HeldRun, signal: AbortSignal): Promise<void> {
+  const { tenantId, assignmentId, agentId, fence } = held;
+  let keptUntil = performance.now() + leaseMs;
+  while (!signal.aborted && performance.now() < keptUntil) {
+    await sleep(leaseMs / renewalsPerLease, signal);
+    if (signal.aborted) return;
+    const saidAt = performance.now();
+    try {
+      const word = { kind: "extend", leaseMs } as const;
+      const outcome = await engine.perform({ tenantId, assignmentId, agentId, fence, word });
+      if (outcome.kind === "refused") return;
+      keptUntil = saidAt + leaseMs;
+    } catch (error) {
+      // the database is away: the lease that was given goes on
+      if (error instanceof AppError && error.code === "internal") return;
+    }
+  }
+}
+
+/** A hint tells of a cancellation at once; a lost lease shows at the next renewal. */
+async function waitForEnd({ waiters }: HoldDeps, held: HeldRun, signal: AbortSignal): Promise<void> {
+  using watch = waiters.watch(held);
+  while (!signal.aborted) {
+    await watch.changed(idleMs, signal);
+    const { standing } = watch;
+    if (standing !== undefined && (isFinal(standing.state) || isGivenBack.has(standing.state))) return;
+  }
+}
+
+const isGivenBack: ReadonlySet<string> = new Set(["queued", "scheduled", "blocked"]);

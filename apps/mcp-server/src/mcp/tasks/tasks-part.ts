@@ -1,0 +1,102 @@
+import type { Principal } from "@devmesh/auth";
+import { type AppError, type TaskId, toAppError } from "@devmesh/models";
+import type { TaskEngine } from "@devmesh/tasks";
+import {
+  MissingRequiredClientCapabilityError,
+  ProtocolError,
+  ProtocolErrorCode,
+  type ServerContext,
+} from "@modelcontextprotocol/server";
+import { z } from "zod";
+import type { Caller } from "../caller.ts";
+import { principalOf } from "../http/sign-in.ts";
+import { tasksExtension } from "../server/caller-of.ts";
+import type { ServerPart } from "../server/server-part.ts";
+import { type AnswerDeps, answerInputs } from "./answer-inputs.ts";
+import { describeDetailed, type ReadTaskDeps, readTask } from "./read-task.ts";
+
+/** What the methods of the extension stand on. */
+export interface TasksPartDeps extends ReadTaskDeps, AnswerDeps {
+  readonly engine: Pick<TaskEngine, "answer" | "cancel">;
+}
+
+const taskParams = z.looseObject({ taskId: z.string().min(1).max(128) });
+const updateParams = taskParams.extend({ inputResponses: z.record(z.string(), z.unknown()).optional() });
+const anyResult = z.looseObject({});
+
+/**
+ * `tasks/get`, `tasks/update` and `tasks/cancel` of the extension `io.modelcontextprotocol/tasks`: the tasks are those of
+ * the ledger, so that every node answers for all of them.
+ *
+ * @see docs/decisions/027-mcp-tasks-are-the-ledgers.md
+ */
+export function tasksPart(deps: TasksPartDeps): ServerPart {
+  return {
+    capabilities: { extensions: { [tasksExtension]: {} } },
+    register({ server }, caller) {
+      const handle = async <T>(ctx: ServerContext, work: (principal: Principal) => Promise<T>): Promise<T> => {
+        assertTakesTasks(caller);
+        return work(ctx.http?.authInfo === undefined ? caller.principal : principalOf(ctx.http.authInfo)).catch(
+          rethrow,
+        );
+      };
+      const methods = { params: taskParams, result: anyResult };
+      server.setRequestHandler("tasks/get", methods, ({ taskId }, ctx) =>
+        handle(ctx, async (principal) => {
+          const task = await readTask(deps, principal, taskId, "tasks:read");
+          return { ...(await describeDetailed(deps, principal.tenantId, task)) };
+        }),
+      );
+      server.setRequestHandler("tasks/update", { params: updateParams, result: anyResult }, (params, ctx) =>
+        handle(ctx, async (principal) => {
+          const task = await readTask(deps, principal, params.taskId, "tasks:write");
+          // the SDK lifts the member out of the params of requests that it knows
+          await answerInputs(deps, principal, task, params.inputResponses ?? ctx.mcpReq.inputResponses ?? {});
+          return {};
+        }),
+      );
+      server.setRequestHandler("tasks/cancel", methods, ({ taskId }, ctx) =>
+        handle(ctx, async (principal) => {
+          const { id } = await readTask(deps, principal, taskId, "tasks:write");
+          await cancel(deps, principal, id);
+          return {};
+        }),
+      );
+    },
+  };
+}
+
+/** @throws MissingRequiredClientCapabilityError (-32021) for a client that has not declared the extension. */
+export function assertTakesTasks({ client }: Pick<Caller, "client">): void {
+  if (client.takesTasks) return;
+  throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [tasksExtension]: {} } } });
+}
+
+/** A final task stays as it is, and that is no error. */
+async function cancel(
+  { engine, nudgeOutbox }: Pick<TasksPartDeps, "engine" | "nudgeOutbox">,
+  { tenantId }: Principal,
+  taskId: TaskId,
+): Promise<void> {
+  const outcome = await engine.cancel({ tenantId, taskId }, "cancelled by an MCP client");
+  if (outcome.kind === "refused") throw outcome.error;
+  nudgeOutbox();
+}
+
+const codes: Readonly<Partial<Record<AppError["code"], number>>> = {
+  invalid_argument: ProtocolErrorCode.InvalidParams,
+  not_found: ProtocolErrorCode.InvalidParams,
+};
+
+/** What went wrong, as an error of the protocol. What is no fault of the request is told without details. */
+function rethrow(error: unknown): never {
+  if (error instanceof ProtocolError) throw error;
+  const { code, reason, message, details, retryAfterMs } = toAppError(error);
+  const shown = code === "internal" ? "internal error" : message;
+  throw new ProtocolError(codes[code] ?? ProtocolErrorCode.InternalError, shown, {
+    code,
+    reason,
+    details,
+    retryAfterMs,
+  });
+}
