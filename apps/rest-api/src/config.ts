@@ -8,13 +8,17 @@ import {
   readModelsEnv,
   readObjectsEnv,
   readServiceEnv,
+  readToolsEnv,
   type ServiceConfig,
   type ServiceEnv,
   type StoresConfig,
+  type ToolsConfig,
+  type ToolsEnv,
   toModelsConfig,
   toObjectsConfig,
   toServiceConfig,
   toStoresConfig,
+  toToolsConfig,
 } from "@devmesh/runtime";
 
 /** What the environment says, typed; durations in milliseconds. */
@@ -23,6 +27,7 @@ export interface RestEnv extends ServiceEnv {
   readonly rateLimitPerSecond: number;
   readonly models: ModelsEnv;
   readonly objects: ObjectsEnv;
+  readonly tools: ToolsEnv;
 }
 
 /** How the REST service runs. What it opens itself, in `main.ts`, is under `stores`. */
@@ -30,6 +35,7 @@ export interface RestConfig extends ServiceConfig {
   /** Undefined: off. */
   readonly rateLimit: { readonly perSecond: number; readonly burst: number } | undefined;
   readonly models: ModelsConfig;
+  readonly tools: ToolsConfig;
   /** Undefined where the caller brings the database. */
   readonly stores: RestStoresConfig | undefined;
 }
@@ -55,6 +61,7 @@ export function readEnv(
     rateLimitPerSecond: reader.int("DEVMESH_RATE_LIMIT_PER_SECOND", 2_000, { min: 0, max: 1_000_000 }),
     models: readModelsEnv(reader),
     objects: readObjectsEnv(reader),
+    tools: readToolsEnv(reader),
   };
   reader.done();
   return raw;
@@ -68,6 +75,7 @@ export function toConfig(raw: RestEnv): RestConfig {
     ...toServiceConfig(raw),
     rateLimit: perSecond === 0 ? undefined : { perSecond, burst: perSecond * 2 },
     models: toModelsConfig(raw.models),
+    tools: toToolsConfig(raw.tools),
     stores: stores && { ...stores, objects: toObjectsConfig(raw.objects) },
   };
 }

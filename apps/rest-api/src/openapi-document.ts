@@ -41,6 +41,7 @@ export function describeApi(routes: readonly Route[]): Record<string, unknown> {
       { name: "Imports" },
       { name: "Knowledge" },
       { name: "Contexts" },
+      { name: "Tools" },
       { name: "Operations" },
     ],
     security: [{ bearer: [] }, { apiKey: [] }],

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { createHints, type FanOut, type Hints, type Objects } from "@devmesh/adapters";
-import { tellOfAgents } from "@devmesh/agents";
+import { type ConnectionRef, tellOfAgents } from "@devmesh/agents";
 import { type Authenticator, createAuthenticator } from "@devmesh/auth";
+import { openTools } from "@devmesh/gateway";
 import { type CreateKnowledgeOptions, createContexts, createKnowledge } from "@devmesh/memory";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
 import {
@@ -20,7 +21,14 @@ import {
   taskReads,
   usageRepository,
 } from "@devmesh/repositories";
-import { createTaskWaiters, createUuidV7, monotonicClock, serveHttp } from "@devmesh/runtime";
+import {
+  createTaskWaiters,
+  createUuidV7,
+  type HttpOptions,
+  type HttpServer,
+  monotonicClock,
+  serveHttp,
+} from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { createApp } from "./app.ts";
 import type { RestConfig } from "./config.ts";
@@ -83,8 +91,17 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     nudgeEmbeddings: () => hints.nudgeEmbeddings(),
   });
   await hints.onCollectionsChanged((refs) => memory.collectionWaiters.onChanged(refs));
+  await using tools = openTools({
+    config: config.tools,
+    database,
+    newId,
+    logger,
+    metrics,
+    onToolsChanged: (tenantId) => hints.mcpChanged([{ tenantId, list: "tools" }]),
+  });
   const app = createApp({
     ...memory,
+    ...tools,
     ...createContexts({ database, memory, objects: open.objects }),
     ...createKnowledge({ database, memory, logger, ...tellsOf(hints) }),
     ...storesOf(database),
@@ -92,8 +109,6 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     reads,
     agents,
     findConnection: agents.connectionOf,
-    closeConnection: ({ nodeId, connectionId }, code, reason) =>
-      hints.closeConnection(nodeId, connectionId, code, reason),
     onRedrive: countRedrives(metrics),
     ...nudgesOf(hints),
     waiters,
@@ -106,18 +121,22 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     rateLimiter: config.rateLimit && createRateLimiter({ ...config.rateLimit, now: () => performance.now() }),
   });
   // the last to open is the first to close: connections end before anything that they stand on
-  await using http = await serveHttp({
-    fetch: app.fetch,
-    hostname: config.http.host,
-    port: config.http.port,
-    portVariable: "DEVMESH_REST_PORT",
-    graceMs: Math.max(1_000, config.shutdownMs - closingMs),
-  });
+  await using http = await serve(config, app.fetch);
   signal.addEventListener("abort", health.setDraining, { once: true });
 
   open.onReady?.({ port: http.port });
   logger.info({ port: http.port }, "rest-api is ready");
   if (!signal.aborted) await once(signal, "abort");
+}
+
+function serve({ http, shutdownMs }: RestConfig, fetch: HttpOptions["fetch"]): Promise<HttpServer> {
+  return serveHttp({
+    fetch,
+    hostname: http.host,
+    port: http.port,
+    portVariable: "DEVMESH_REST_PORT",
+    graceMs: Math.max(1_000, shutdownMs - closingMs),
+  });
 }
 
 /** What routes read and write without a rule between. */
@@ -147,6 +166,8 @@ function nudgesOf(hints: Hints) {
     nudgeContexts: () => hints.nudgeContexts(),
     nudgeRedrives: () => hints.nudgeRedrives(),
     nudgeImports: () => hints.nudgeImports(),
+    closeConnection: ({ nodeId, connectionId }: ConnectionRef, code: number, reason: string) =>
+      hints.closeConnection(nodeId, connectionId, code, reason),
   };
 }
 

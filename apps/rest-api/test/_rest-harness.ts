@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createApiKey, createAuthenticator, displayOf, hashApiKey, type Scope } from "@devmesh/auth";
+import { openTools } from "@devmesh/gateway";
 import { createContexts, createKnowledge } from "@devmesh/memory";
 import type { AgentId, ApiKeyId, ConnectionId, NodeId, Task, TaskId, TenantId } from "@devmesh/models";
 import { createLogger, createMetrics } from "@devmesh/observability";
@@ -32,6 +33,13 @@ import { readEnv, toConfig } from "../src/config.ts";
 import { openMemory } from "../src/open-memory.ts";
 
 const pepper = "a pepper for tests";
+/** This Node alone may be started, and this machine be asked. */
+const toolsEnv = {
+  DEVMESH_TOOL_COMMANDS: process.execPath,
+  DEVMESH_TOOL_ALLOW_HTTP: "true",
+  DEVMESH_TOOL_ALLOW_LOOPBACK: "true",
+  DEVMESH_TOOL_SECRETS_KEY: randomBytes(32).toString("base64"),
+};
 
 /** The API over a database of its own, without a server; hints stay in the process. */
 export interface RestHarness extends AsyncDisposable {
@@ -97,13 +105,16 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
     pepper,
     now: Date.now,
   });
-  const config = toConfig(readEnv({ DEVMESH_PEPPER: pepper }));
+  const config = toConfig(readEnv({ DEVMESH_PEPPER: pepper, ...toolsEnv }));
+  const onToolsChanged = (): void => undefined;
+  const tools = stack.use(openTools({ config: config.tools, database, newId, logger, metrics, onToolsChanged }));
   const memory = stack.use(openMemory({ config, database, metrics, newId, nudgeEmbeddings: () => undefined }));
   const knowledge = createKnowledge({ database, memory, logger, tellChanged: () => undefined });
   const contexts = createContexts({ database, memory, objects: undefined });
   const deps: AppDeps = {
     ...memory,
     ...knowledge,
+    ...tools,
     ...contexts,
     nudgeContexts: () => undefined,
     engine,

@@ -19,6 +19,14 @@ const config: RestConfig = {
   shutdownMs: 10_000,
   rateLimit: { perSecond: 2_000, burst: 4_000 },
   models: { provider: "local", regions: [], endpoint: undefined, claudeModel: undefined },
+  tools: {
+    commands: [],
+    allowHttp: false,
+    allowPrivate: false,
+    allowLoopback: false,
+    secretKeys: () => [],
+    checkMs: 300_000,
+  },
   stores: undefined,
 };
 

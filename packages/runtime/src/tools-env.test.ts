@@ -16,7 +16,13 @@ function read(env: Readonly<Record<string, string>>): ToolsConfig {
 describe("the environment of external tool servers", () => {
   it("lets nothing be started, no plain address be asked, and no secret be kept by default", () => {
     const { secretKeys, ...config } = read({});
-    expect(config).toEqual({ commands: [], allowHttp: false, allowPrivate: false, checkMs: 300_000 });
+    expect(config).toEqual({
+      commands: [],
+      allowHttp: false,
+      allowPrivate: false,
+      allowLoopback: false,
+      checkMs: 300_000,
+    });
     expect(secretKeys()).toEqual([]);
   });
 

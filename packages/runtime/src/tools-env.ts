@@ -7,6 +7,7 @@ export interface ToolsEnv {
   readonly commands: readonly string[];
   readonly allowHttp: boolean;
   readonly allowPrivate: boolean;
+  readonly allowLoopback: boolean;
   /** Undefined: no secret is kept. */
   readonly secretsKey: Secret | undefined;
   readonly checkMs: number;
@@ -18,8 +19,10 @@ export interface ToolsConfig {
   readonly commands: readonly string[];
   /** Takes `http:` URLs, too. */
   readonly allowHttp: boolean;
-  /** Takes addresses of private networks, and of this machine. */
+  /** Takes addresses of private networks. */
   readonly allowPrivate: boolean;
+  /** Takes addresses of this machine. */
+  readonly allowLoopback: boolean;
   /** The first seals, all open. None: no secret is kept. */
   readonly secretKeys: () => readonly SecretKey[];
   /** How often a server is looked at. */
@@ -38,6 +41,7 @@ export function readToolsEnv(reader: EnvReader): ToolsEnv {
     commands: reader.list("DEVMESH_TOOL_COMMANDS", [], { maxItems: 100 }),
     allowHttp: reader.boolean("DEVMESH_TOOL_ALLOW_HTTP", false),
     allowPrivate: reader.boolean("DEVMESH_TOOL_ALLOW_PRIVATE", false),
+    allowLoopback: reader.boolean("DEVMESH_TOOL_ALLOW_LOOPBACK", false),
     secretsKey: problem === undefined ? secretsKey : undefined,
     checkMs: reader.int("DEVMESH_TOOL_CHECK_MS", 300_000, { min: 1_000, max: 86_400_000 }),
   };

@@ -23,5 +23,6 @@ export type {
   ToolTarget,
   ToolTransport,
 } from "./ports.ts";
+export { healthOf } from "./servers/health-of.ts";
 export { changeServer, noServer, registerServer } from "./servers/register-server.ts";
 export { serverFindings } from "./servers/server-findings.ts";

@@ -64,7 +64,8 @@ export interface RouteSpec<Query extends z.ZodObject> {
     | "Imports"
     | "Search"
     | "Knowledge"
-    | "Contexts";
+    | "Contexts"
+    | "Tools";
   readonly summary: string;
   readonly description?: string;
   readonly scope: Scope;

@@ -48,6 +48,7 @@ import { streamTaskEvents } from "./tasks/stream-task-events.ts";
 import { submitBatch } from "./tasks/submit-batch.ts";
 import { submitTask } from "./tasks/submit-task.ts";
 import { waitForTask } from "./tasks/wait-for-task.ts";
+import { toolRoutes } from "./tools/tool-routes.ts";
 import { getUsage } from "./usage/get-usage.ts";
 
 /** Every route of the API, in the order of its document. */
@@ -98,6 +99,7 @@ export function allRoutes(deps: RouteDeps): readonly Route[] {
     deleteBudget(deps),
     getUsage(deps),
     ...memoryRoutes(deps),
+    ...toolRoutes(deps),
   ];
 }
 

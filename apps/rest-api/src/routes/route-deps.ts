@@ -15,12 +15,13 @@ import type { TaskWaiters } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
 import type { AgentMetrics, AttentionReads, TaskReads } from "../task-reads.ts";
 import type { ContextDeps, MemoryDeps } from "./memory-deps.ts";
+import type { ToolDeps } from "./tools/tool-deps.ts";
 
 /** The part of the registry that this API uses. */
 type AgentRegistry = Pick<AgentStore, "register" | "update" | "setAdmin" | "deregister" | "find" | "list">;
 
 /** What the routes stand on; each names the part that it uses. */
-export interface RouteDeps extends MemoryDeps, ContextDeps, Knowledge {
+export interface RouteDeps extends MemoryDeps, ContextDeps, Knowledge, ToolDeps {
   readonly engine: Pick<
     TaskEngine,
     "submit" | "submitBatch" | "answer" | "cancel" | "redrive" | "release" | "requestAssignment"

@@ -24,6 +24,9 @@ export interface ToolHealth {
   readonly breaker: "closed" | "open" | "half_open";
   /** When an open breaker lets one through. */
   readonly retryAfterMs?: number;
-  /** Calls under way in this process. */
+  /** Calls under way in this process, and those that wait for a place. */
   readonly inFlight: number;
+  readonly waiting: number;
+  /** This process holds a connection to it. */
+  readonly isConnected: boolean;
 }

@@ -1,0 +1,1 @@
+export { type OpenToolsOptions, openTools, type Tools } from "./open-tools.ts";
