@@ -26,9 +26,21 @@ describe("createBreaker", () => {
       message: "sqs send is unavailable: its breaker is open",
     });
     expect(call).not.toHaveBeenCalled();
+    expect(breaker).toMatchObject({ state: "open", retryAfterMs: 5_000 });
     await vi.advanceTimersByTimeAsync(5_000);
+    expect(breaker).toMatchObject({ state: "half_open", retryAfterMs: 0 });
     expect(await breaker.run(call)).toBe(1);
+    expect(breaker).toMatchObject({ state: "closed", retryAfterMs: 0 });
     expect(await breaker.run(call)).toBe(1);
+  });
+
+  it("counts calls as far back as it was told", async () => {
+    using short = createBreaker("a", { minCalls: 2, windowMs: 10_000 });
+    using long = createBreaker("b", { minCalls: 2, windowMs: 60_000 });
+    for (const breaker of [short, long]) await expect(breaker.run(fail(away))).rejects.toBe(away);
+    await vi.advanceTimersByTimeAsync(30_000);
+    for (const breaker of [short, long]) await expect(breaker.run(fail(away))).rejects.toBe(away);
+    expect([short.state, long.state]).toEqual(["closed", "open"]);
   });
 
   it("doesn't open for requests that were themselves wrong", async () => {

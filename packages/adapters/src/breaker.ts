@@ -3,10 +3,12 @@ import CircuitBreaker from "opossum";
 
 /** When a breaker opens, and for how long. */
 export interface BreakerOptions {
-  /** Opens when more than this share of the calls of the last 10 s failed. Default 50. */
+  /** Opens when more than this share of the calls of the last 10 s, or `windowMs`, failed. Default 50. */
   readonly errorPercent?: number;
-  /** Never opens on fewer calls than this within 10 s. Default 5. */
+  /** Never opens on fewer calls than this. Default 5. */
   readonly minCalls?: number;
+  /** How far back calls count. Default 10 s. */
+  readonly windowMs?: number;
   /** How long it stays open before one call is let through to try. Default 5 s. */
   readonly resetMs?: number;
   /** Codes that say nothing about the service's health, beside those that are about the request. Default none. */
@@ -17,6 +19,10 @@ export interface BreakerOptions {
 export interface Breaker extends Disposable {
   /** True while calls fail at once. */
   readonly isOpen: boolean;
+  /** `half_open` once it has rested, until the one call that tries has ended. */
+  readonly state: "closed" | "open" | "half_open";
+  /** How long an open one rests yet; 0 otherwise. */
+  readonly retryAfterMs: number;
   /** @throws AppError `unavailable`, reason `breaker_open`, or whatever `call` throws. */
   run<T>(call: () => Promise<T>): Promise<T>;
 }
@@ -35,7 +41,7 @@ const minRetryMs = 100;
 
 /** Makes the breaker of one operation; `operation` is named in its error, such as `sqs send`. */
 export function createBreaker(operation: string, options: BreakerOptions = {}): Breaker {
-  const { errorPercent = 50, minCalls = 5, resetMs = 5_000, harmless = [] } = options;
+  const { errorPercent = 50, minCalls = 5, windowMs = 10_000, resetMs = 5_000, harmless = [] } = options;
   const passing: ReadonlySet<string> = new Set([...harmlessCodes, ...harmless]);
   let openedAt = 0;
 
@@ -50,12 +56,17 @@ export function createBreaker(operation: string, options: BreakerOptions = {}): 
     timeout: false,
     errorThresholdPercentage: errorPercent,
     volumeThreshold: minCalls,
+    rollingCountTimeout: windowMs,
     resetTimeout: resetMs,
     errorFilter: isHarmless,
   });
   circuit.on("open", () => {
     openedAt = performance.now();
   });
+
+  function restMs(): number {
+    return Math.max(minRetryMs, Math.ceil(openedAt + resetMs - performance.now()));
+  }
 
   async function run<T>(call: () => Promise<T>): Promise<T> {
     try {
@@ -64,7 +75,7 @@ export function createBreaker(operation: string, options: BreakerOptions = {}): 
       if (!(error instanceof Error) || error instanceof AppError || !CircuitBreaker.isOurError(error)) throw error;
       throw new AppError("unavailable", `${operation} is unavailable: its breaker is open`, {
         reason: "breaker_open",
-        retryAfterMs: Math.max(minRetryMs, Math.ceil(openedAt + resetMs - performance.now())),
+        retryAfterMs: restMs(),
         cause: error,
       });
     }
@@ -73,6 +84,13 @@ export function createBreaker(operation: string, options: BreakerOptions = {}): 
   return {
     get isOpen() {
       return circuit.opened;
+    },
+    get state() {
+      if (circuit.opened) return "open";
+      return circuit.halfOpen ? "half_open" : "closed";
+    },
+    get retryAfterMs() {
+      return circuit.opened ? restMs() : 0;
     },
     run,
     [Symbol.dispose]: () => circuit.shutdown(),

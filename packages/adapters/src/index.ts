@@ -12,6 +12,8 @@ export {
   type NodeHint,
   type TaskHint,
 } from "./hints/hints.ts";
+export { type McpTransport, type McpTransportOptions, openMcpTransport } from "./mcp/open-mcp-transport.ts";
+export { createToolBreaker } from "./mcp/tool-breaker.ts";
 export { fallbackFanOut } from "./redis/fallback-fan-out.ts";
 export { assertFanOutReady, type FanOut } from "./redis/fan-out.ts";
 export { memoryFanOut } from "./redis/memory-fan-out.ts";
