@@ -14,6 +14,9 @@ export const closeTimeoutMs = 5_000;
 /** Frames of one message handled in one turn of the event loop, so that a large batch of one holds up no other. */
 export const framesPerTurn = 256;
 
+/** Requests and subscriptions of a node that wait for tasks at once. Judgement: each is some hundred bytes and a place in a look. */
+export const maxTaskWatches = 20_000;
+
 /** What happens now and then on a node, in milliseconds. */
 export interface Intervals {
   /** Time for a client to say HELLO. */
@@ -24,6 +27,8 @@ export interface Intervals {
   readonly touchMs: number;
   /** Between two checks of the credentials of open connections. */
   readonly credentialCheckMs: number;
+  /** Between two looks at all awaited tasks, in case a hint was lost. */
+  readonly taskRecheckMs: number;
   /** Lease of a node; renewed at half of it. */
   readonly nodeLeaseMs: number;
 }
@@ -34,5 +39,6 @@ export const intervals: Intervals = {
   mailboxSweepMs: 30_000,
   touchMs: 15_000,
   credentialCheckMs: 30_000,
+  taskRecheckMs: 2_000,
   nodeLeaseMs: defaultNodeLeaseMs,
 };

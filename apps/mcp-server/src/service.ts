@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createHints, type FanOut, type Hints, type Presence } from "@devmesh/adapters";
+import { createHints, type FanOut, type Hints, type Objects, type Presence } from "@devmesh/adapters";
 import { tellOfAgents } from "@devmesh/agents";
 import { type Authenticator, assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
 import { AppError, type NewId, type NodeId } from "@devmesh/models";
@@ -9,6 +9,7 @@ import {
   type Database,
   deliveryRepository,
   eventRepository,
+  findWaitingToolAgents,
   keyRepository,
   ledgerStore,
   messageRepository,
@@ -17,9 +18,12 @@ import {
   sql,
   subscriptionRepository,
   taskReads,
+  toolInputs,
+  usageRepository,
 } from "@devmesh/repositories";
 import {
   createHealth,
+  createTaskWaiters,
   createUuidV7,
   errorResponse,
   type Health,
@@ -27,6 +31,7 @@ import {
   requestIdOf,
   type Secret,
   serveHttp,
+  type TaskWaiters,
 } from "@devmesh/runtime";
 import {
   createTaskEngine,
@@ -39,7 +44,9 @@ import { type AgentServer, startAgentServer } from "./agent-server.ts";
 import type { McpConfig } from "./config.ts";
 import { createTellNodes, type TellNodes, withLocalDelivery } from "./delivery/local-hints.ts";
 import { createMessenger, type Messenger } from "./delivery/messenger.ts";
+import { maxTaskWatches } from "./limits.ts";
 import { openMcp } from "./mcp/open-mcp.ts";
+import { openMemory } from "./mcp/open-memory.ts";
 import { createMailWaiters, type MailWaiters } from "./mcp/tools/messages/mail-waiters.ts";
 import type { ServerStores } from "./stores.ts";
 import { gatherKeys } from "./upgrade/gather-keys.ts";
@@ -50,6 +57,8 @@ export interface McpResources {
   readonly fanOut: FanOut;
   /** Where the node says that it lives, beside its lease in the database. */
   readonly presence?: Presence | undefined;
+  /** Where contexts are kept; without it there are none. */
+  readonly objects?: Objects | undefined;
   readonly logger: Logger;
   readonly metrics?: Metrics | undefined;
   /** Told the address when agents may connect. */
@@ -80,14 +89,28 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   const messenger = createNodeMessenger(parts, tellNodes);
   const mailWaiters = createMailWaiters();
   await using server: AgentServer = await startSockets(config, { ...parts, stores, engine, messenger });
-  await hearHints({ hints, nodeId, server, engine, mailWaiters });
+  await using waiters = createTaskWaiters({
+    reads: stores.taskReads,
+    logger,
+    maxWatches: maxTaskWatches,
+    recheckMs: config.intervals.taskRecheckMs,
+  });
+  metrics.gauge({ name: "devmesh_task_watches", help: "Requests that wait for tasks", read: () => waiters.size });
+  await hearHints({ hints, nodeId, server, engine, mailWaiters, waiters });
+  await using memory = openMemory(config, parts);
   await using mcp = await openMcp({
     ...parts,
     ...stores,
+    ...memory,
+    usage: usageRepository(database),
     config: { ...config.mcp, host: config.http.host, stateSecret: config.pepper },
     engine,
     messenger,
     mailWaiters,
+    waiters,
+    outputSchemas,
+    inputs: toolInputs(database),
+    findWaiting: (limit) => findWaitingToolAgents(database, limit),
     pull: pullRepository(database),
     presenceMs: config.presenceMs,
     nudgeOutbox: () => hints.nudgeOutbox(),
@@ -179,9 +202,10 @@ interface Hearing {
   readonly server: AgentServer;
   readonly engine: TaskEngine;
   readonly mailWaiters: MailWaiters;
+  readonly waiters: TaskWaiters;
 }
 
-async function hearHints({ hints, nodeId, server, engine, mailWaiters }: Hearing): Promise<void> {
+async function hearHints({ hints, nodeId, server, engine, mailWaiters, waiters }: Hearing): Promise<void> {
   await hints.onNode(nodeId, (hint) => {
     if ("deliver" in hint) {
       server.deliver(hint.deliver);
@@ -190,6 +214,7 @@ async function hearHints({ hints, nodeId, server, engine, mailWaiters }: Hearing
   });
   await hints.onClaimable((scope) => engine.wakeClaims(scope));
   await hints.onEventsReadable((tenantIds) => server.wakeEvents(tenantIds));
+  await hints.onTaskChanges((refs) => waiters.onChanged(refs));
 }
 
 /** The second one remembers nothing: a revoked key must be noticed. */

@@ -6,6 +6,9 @@ import type { Hono } from "hono";
 import { composeServer } from "./compose-server.ts";
 import { mountMcp } from "./http/mount-mcp.ts";
 import { openSessions } from "./sessions/open-sessions.ts";
+import type { McpTasksDeps } from "./tasks/open-tasks.ts";
+import { type OpenResourcesOptions, openResources } from "./resources/open-resources.ts";
+import type { MemoryToolDeps } from "./tools/memory/memory-tools.ts";
 import type { MeshToolDeps } from "./tools/mesh-tools.ts";
 
 /** How `/mcp` is served. */
@@ -31,7 +34,9 @@ export interface McpServerConfig {
 }
 
 /** What the MCP server's parts work on. */
-export interface McpDeps extends MeshToolDeps {
+export type McpDeps = MeshToolDeps & Omit<McpTasksDeps, "kinds"> & McpEnvironment;
+
+interface McpEnvironment {
   readonly config: McpHttpConfig & McpServerConfig;
   readonly authenticator: Authenticator;
   readonly logger: Logger;
@@ -45,7 +50,10 @@ export interface Mcp extends AsyncDisposable {
 
 /** Opens the MCP server of a node, both generations of the protocol. Disposal ends its streams and sessions. */
 export async function openMcp(deps: McpDeps): Promise<Mcp> {
-  const servers = await composeServer(deps);
+  const { config } = deps;
+  const isOther = (uri: string): boolean => config.conformanceFixtures && !uri.startsWith("devmesh:");
+  const resources = await openResources({ ...deps, isOther });
+  const servers = await composeServer(deps, resources);
   const createServer = servers.create;
   const modern = createMcpHandler(createServer, {
     legacy: "reject",
@@ -55,6 +63,8 @@ export async function openMcp(deps: McpDeps): Promise<Mcp> {
   return {
     app: mountMcp({ ...deps, modern, sessions }),
     [Symbol.asyncDispose]: async () => {
+      await servers.tasks[Symbol.asyncDispose]();
+      await resources[Symbol.asyncDispose]();
       await sessions[Symbol.asyncDispose]();
       await modern.close();
     },
