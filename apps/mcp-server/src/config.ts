@@ -2,16 +2,28 @@ import { defaultNodeLeaseMs, defaultPresenceMs } from "@devmesh/agents";
 import { defaultMaxDepth } from "@devmesh/models";
 import {
   envReader,
+  type ModelsConfig,
+  type ModelsEnv,
+  type ObjectsConfig,
+  type ObjectsEnv,
   type ReadEnvOptions,
+  readModelsEnv,
+  readObjectsEnv,
   readServiceEnv,
+  type Secret,
   type ServiceConfig,
   type ServiceEnv,
   type StoresConfig,
+  toModelsConfig,
+  toObjectsConfig,
   toServiceConfig,
   toStoresConfig,
 } from "@devmesh/runtime";
 import { type Intervals, intervals } from "./limits.ts";
 import type { McpHttpConfig, McpServerConfig } from "./mcp/open-mcp.ts";
+
+/** Of one session, kept for clients whose responses were cut. Judgement: an answer has one or two. */
+const maxSessionEvents = 256;
 
 /** What the environment says, typed; durations in milliseconds. */
 export interface McpEnv extends ServiceEnv {
@@ -25,8 +37,17 @@ export interface McpEnv extends ServiceEnv {
   readonly publicUrl: string | undefined;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
+  readonly stateKey: Secret | undefined;
+  readonly maxStreams: number;
+  readonly maxTenantStreams: number;
+  readonly maxSessions: number;
+  readonly maxTenantSessions: number;
+  readonly sessionIdleMs: number;
+  readonly sessionEventBytes: number;
   readonly isProduction: boolean;
   readonly conformanceFixtures: boolean;
+  readonly models: ModelsEnv;
+  readonly objects: ObjectsEnv;
 }
 
 /** Of one node: how many sockets it holds, and how many it lets in a second. */
@@ -45,9 +66,16 @@ export interface McpConfig extends ServiceConfig {
   readonly presenceMs: number;
   /** How deep tasks may be delegated. */
   readonly maxTaskDepth: number;
-  readonly mcp: Omit<McpHttpConfig & McpServerConfig, "host" | "stateSecret">;
+  readonly mcp: Omit<McpHttpConfig & McpServerConfig, "host">;
+  readonly models: ModelsConfig;
   /** Undefined where the caller brings the database. */
-  readonly stores: StoresConfig | undefined;
+  readonly stores: McpStoresConfig | undefined;
+}
+
+/** What a node of its own opens. */
+export interface McpStoresConfig extends StoresConfig {
+  /** Undefined: there are no contexts. */
+  readonly objects: ObjectsConfig | undefined;
 }
 
 /**
@@ -70,10 +98,19 @@ export function readEnv(
     publicUrl: reader.url("DEVMESH_MCP_PUBLIC_URL", undefined, { protocols: ["http", "https"] }),
     allowedHosts: reader.list("DEVMESH_MCP_ALLOWED_HOSTS", [], { maxItems: 100 }),
     allowedOrigins: reader.list("DEVMESH_MCP_ALLOWED_ORIGINS", [], { maxItems: 100 }),
+    stateKey: reader.secret("DEVMESH_MCP_STATE_KEY", undefined, { minLength: 32 }),
+    maxStreams: reader.int("DEVMESH_MCP_MAX_STREAMS", 10_000, { min: 1, max: 1_000_000 }),
+    maxTenantStreams: reader.int("DEVMESH_MCP_MAX_TENANT_STREAMS", 1_000, { min: 1, max: 1_000_000 }),
+    maxSessions: reader.int("DEVMESH_MCP_MAX_SESSIONS", 5_000, { min: 1, max: 1_000_000 }),
+    maxTenantSessions: reader.int("DEVMESH_MCP_MAX_TENANT_SESSIONS", 1_000, { min: 1, max: 1_000_000 }),
+    sessionIdleMs: reader.int("DEVMESH_MCP_SESSION_IDLE_MS", 3_600_000, { min: 1_000, max: 86_400_000 }),
+    sessionEventBytes: reader.int("DEVMESH_MCP_SESSION_EVENT_BYTES", 1_048_576, { min: 1_024, max: 67_108_864 }),
     isProduction: reader.string("NODE_ENV", "development") === "production",
     conformanceFixtures: reader.boolean("DEVMESH_MCP_CONFORMANCE_FIXTURES", false),
     presenceMs: reader.int("DEVMESH_PULL_PRESENCE_MS", defaultPresenceMs, { min: 1_000, max: 86_400_000 }),
     nodeLeaseMs: reader.int("DEVMESH_NODE_LEASE_MS", defaultNodeLeaseMs, { min: 300, max: 600_000 }),
+    models: readModelsEnv(reader),
+    objects: readObjectsEnv(reader),
   };
   if (raw.conformanceFixtures && raw.isProduction) {
     reader.refuse("DEVMESH_MCP_CONFORMANCE_FIXTURES", "is refused where NODE_ENV is production");
@@ -84,6 +121,7 @@ export function readEnv(
 
 /** Gives the configuration its shape. */
 export function toConfig(raw: McpEnv): McpConfig {
+  const stores = toStoresConfig(raw);
   return {
     ...toServiceConfig(raw),
     heartbeatMs: raw.heartbeatMs,
@@ -99,9 +137,19 @@ export function toConfig(raw: McpEnv): McpConfig {
       publicUrl: raw.publicUrl,
       allowedHosts: raw.allowedHosts,
       allowedOrigins: raw.allowedOrigins,
+      streams: { max: raw.maxStreams, maxPerTenant: raw.maxTenantStreams },
+      sessions: {
+        maxLive: raw.maxSessions,
+        maxPerTenant: raw.maxTenantSessions,
+        idleMs: raw.sessionIdleMs,
+        maxEvents: maxSessionEvents,
+        maxEventBytes: raw.sessionEventBytes,
+      },
+      stateSecret: raw.stateKey ?? raw.pepper,
       checksOutput: !raw.isProduction,
       conformanceFixtures: raw.conformanceFixtures,
     },
-    stores: toStoresConfig(raw),
+    models: toModelsConfig(raw.models),
+    stores: stores && { ...stores, objects: toObjectsConfig(raw.objects) },
   };
 }

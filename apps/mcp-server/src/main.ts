@@ -1,4 +1,4 @@
-import { fallbackFanOut, openRedisFanOut, openRedisPresence } from "@devmesh/adapters";
+import { fallbackFanOut, openObjects, openRedisFanOut, openRedisPresence, openRedisSessions } from "@devmesh/adapters";
 import { createLogger, type Logger } from "@devmesh/observability";
 import { notifyFanOut, openPostgres } from "@devmesh/repositories";
 import { shutdownSignal, storesOf } from "@devmesh/runtime";
@@ -7,7 +7,7 @@ import { runService } from "./service.ts";
 
 /** Opens the distributed drivers and runs one node on them. */
 async function run(config: McpConfig, logger: Logger): Promise<void> {
-  const { databaseUrl, databaseConnections, redisUrl } = storesOf(config);
+  const { databaseUrl, databaseConnections, redisUrl, objects: bucket } = storesOf(config);
   const signal = shutdownSignal({ deadlineMs: config.shutdownMs });
   await using database = openPostgres({
     url: databaseUrl.reveal(),
@@ -19,7 +19,8 @@ async function run(config: McpConfig, logger: Logger): Promise<void> {
   await using fanOut =
     redisUrl === undefined ? notify : fallbackFanOut(openRedisFanOut({ url: redisUrl.reveal(), logger }), notify);
   await using presence = redisUrl === undefined ? undefined : openRedisPresence({ url: redisUrl.reveal() });
-  await runService(config, signal, { database, fanOut, presence, logger });
+  await using objects = bucket && openObjects(bucket);
+  await runService(config, signal, { database, fanOut, presence, objects, logger });
 }
 
 let logger = createLogger({ level: "info", service: "mcp-server" });
