@@ -10,10 +10,12 @@ import { type Agent, AppError, parseTraceparent, toAppError } from "@devmesh/mod
 import type { Logger } from "@devmesh/observability";
 import { toBody } from "@devmesh/runtime";
 import { type Context, Hono } from "hono";
-import type { OriginGuard } from "../mcp/http/guard-origin.ts";
+import { createOriginGuard, type OriginGuard } from "../mcp/http/guard-origin.ts";
 import { readMessage } from "../mcp/http/read-message.ts";
 import { refusal } from "../mcp/http/refusal.ts";
+import { originOf } from "../mcp/http/resource-metadata.ts";
 import { signIn } from "../mcp/http/sign-in.ts";
+import type { McpHttpConfig } from "../mcp/open-mcp.ts";
 import type { A2aDeps } from "./a2a-deps.ts";
 import { toA2aError } from "./a2a-errors.ts";
 import { toAgentCard } from "./agent-card.ts";
@@ -24,9 +26,7 @@ import { writeStream } from "./write-stream.ts";
 /** What the A2A door stands on. */
 export interface OpenA2aDeps extends A2aDeps {
   readonly authenticator: Authenticator;
-  readonly guard: OriginGuard;
-  /** The origin under which a request's client reaches this server. */
-  readonly originOf: (request: Request) => string;
+  readonly config: McpHttpConfig;
   /** Ends what waits and streams. */
   readonly stopping: AbortSignal;
   readonly logger: Logger;
@@ -45,15 +45,16 @@ const oldVersion = "0.3";
  */
 export function openA2a(deps: OpenA2aDeps): Hono {
   const app = new Hono();
+  const guarded = { guard: createOriginGuard(deps.config), authenticator: deps.authenticator };
   app.get(cardPath, (c) =>
-    answering(deps, c, async (principal) => {
+    answering(guarded, c, async (principal) => {
       assertScope(principal, "agents:read");
       const agent = await findAgent(deps, principal, c.req.param("agent"));
-      return c.json(AgentCard.toJSON(toAgentCard(agent, deps.originOf(c.req.raw))));
+      return c.json(AgentCard.toJSON(toAgentCard(agent, originOf(c.req.raw, deps.config.publicUrl))));
     }),
   );
   app.post("/a2a/:agent", (c) =>
-    answering(deps, c, async (principal) => {
+    answering(guarded, c, async (principal) => {
       const message = (await readMessage(c.req.raw)) as Record<string, unknown>;
       assertScope(principal, scopeOf(message["method"]));
       const agent = await findAgent(deps, principal, c.req.param("agent"));
@@ -66,7 +67,7 @@ export function openA2a(deps: OpenA2aDeps): Hono {
 
 /** What every request needs before it is looked at; what is refused has the shape of JSON-RPC. */
 async function answering(
-  { guard, authenticator }: OpenA2aDeps,
+  { guard, authenticator }: { readonly guard: OriginGuard; readonly authenticator: Authenticator },
   c: Context,
   answer: (principal: Principal) => Promise<Response>,
 ): Promise<Response> {
@@ -103,7 +104,7 @@ async function callAgent(
   const gone = new AbortController();
   const signal = AbortSignal.any([request.signal, deps.stopping, gone.signal]);
   const traceparent = parseTraceparent(request.headers.get("traceparent") ?? undefined);
-  const asked = { agent, principal, origin: deps.originOf(request), traceparent, signal };
+  const asked = { agent, principal, origin: originOf(request, deps.config.publicUrl), traceparent, signal };
   const report = (err: unknown): void => deps.logger.error({ err, agentId: agent.id }, "an A2A request failed");
   const handler = tellOfFailures(createRequestHandler(deps, asked), report);
   const requestedVersion = request.headers.get(A2A_VERSION_HEADER) ?? oldVersion;
