@@ -18,6 +18,7 @@ import {
   type ClaimAsked,
   createTaskEngine,
   type EngineHints,
+  type LedgerStore,
   type Outcome,
   openOutputSchemas,
   type SubmitContext,
@@ -76,6 +77,8 @@ export interface MeshOptions {
   readonly leaseMs?: number;
   readonly acceptMs?: number;
   readonly random?: () => number;
+  /** In the place of the one over the database. */
+  readonly store?: LedgerStore;
 }
 
 export async function openMesh(database: Database, options: MeshOptions = {}): Promise<Mesh> {
@@ -86,7 +89,7 @@ export async function openMesh(database: Database, options: MeshOptions = {}): P
   const errors: unknown[] = [];
   const outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 100 });
   const engine = createTaskEngine({
-    store: ledgerStore(database, newId),
+    store: options.store ?? ledgerStore(database, newId),
     hints: {
       assigned: (slots) => {
         taken.push(...slots);

@@ -1,7 +1,7 @@
 import type { BudgetStanding, LimitStanding, Requirements, TaskId, TenantId, UnassignedReason } from "@devmesh/models";
 import { type Sql, sql } from "../database/sql.ts";
 import { isSpent, isTooSmall, spentNow } from "../ledger/cap-figures.ts";
-import { isBusy } from "../ledger/slot-figures.ts";
+import { isAway, isBusy, isPull } from "../ledger/slot-figures.ts";
 
 /** The figures of a budget that keeps a task waiting. */
 export type BudgetFigures = Pick<BudgetStanding, "scope" | "unit" | "cap" | "spent" | "reserved">;
@@ -13,6 +13,8 @@ export interface Standing {
   readonly requirements: Requirements;
   readonly agents: number;
   readonly byReason: Readonly<Partial<Record<UnassignedReason, number>>>;
+  /** Agents that could claim it, and have not. */
+  readonly unclaimed: number;
   /** What has no room for it, whoever is free: the budget that parked it, or one of its tenant that is spent. */
   readonly budget?: BudgetFigures;
   readonly limit?: LimitFigures;
@@ -22,7 +24,7 @@ export interface StandingRow {
   readonly taskId: TaskId;
   readonly requirements: Requirements;
   readonly agents: number;
-  readonly reason: UnassignedReason | null;
+  readonly reason: UnassignedReason | "unclaimed" | null;
   readonly count: number;
   readonly budget: BudgetFigures | null;
   readonly limit: LimitFigures | null;
@@ -45,7 +47,7 @@ export function findStandings(tenantId: TenantId, taskIds: readonly TaskId[]): S
         select la.lane_id, case
           when la.misfit is not null then la.misfit
           when a.admin <> 'active' then 'paused'
-          when s.connection_id is null and a.delivery = 'push' then 'disconnected'
+          when ${isAway} then 'disconnected'
           when a.health = 'unreachable' then 'unreachable'
           when ${isBusy} then 'busy'
           when exists (
@@ -53,6 +55,7 @@ export function findStandings(tenantId: TenantId, taskIds: readonly TaskId[]): S
             where b.tenant_id = ${tenantId} and b.scope = 'agent' and b.subject_id = la.agent_id
               and b.deleted_at is null and ${isTooSmall}
           ) then 'budget'
+          when ${isPull} then 'unclaimed'
         end as reason
         from lane_agent la
         join agent a on a.tenant_id = la.tenant_id and a.id = la.agent_id
@@ -89,11 +92,12 @@ export function findStandings(tenantId: TenantId, taskIds: readonly TaskId[]): S
 export function toStandings(rows: readonly StandingRow[]): ReadonlyMap<TaskId, Standing> {
   const standings = new Map<TaskId, Standing>();
   for (const { taskId, requirements, agents, reason, count, budget, limit } of rows) {
-    const byReason = standings.get(taskId)?.byReason ?? {};
+    const { byReason, unclaimed } = standings.get(taskId) ?? { byReason: {}, unclaimed: 0 };
     standings.set(taskId, {
       requirements,
       agents,
-      byReason: reason === null ? byReason : { ...byReason, [reason]: count },
+      byReason: reason === null || reason === "unclaimed" ? byReason : { ...byReason, [reason]: count },
+      unclaimed: reason === "unclaimed" ? count : unclaimed,
       ...(budget !== null && { budget }),
       ...(limit !== null && { limit }),
     });

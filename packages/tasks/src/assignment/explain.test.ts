@@ -28,6 +28,16 @@ describe("why a task has no agent", () => {
     expect(explain({ [reason]: 2 })).toEqual({ reason, message });
   });
 
+  test("is that nobody has claimed it, where free agents do that by themselves", () => {
+    const standing = { requirements, agents: 4, byReason: { busy: 1, capability: 1 } };
+    expect(explainUnassigned({ ...standing, unclaimed: 2 })).toEqual({
+      reason: "busy",
+      message:
+        "it waits to be claimed: tasks are not pushed to the 2 fitting agents that are free, and none has asked yet",
+    });
+    expect(explainUnassigned({ ...standing, unclaimed: 1 }).message).toBe("an agent is free and will get it next");
+  });
+
   test("is that there is no agent at all", () => {
     expect(explain({}, 0)).toEqual({ reason: "no_agent", message: "no agent is registered" });
   });

@@ -12,6 +12,8 @@ export interface LaneStanding {
   readonly requirements: Requirements;
   readonly agents: number;
   readonly byReason: Readonly<Partial<Record<UnassignedReason, number>>>;
+  /** Agents that could claim it, and have not; none unless given. */
+  readonly unclaimed?: number;
   /** What has no room for the task, whoever is free. */
   readonly budget?: Pick<BudgetStanding, "scope" | "unit" | "cap" | "spent" | "reserved">;
   readonly limit?: Pick<LimitStanding, "kind" | "value" | "maxInFlight" | "inFlight">;
@@ -37,13 +39,18 @@ export function explainUnassigned(standing: LaneStanding): UnassignedBecause {
   if (standing.budget !== undefined) return { reason: "budget", message: describeBudget(standing.budget) };
   if (standing.limit !== undefined) return { reason: "limit", message: describeLimit(standing.limit) };
   if (standing.agents === 0) return { reason: "no_agent", message: "no agent is registered" };
-  const kept = Object.values(standing.byReason).reduce((sum, count) => sum + count, 0);
+  const { unclaimed = 0 } = standing;
+  const kept = Object.values(standing.byReason).reduce((sum, count) => sum + count, unclaimed);
   const reason = nearestFirst.find((one) => (standing.byReason[one] ?? 0) > 0);
   // some agent fits and is free: the task is about to be assigned
-  if (kept < standing.agents || reason === undefined) {
-    return { reason: "busy", message: "an agent is free and will get it next" };
-  }
+  if (kept < standing.agents) return { reason: "busy", message: "an agent is free and will get it next" };
+  if (unclaimed > 0 || reason === undefined) return { reason: "busy", message: describeUnclaimed(unclaimed) };
   return { reason, message: describe(reason, standing) };
+}
+
+/** They are as good as busy: nobody but they can say when they come for it. */
+function describeUnclaimed(count: number): string {
+  return `it waits to be claimed: tasks are not pushed to the ${count} fitting agents that are free, and none has asked yet`;
 }
 
 const owners: Readonly<Record<BudgetScope, string>> = {
