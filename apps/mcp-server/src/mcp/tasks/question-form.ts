@@ -1,5 +1,5 @@
 import { AppError, type TaskQuestion } from "@devmesh/models";
-import type { ElicitRequestFormParams, ElicitResult } from "@modelcontextprotocol/server";
+import { type ElicitRequestFormParams, type ElicitResult, isSpecType } from "@modelcontextprotocol/server";
 
 type Form = ElicitRequestFormParams["requestedSchema"];
 type Field = Form["properties"][string];
@@ -63,8 +63,9 @@ function toField(schema: unknown): Field | undefined {
   const known = keywords[schema["type"]];
   if (known === undefined) return undefined;
   const kept = known.filter((name) => name in schema && (name !== "format" || formats.includes(schema["format"])));
-  const entries = kept.map((name) => [name, schema[name]] as const);
-  return { type: schema["type"], ...Object.fromEntries(entries) } as Field;
+  const field = { type: schema["type"], ...Object.fromEntries(kept.map((name) => [name, schema[name]])) };
+  // a default of another type, an enum of numbers: what a client would refuse is left to the check of the answer, too
+  return isSpecType.PrimitiveSchemaDefinition(field) ? field : ({ type: schema["type"] } as Field);
 }
 
 function toFlatForm(schema: unknown): Form | undefined {
