@@ -1,3 +1,4 @@
+import { createToolBreaker, createToolBreaker, openMcpTransport, openMcpTransport } from "@devmesh/adapters";
 import type { NewId, TenantId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
 import {
@@ -14,7 +15,6 @@ import {
 import { createSecretBox, type SecretBox, type ToolsConfig } from "@devmesh/runtime";
 import { openOutputSchemas } from "@devmesh/tasks";
 import { createToolGateway, serverFindings, type ToolGateway, type ToolGatewayObserver } from "@devmesh/tools";
-import { createToolBreaker, openMcpTransport } from "./pending.ts";
 
 /** What the tools of other servers are put together of. */
 export interface OpenToolsOptions {
