@@ -116,14 +116,12 @@ describe("tools/list", () => {
         description: "Says again what it was told.",
         annotations: { title: "Echo", readOnlyHint: true },
         inputSchema: {
-          $schema: "https://json-schema.org/draft/2020-12/schema",
           type: "object",
           properties: { word: { type: "string", maxLength: 5 }, region: { type: "string", "x-mcp-header": "Region" } },
           required: ["word"],
           additionalProperties: false,
         },
         outputSchema: {
-          $schema: "https://json-schema.org/draft/2020-12/schema",
           type: "object",
           properties: { word: { type: "string" }, error: { type: "object", description: "Why the call failed." } },
           anyOf: [{ required: ["word"] }, { required: ["error"] }],

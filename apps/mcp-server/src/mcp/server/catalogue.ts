@@ -60,8 +60,9 @@ type ObjectSchema = Record<string, unknown> & { readonly type: "object" };
 
 function toJsonSchema(schema: z.ZodObject): ObjectSchema {
   // the side that the client sees: what it sends, and what it is sent
-  const json = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
-  return { ...json, type: "object" };
+  const { $schema, ...json } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  // the dialect goes without saying, and there are clients that refuse to compile what names it
+  return { ...(schema.meta()?.["$schema"] === $schema && { $schema }), ...json, type: "object" };
 }
 
 /**
