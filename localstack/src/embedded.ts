@@ -77,6 +77,7 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
         runMcpServer(config.mcp, end, {
           ...shared,
           presence,
+          objects,
           logger: loggerOf("mcp-server"),
           onReady: ({ port }) => onReady(port),
         }),

@@ -21,6 +21,8 @@ const pauseMs = 1_000;
 interface Look {
   /** What each watched agent was like when it was last looked at. */
   readonly seen: Map<string, string>;
+  /** It is being done, or was less than a second ago: whoever asks has it done once more after that. */
+  isBusy: boolean;
   isAsked: boolean;
   timer: NodeJS.Timeout | undefined;
 }
@@ -46,31 +48,28 @@ export function createAgentLooks({ watched, agents, logger }: AgentLooksDeps): A
   }
 
   async function run(tenantId: TenantId, look: Look): Promise<void> {
+    look.isBusy = true;
     look.isAsked = false;
     try {
       await lookAt(tenantId, look);
     } catch (err) {
       logger.warn({ err, tenantId }, "watched agents could not be read");
     }
-    if (isOver || watched.agentsOf(tenantId).length === 0) {
-      looks.delete(tenantId);
-      return;
-    }
+    if (isOver) return;
     look.timer = setTimeout(() => {
-      look.timer = undefined;
+      look.isBusy = false;
       if (look.isAsked) void run(tenantId, look);
+      else if (watched.agentsOf(tenantId).length === 0) looks.delete(tenantId);
     }, pauseMs);
   }
 
   return {
     wake(tenantId) {
       if (isOver || watched.agentsOf(tenantId).length === 0) return;
-      const before = looks.get(tenantId);
-      const look = before ?? { seen: new Map(), isAsked: true, timer: undefined };
+      const look = looks.get(tenantId) ?? { seen: new Map(), isBusy: false, isAsked: true, timer: undefined };
       looks.set(tenantId, look);
-      const isResting = before?.timer === undefined && before?.isAsked === false;
       look.isAsked = true;
-      if (before === undefined || isResting) void run(tenantId, look);
+      if (!look.isBusy) void run(tenantId, look);
     },
     [Symbol.dispose]() {
       isOver = true;

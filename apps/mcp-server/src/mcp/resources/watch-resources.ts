@@ -11,6 +11,8 @@ export interface ResourceWatch {
   /**
    * Serves a `subscriptions/listen`: `serve` gets the message without the URIs that can't be watched, and the bus
    * listener that it adds meanwhile hears of the others. A message that asks for no resource goes on as it is.
+   *
+   * @throws AppError `resource_exhausted`, reason `too_many_subscriptions`.
    */
   listen<Message>(
     principal: Principal,
@@ -59,6 +61,7 @@ export function createResourceWatch(
         principal,
         uris.filter((uri) => !isOther(uri)),
       );
+      watched.assertRoom(honoured.length);
       const kept = [...honoured.map(({ uri }) => uri), ...uris.filter(isOther)];
       return listening.run(honoured, () => serve(withUris(message, kept)));
     },
@@ -77,7 +80,9 @@ export function createResourceWatch(
     }),
     async subscribe(principal, uri, tell) {
       if (isOther(uri)) return () => undefined;
-      return watched.add(await subjectOf(deps, principal, uri), { uri, tell });
+      const subject = await subjectOf(deps, principal, uri);
+      watched.assertRoom(1);
+      return watched.add(subject, { uri, tell });
     },
   };
 }

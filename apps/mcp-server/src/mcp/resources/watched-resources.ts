@@ -16,7 +16,9 @@ export interface Watcher {
 /** Who waits for what on this node. Nothing is done for what nobody watches. */
 export interface WatchedResources {
   readonly size: number;
-  /** The answer ends it, and may be called twice. @throws AppError `resource_exhausted` where this node watches too much. */
+  /** @throws AppError `resource_exhausted`, reason `too_many_subscriptions`, where this node would watch too much. */
+  assertRoom(count: number): void;
+  /** The answer ends it, and may be called twice. */
   add(subject: Subject, watcher: Watcher): () => void;
   /** Tells whoever watches it. */
   changed(subject: Subject): void;
@@ -24,7 +26,10 @@ export interface WatchedResources {
   agentsOf(tenantId: TenantId): readonly string[];
 }
 
-/** Makes an empty one, for `maxWatches` at most. */
+/** Until one that found no room tries again. Judgement. */
+const retryAfterMs = 5_000;
+
+/** Makes an empty one, for `maxWatches`. */
 export function createWatchedResources(maxWatches: number): WatchedResources {
   const watchersByKey = new Map<string, Set<Watcher>>();
   const agentsByTenant = new Map<TenantId, Map<string, number>>();
@@ -44,10 +49,12 @@ export function createWatchedResources(maxWatches: number): WatchedResources {
     get size() {
       return size;
     },
+    assertRoom(count) {
+      if (size + count <= maxWatches) return;
+      const message = `${size} resources are watched on this node, ${count} more exceed the limit of ${maxWatches}`;
+      throw new AppError("resource_exhausted", message, { reason: "too_many_subscriptions", retryAfterMs });
+    },
     add(subject, watcher) {
-      if (size >= maxWatches) {
-        throw new AppError("resource_exhausted", `this node watches ${maxWatches} resources, the most it may`);
-      }
       const key = keyOf(subject);
       const watchers = watchersByKey.get(key) ?? new Set();
       // one watcher may be added twice: each time is its own
