@@ -23,7 +23,7 @@ export async function claimKeys(tx: Queryable, claims: readonly IdempotencyClaim
   return new Set(claims.flatMap((claim, index) => (claimed.delete(nameOf(claim)) ? [index] : [])));
 }
 
-/** What was recorded with the first use of keys. */
+/** What was recorded with the first use of keys, no more than 24 h ago. */
 export async function findKeys(
   tx: Queryable,
   claims: readonly IdempotencyClaim[],
@@ -37,7 +37,8 @@ export async function findKeys(
       ["text", claims.map(({ operation }) => operation)],
       ["text", claims.map(({ key }) => key)],
     )} as c (tenant_id, principal_id, operation, key)
-    join idempotency_key k using (tenant_id, principal_id, operation, key)`);
+    join idempotency_key k using (tenant_id, principal_id, operation, key)
+    where k.created_at >= now() - interval '24 hours'`);
   return rows;
 }
 

@@ -7,10 +7,16 @@ import {
   type IdempotencyRecord,
   type TakenSlot,
 } from "@devmesh/models";
-import { type AssignOptions, assign, type ClaimTerms } from "../assignment/assign.ts";
+import {
+  type Assigned,
+  type AssignOptions,
+  assign,
+  type ClaimsOfRound,
+  type ClaimTerms,
+} from "../assignment/assign.ts";
 import type { AgentSlotRef, LedgerStore, LedgerTx } from "../store.ts";
 
-/** One look of a claim. Of one agent there is one in a round. */
+/** One look of a claim. Of several of one agent in a round the first is served. */
 export interface ClaimLook extends AgentSlotRef, ClaimTerms {
   readonly key: ClaimKey | undefined;
 }
@@ -43,25 +49,36 @@ export async function claimRound(
   options: Omit<AssignOptions, "claims">,
 ): Promise<ClaimRound> {
   const known = await findKnown(store, looks);
-  const open = looks.filter((look) => !known.has(look) && !look.signal.aborted);
-  const byAgent = new Map<AgentId, ClaimLook>(open.map((look) => [look.agentId, look]));
-  const { taken, again, held } =
-    open.length === 0
-      ? { taken: [], again: { lanes: [], agents: [] }, held: [] }
-      : await assign(
-          store,
-          { lanes: [], agents: open.map(({ tenantId, agentId }) => ({ tenantId, agentId })) },
-          { ...options, claims: { byAgent, settle: (tx, slots) => keepKeys(tx, open, slots) } },
-        );
+  const byAgent = firstOfEach(looks.filter((look) => !known.has(look) && !look.signal.aborted));
+  const { taken, again, held } = byAgent.size === 0 ? nothing : await assignClaimed(store, byAgent, options);
   const takenByAgent = Map.groupBy(taken, ({ agentId }) => agentId);
   const isSoon = again.lanes.length + held.length > 0;
   const found = looks.map((look): ClaimFound => {
     const replay = known.get(look);
     if (replay !== undefined) return replay;
-    const assignmentIds = byAgent.has(look.agentId) ? idsOf(takenByAgent.get(look.agentId)) : [];
-    return { assignmentIds, isSoon };
+    // another claim of the same agent goes first
+    if (byAgent.get(look.agentId) !== look) return { assignmentIds: [], isSoon: true };
+    return { assignmentIds: idsOf(takenByAgent.get(look.agentId)), isSoon };
   });
   return { found, taken, again };
+}
+
+const nothing: Pick<Assigned, "taken" | "again" | "held"> = { taken: [], again: { lanes: [], agents: [] }, held: [] };
+
+function firstOfEach(looks: readonly ClaimLook[]): ReadonlyMap<AgentId, ClaimLook> {
+  const byAgent = new Map<AgentId, ClaimLook>();
+  for (const look of looks) if (!byAgent.has(look.agentId)) byAgent.set(look.agentId, look);
+  return byAgent;
+}
+
+function assignClaimed(
+  store: LedgerStore,
+  byAgent: ReadonlyMap<AgentId, ClaimLook>,
+  options: Omit<AssignOptions, "claims">,
+): Promise<Assigned> {
+  const agents = [...byAgent.values()].map(({ tenantId, agentId }) => ({ tenantId, agentId }));
+  const settle: ClaimsOfRound["settle"] = (tx, taken) => keepKeys(tx, [...byAgent.values()], taken);
+  return assign(store, { lanes: [], agents }, { ...options, claims: { byAgent, settle } });
 }
 
 const operation = "tasks.claim";
