@@ -10,6 +10,7 @@ test("has a default for all but the pepper", () => {
     heartbeatMs: 15_000,
     tasks: { leaseMs: 30_000, acceptMs: 10_000 },
     shutdownMs: 25_000,
+    presenceMs: 120_000,
     maxTaskDepth: 8,
     stores: undefined,
   });

@@ -20,7 +20,9 @@ async function run(config: McpConfig, logger: Logger): Promise<void> {
     redisUrl === undefined ? notify : fallbackFanOut(openRedisFanOut({ url: redisUrl.reveal(), logger }), notify);
   await using presence = redisUrl === undefined ? undefined : openRedisPresence({ url: redisUrl.reveal() });
   await using objects = bucket && openObjects(bucket);
-  await runService(config, signal, { database, fanOut, presence, objects, logger });
+  await using sessions =
+    redisUrl === undefined ? undefined : openRedisSessions({ url: redisUrl.reveal(), ...config.mcp.sessions });
+  await runService(config, signal, { database, fanOut, presence, sessions, objects, logger });
 }
 
 let logger = createLogger({ level: "info", service: "mcp-server" });

@@ -1,8 +1,15 @@
 import { once } from "node:events";
-import { createHints, type FanOut, type Hints, type Objects, type Presence } from "@devmesh/adapters";
+import {
+  createHints,
+  type FanOut,
+  type Hints,
+  type Objects,
+  type Presence,
+  type SessionStore,
+} from "@devmesh/adapters";
 import { tellOfAgents } from "@devmesh/agents";
-import { type Authenticator, assertScope, createAuthenticator, readBearer } from "@devmesh/auth";
-import { AppError, type NewId, type NodeId } from "@devmesh/models";
+import { type Authenticator, createAuthenticator } from "@devmesh/auth";
+import type { NewId, NodeId } from "@devmesh/models";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
 import {
   agentRepository,
@@ -15,20 +22,15 @@ import {
   messageRepository,
   nodeRepository,
   pullRepository,
-  sql,
   subscriptionRepository,
   taskReads,
   toolInputs,
   usageRepository,
 } from "@devmesh/repositories";
 import {
-  createHealth,
   createTaskWaiters,
   createUuidV7,
-  errorResponse,
-  type Health,
   monotonicClock,
-  requestIdOf,
   type Secret,
   serveHttp,
   type TaskWaiters,
@@ -40,6 +42,7 @@ import {
   openOutputSchemas,
   type TaskEngine,
 } from "@devmesh/tasks";
+import { openA2a } from "./a2a/open-a2a.ts";
 import { type AgentServer, startAgentServer } from "./agent-server.ts";
 import type { McpConfig } from "./config.ts";
 import { createTellNodes, type TellNodes, withLocalDelivery } from "./delivery/local-hints.ts";
@@ -48,6 +51,7 @@ import { maxTaskWatches } from "./limits.ts";
 import { openMcp } from "./mcp/open-mcp.ts";
 import { openMemory } from "./mcp/open-memory.ts";
 import { createMailWaiters, type MailWaiters } from "./mcp/tools/messages/mail-waiters.ts";
+import { createNodeHealth } from "./node-health.ts";
 import type { ServerStores } from "./stores.ts";
 import { gatherKeys } from "./upgrade/gather-keys.ts";
 
@@ -57,6 +61,8 @@ export interface McpResources {
   readonly fanOut: FanOut;
   /** Where the node says that it lives, beside its lease in the database. */
   readonly presence?: Presence | undefined;
+  /** Where sessions of MCP's older generation are kept, if not by this node alone. */
+  readonly sessions?: SessionStore | undefined;
   /** Where contexts are kept; without it there are none. */
   readonly objects?: Objects | undefined;
   readonly logger: Logger;
@@ -98,27 +104,30 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   metrics.gauge({ name: "devmesh_task_watches", help: "Requests that wait for tasks", read: () => waiters.size });
   await hearHints({ hints, nodeId, server, engine, mailWaiters, waiters });
   await using memory = openMemory(config, parts);
-  await using mcp = await openMcp({
+  const doors = {
     ...parts,
     ...stores,
     ...memory,
     usage: usageRepository(database),
-    config: { ...config.mcp, host: config.http.host, stateSecret: config.pepper },
+    config: { ...config.mcp, host: config.http.host },
+    credentialCheckMs: config.intervals.credentialCheckMs,
     engine,
     messenger,
     mailWaiters,
     waiters,
     outputSchemas,
     inputs: toolInputs(database),
-    findWaiting: (limit) => findWaitingToolAgents(database, limit),
+    findWaiting: (limit: number) => findWaitingToolAgents(database, limit),
     pull: pullRepository(database),
     presenceMs: config.presenceMs,
     nudgeOutbox: () => hints.nudgeOutbox(),
-    closeConnection: (...close) => hints.closeConnection(...close),
+    closeConnection: hints.closeConnection,
     now: monotonicClock,
-  });
-  const health = createMcpHealth(parts);
+  };
+  await using mcp = await openMcp(doors);
+  const health = createNodeHealth(parts);
   health.app.route("/", mcp.app);
+  health.app.route("/", openA2a({ ...doors, reads: stores.taskReads, stopping: signal }));
   await using http = await serveHttp({
     fetch: health.app.fetch,
     hostname: config.http.host,
@@ -133,7 +142,8 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   if (!signal.aborted) await once(signal, "abort");
   health.setDraining();
   engine.stopWaiting();
-  await stopServer(server, config.shutdownMs);
+  const windows = toWindows(config.shutdownMs);
+  await Promise.all([server.stop(windows), mcp.stop(windows.workMs)]);
 }
 
 /** What most of a node is made of. */
@@ -245,47 +255,8 @@ function createStores(database: Database, hints: Pick<Hints, "nudgeOutbox">): Se
   };
 }
 
-async function stopServer(server: AgentServer, shutdownMs: number): Promise<void> {
+/** How long work in hand may take, and closing after it. */
+function toWindows(shutdownMs: number): { readonly workMs: number; readonly closeMs: number } {
   const availableMs = Math.max(500, shutdownMs - reserveMs);
-  await server.stop({ workMs: availableMs * 0.6, closeMs: availableMs * 0.4 });
-}
-
-interface HealthDeps {
-  readonly database: Database;
-  readonly fanOut: FanOut;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly authenticator: ReturnType<typeof createAuthenticator>;
-}
-
-function createMcpHealth({ database, fanOut, logger, metrics, authenticator }: HealthDeps): Health {
-  const health = createHealth({
-    service: "mcp-server",
-    probes: {
-      database: {
-        needed: true,
-        check: async () => {
-          await database.query(sql`select 1`);
-        },
-      },
-      fan_out: {
-        // without hints the slow look at the mailboxes delivers
-        needed: false,
-        check: async () => {
-          if (!fanOut.isReady) throw new AppError("unavailable", "the fan-out is away");
-        },
-      },
-    },
-    metrics,
-    authorizeMetrics: async (headers) =>
-      assertScope(await authenticator.authenticate(readBearer(headers)), "metrics:read"),
-    logger,
-  });
-  health.app.get("/ws", (c) =>
-    errorResponse(
-      new AppError("invalid_argument", "this address takes WebSocket upgrades only"),
-      requestIdOf(c.req.header("x-request-id")),
-    ),
-  );
-  return health;
+  return { workMs: availableMs * 0.6, closeMs: availableMs * 0.4 };
 }

@@ -34,7 +34,17 @@ const baseConfig: McpConfig = {
   connections: { max: 1_000, maxPerTenant: 500, upgradesPerSecond: 200 },
   presenceMs: 120_000,
   maxTaskDepth: 8,
-  mcp: { publicUrl: undefined, allowedHosts: [], allowedOrigins: [], checksOutput: true, conformanceFixtures: false },
+  mcp: {
+    publicUrl: undefined,
+    allowedHosts: [],
+    allowedOrigins: [],
+    streams: { max: 1_000, maxPerTenant: 500 },
+    sessions: { maxLive: 1_000, maxPerTenant: 500, idleMs: 60_000, maxEvents: 256, maxEventBytes: 1_048_576 },
+    stateSecret: new Secret(pepper),
+    checksOutput: true,
+    conformanceFixtures: false,
+  },
+  models: { provider: "local", regions: [], endpoint: undefined, claudeModel: undefined },
   stores: undefined,
 };
 
@@ -47,6 +57,8 @@ export interface Node extends AsyncDisposable {
 export interface KeyOptions {
   readonly scopes?: readonly Scope[];
   readonly agentName?: string;
+  /** The mesh's own unless given. */
+  readonly tenantId?: TenantId;
 }
 
 /** A database with a tenant, and nodes of the MCP server over it. */
@@ -88,11 +100,11 @@ export async function openMesh(): Promise<Mesh> {
   const tenantId = newId() as TenantId;
   await keys.createTenant({ id: tenantId, name: `tenant-${randomUUID()}` });
 
-  async function createKey({ scopes, agentName }: KeyOptions = {}): Promise<{ text: string; id: ApiKeyId }> {
+  async function createKey({ scopes, agentName, ...of }: KeyOptions = {}): Promise<{ text: string; id: ApiKeyId }> {
     const text = createApiKey("agt", randomBytes);
     const id = newId() as ApiKeyId;
     await keys.create({
-      tenantId,
+      tenantId: of.tenantId ?? tenantId,
       id,
       kind: "agt",
       name: "test",

@@ -1,55 +1,152 @@
-import type { Authenticator } from "@devmesh/auth";
-import { type AppError, toAppError } from "@devmesh/models";
+import { type Authenticator, hasScope, type Scope } from "@devmesh/auth";
+import { AppError, toAppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
-import { isLegacyRequest, type McpHttpHandler } from "@modelcontextprotocol/server";
+import { isLegacyRequest, ProtocolError } from "@modelcontextprotocol/server";
 import { Hono } from "hono";
+import type { Era } from "../caller.ts";
 import type { McpHttpConfig } from "../open-mcp.ts";
+import type { SessionExchange } from "../sessions/answer-session.ts";
 import type { Sessions } from "../sessions/open-sessions.ts";
-import { createOriginGuard } from "./guard-origin.ts";
+import { createOriginGuard, type OriginGuard } from "./guard-origin.ts";
+import type { McpMetrics } from "./mcp-metrics.ts";
 import { readMessage } from "./read-message.ts";
-import { echoedId, refusal } from "./refusal.ts";
+import { echoedId, methodNotAllowed, protocolRefusal, refusal } from "./refusal.ts";
 import { describeResource, metadataPath, originOf } from "./resource-metadata.ts";
+import { type Modern, methodOf } from "./serve-modern.ts";
+import { mountServerCard } from "./server-card.ts";
 import { challengeOf, signIn, toAuthInfo } from "./sign-in.ts";
 
 export interface MountDeps {
   readonly config: McpHttpConfig;
   readonly authenticator: Authenticator;
-  readonly modern: McpHttpHandler;
+  readonly modern: Modern;
   readonly sessions: Sessions;
+  /** What the sender of a message needs. */
+  readonly scopesOf: (message: unknown) => readonly Scope[];
+  readonly isDraining: () => boolean;
+  readonly metrics: McpMetrics;
+  readonly now: () => number;
   readonly logger: Logger;
 }
 
 /** The routes of the MCP server over HTTP. */
 export function mountMcp(deps: MountDeps): Hono {
-  const { config } = deps;
+  const { publicUrl } = deps.config;
   const app = new Hono();
-  const guard = createOriginGuard(config);
+  const guard = createOriginGuard(deps.config);
+  // the second is for clients that look for it without the path
   for (const path of [metadataPath, "/.well-known/oauth-protected-resource"]) {
-    app.get(path, (c) => c.json(describeResource(originOf(c.req.raw, config.publicUrl))));
+    app.get(path, (c) => c.json(describeResource(originOf(c.req.raw, publicUrl)), 200, openToAll));
   }
-  app.all("/mcp", async (c) => {
-    const request = c.req.raw;
-    const metadataUrl = `${originOf(request, config.publicUrl)}${metadataPath}`;
-    let message: unknown;
-    try {
-      guard.check(request.headers);
-      const { principal } = await signIn(deps.authenticator, request.headers);
-      if (request.method === "POST") message = await readMessage(request);
-      const options = { parsedBody: message, authInfo: toAuthInfo(principal, metadataUrl) };
-      if (await isLegacyRequest(request, message)) return await deps.sessions.handle(request, options);
-      return await deps.modern.fetch(request, options);
-    } catch (caught) {
-      return refuse(toAppError(caught), message, metadataUrl);
-    }
-  });
+  mountServerCard(app, publicUrl);
+  for (const path of ["/sse", "/mcp/sse", "/messages"]) app.all(path, () => refusal(noOldTransport()));
+  app.options("/mcp", (c) => preflight(guard, c.req.raw.headers));
+  app.all("/mcp", (c) => answer(deps, guard, c.req.raw));
   return app;
 }
 
-function refuse(error: AppError, message: unknown, metadataUrl: string): Response {
-  const isChallenge = error.code === "unauthenticated";
-  return refusal(
-    error,
-    echoedId(message),
-    isChallenge ? { "www-authenticate": challengeOf(error, metadataUrl, []) } : {},
-  );
+const openToAll = { "access-control-allow-origin": "*", "cache-control": "public, max-age=3600" };
+
+/** What is found out about a request on its way to an answer. */
+interface Found {
+  message?: unknown;
+  era?: Era;
+  needed?: readonly Scope[];
+}
+
+async function answer(deps: MountDeps, guard: OriginGuard, request: Request): Promise<Response> {
+  const startedAt = deps.now();
+  const found: Found = {};
+  const metadataUrl = `${originOf(request, deps.config.publicUrl)}${metadataPath}`;
+  let response: Response;
+  try {
+    guard.check(request.headers);
+    response = await serve(deps, { request, metadataUrl, found });
+  } catch (caught) {
+    response = refuse(deps, caught, { found, metadataUrl });
+  }
+  for (const [name, value] of Object.entries(guard.corsOf(request.headers))) response.headers.set(name, value);
+  const method = methodOf(found.message) ?? (request.method === "POST" ? undefined : request.method);
+  deps.metrics.answered({ method, era: found.era, status: response.status, ms: deps.now() - startedAt });
+  return response;
+}
+
+interface Asked {
+  readonly request: Request;
+  readonly metadataUrl: string;
+  readonly found: Found;
+}
+
+async function serve(deps: MountDeps, { request, metadataUrl, found }: Asked): Promise<Response> {
+  if (deps.isDraining()) throw new AppError("unavailable", "the node is stopping", draining);
+  const { principal, credential } = await signIn(deps.authenticator, request.headers);
+  if (!methods.includes(request.method))
+    throw methodNotAllowed(`${request.method} is not offered: POST, GET or DELETE`);
+  if (request.method === "POST") found.message = await readMessage(request);
+  const { message } = found;
+  const isLegacy = await isLegacyRequest(request, message);
+  found.era = isLegacy ? "legacy" : "modern";
+  found.needed = deps.scopesOf(message);
+  const missing = found.needed.filter((scope) => !hasScope(principal, scope));
+  if (missing.length > 0) throw insufficientScope(missing);
+  const exchange: SessionExchange = {
+    request,
+    message,
+    principal,
+    credential,
+    authInfo: toAuthInfo(principal, metadataUrl),
+  };
+  return isLegacy ? deps.sessions.handle(exchange) : deps.modern.handle(exchange);
+}
+
+const methods = ["POST", "GET", "DELETE"];
+const draining = { reason: "draining", retryAfterMs: 1_000 };
+
+interface Refused {
+  readonly found: Found;
+  readonly metadataUrl: string;
+}
+
+function refuse({ logger }: MountDeps, caught: unknown, { found, metadataUrl }: Refused): Response {
+  const id = echoedId(found.message);
+  if (caught instanceof ProtocolError) return protocolRefusal(caught, id);
+  const error = toAppError(caught);
+  if (error.code === "internal") logger.error({ err: caught }, "mcp request failed");
+  else logger.debug({ err: caught }, "mcp request refused");
+  const isScope = error.reason === "insufficient_scope";
+  if (error.code !== "unauthenticated" && !isScope) return refusal(error, id, allowOf(error));
+  const challenge = challengeOf(error, metadataUrl, found.needed ?? []);
+  return refusal(error, id, { "www-authenticate": challenge });
+}
+
+function allowOf(error: AppError): Readonly<Record<string, string>> {
+  return error.reason === "method_not_allowed" ? { allow: [...methods, "OPTIONS"].join(", ") } : {};
+}
+
+function insufficientScope(missing: readonly Scope[]): AppError {
+  const message = `the credential lacks the ${missing.length === 1 ? "scope" : "scopes"} ${missing.join(", ")}`;
+  return new AppError("permission_denied", message, { reason: "insufficient_scope" });
+}
+
+/** Asked by a page before it calls: it has no credential yet. */
+function preflight(guard: OriginGuard, headers: Headers): Response {
+  try {
+    guard.check(headers);
+  } catch (caught) {
+    return refusal(toAppError(caught));
+  }
+  return new Response(null, {
+    status: 204,
+    headers: {
+      ...guard.corsOf(headers),
+      "access-control-allow-methods": methods.join(", "),
+      // names can be asked for only: parameters of tools have header fields of their own
+      "access-control-allow-headers": headers.get("access-control-request-headers") ?? "authorization, content-type",
+      "access-control-max-age": "3600",
+    },
+  });
+}
+
+function noOldTransport(): AppError {
+  return new AppError("not_found", "the HTTP+SSE transport of 2024 is not offered: use Streamable HTTP at /mcp");
 }

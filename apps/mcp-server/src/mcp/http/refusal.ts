@@ -1,10 +1,12 @@
 import { AppError, type ErrorCode, toErrorBody } from "@devmesh/models";
 import { httpStatusOf } from "@devmesh/runtime";
+import type { ProtocolError } from "@modelcontextprotocol/server";
 
 /** A JSON-RPC id that can be echoed. */
 export type EchoedId = string | number | null;
 
 const internalError = -32_603;
+const invalidParams = -32_602;
 const parseError = -32_700;
 const invalidRequest = -32_600;
 /** What a server says outside JSON-RPC's own codes; which of our codes it is stands in `data`. */
@@ -35,6 +37,11 @@ export function refusal(
   return answer;
 }
 
+/** Answers with an error of the SDK's, which has a code of its own. */
+export function protocolRefusal({ code, message, data }: ProtocolError, id: EchoedId): Response {
+  return Response.json({ jsonrpc: "2.0", id, error: { code, message, data } }, { status: 400 });
+}
+
 /** The id of a message that was refused, where it has one. */
 export function echoedId(message: unknown): EchoedId {
   if (typeof message !== "object" || message === null || !("id" in message)) return null;
@@ -48,12 +55,21 @@ export function methodNotAllowed(message: string): AppError {
 
 function rpcCodeOf(error: AppError): number {
   if (error.reason === "malformed_json") return parseError;
-  if (error.reason === "unsupported_media_type" || error.reason === "method_not_allowed") return serverError;
+  if (error.reason === "invalid_params") return invalidParams;
+  if (isAboutHttp(error)) return serverError;
   return rpcCodeByCode[error.code] ?? serverError;
 }
 
+const httpStatuses: Readonly<Record<string, number>> = {
+  unsupported_media_type: 415,
+  method_not_allowed: 405,
+  not_acceptable: 406,
+};
+
+function isAboutHttp({ reason }: AppError): boolean {
+  return httpStatuses[reason ?? ""] !== undefined;
+}
+
 function statusOf(error: AppError): number {
-  if (error.reason === "unsupported_media_type") return 415;
-  if (error.reason === "method_not_allowed") return 405;
-  return httpStatusOf(error);
+  return httpStatuses[error.reason ?? ""] ?? httpStatusOf(error);
 }

@@ -1,58 +1,86 @@
-import { randomUUID } from "node:crypto";
+import type { FanOut, Presence } from "@devmesh/adapters";
 import { AppError } from "@devmesh/models";
-import {
-  type AuthInfo,
-  isInitializeRequest,
-  type McpServerFactory,
-  WebStandardStreamableHTTPServerTransport,
-} from "@modelcontextprotocol/server";
-import { principalOf } from "../http/sign-in.ts";
+import { runLoop, sleep } from "@devmesh/runtime";
+import { isInitializeRequest } from "@modelcontextprotocol/server";
+import { answerSession, type SessionExchange } from "./answer-session.ts";
+import type { LiveSessionDeps } from "./live-session.ts";
+import { openNodeMail, type SessionMail } from "./node-mail.ts";
+import { createSessionPool } from "./session-pool.ts";
+import { checkMs, createSessionTaker, isStillKept } from "./take-session.ts";
 
-/** Sessions of the older generation. */
+/** Sessions of the older generation, on this node and wherever else they were. */
 export interface Sessions extends AsyncDisposable {
-  /** @throws AppError `not_found` for a session that is none, or somebody else's. */
-  handle(request: Request, options: { readonly parsedBody: unknown; readonly authInfo: AuthInfo }): Promise<Response>;
+  /** @throws AppError `not_found`, reason `session`, for one that is none any more, or somebody else's. */
+  handle(exchange: SessionExchange): Promise<Response>;
+  /** Those that have a server on this node. */
+  readonly size: number;
 }
 
-export interface SessionsDeps {
-  readonly createServer: McpServerFactory;
+export interface SessionsDeps extends Omit<LiveSessionDeps, "mail" | "isAlive" | "fanOut"> {
+  readonly fanOut: FanOut;
+  readonly presence: Presence | undefined;
+  readonly max: number;
+  /** How long a session keeps its server on this node unused; the session itself lasts as long as the store says. */
+  readonly unusedMs: number;
+  readonly now: () => number;
+  readonly onRevived: () => void;
 }
 
-interface Session {
-  readonly principalId: string;
-  readonly transport: WebStandardStreamableHTTPServerTransport;
-}
+/** Listens to the other nodes; sessions come with their requests. */
+export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
+  const { store, now, nodeId, presence, logger } = deps;
+  const pool = createSessionPool(deps);
+  const ending = new AbortController();
 
-export function openSessions({ createServer }: SessionsDeps): Sessions {
-  const sessions = new Map<string, Session>();
-
-  async function begin(request: Request, authInfo: AuthInfo): Promise<Session> {
-    const transport = new WebStandardStreamableHTTPServerTransport({
-      sessionIdGenerator: () => randomUUID(),
-      onsessioninitialized: (id) => void sessions.set(id, session),
-    });
-    const session = { principalId: principalOf(authInfo).id, transport };
-    const server = await createServer({ era: "legacy", authInfo, requestInfo: request });
-    await server.connect(transport);
-    return session;
+  function receive(mail: SessionMail): void {
+    const session = pool.get(mail.session)?.session;
+    if (session === undefined) return;
+    if ("message" in mail) session.accept(mail.message);
+    else if ("taken" in mail) session.taken(mail.taken);
+    else void pool.drop(mail.session);
   }
 
-  return {
-    handle: async (request, { parsedBody, authInfo }) => {
-      const id = request.headers.get("mcp-session-id");
-      const session =
-        id === null && isInitializeRequest(parsedBody) ? await begin(request, authInfo) : sessions.get(id ?? "");
-      if (id === null && session === undefined) {
-        throw new AppError("invalid_argument", "the header Mcp-Session-Id is needed, or an initialize request");
-      }
-      if (session === undefined || session.principalId !== principalOf(authInfo).id) {
-        throw new AppError("not_found", "no such session: initialize again", { reason: "session" });
-      }
-      return session.transport.handleRequest(request, { parsedBody, authInfo });
+  const mail = await openNodeMail({ nodeId, fanOut: deps.fanOut, store, onMail: receive });
+  const live: LiveSessionDeps = {
+    ...deps,
+    mail,
+    isAlive: async (other) => (await presence?.find([other]))?.has(other),
+  };
+  const { begin, take } = createSessionTaker({ ...deps, live, pool });
+
+  async function dropUnused(): Promise<void> {
+    for (const pooled of pool.all()) {
+      const isUnused = now() - pooled.usedAt > deps.unusedMs && !pooled.session.isBusy && pooled.isKept;
+      if (isUnused || !(await isStillKept(deps, pooled))) await pool.drop(pooled.session.record.id);
+    }
+  }
+
+  const tidying = runLoop({
+    name: "mcp sessions",
+    signal: ending.signal,
+    logger,
+    work: async (signal) => {
+      await sleep(checkMs, signal);
+      if (!signal.aborted) await dropUnused();
     },
-    [Symbol.asyncDispose]: async () => {
-      await Promise.all([...sessions.values()].map(({ transport }) => transport.close()));
-      sessions.clear();
+  });
+
+  return {
+    handle: async (exchange) => {
+      const id = exchange.request.headers.get("mcp-session-id");
+      const { message } = exchange;
+      if (id !== null) return answerSession({ store, mail, nodeId, take: () => take(id, exchange) }, id, exchange);
+      if (isInitializeRequest(message)) return begin({ jsonrpc: "2.0", id: 0, ...message }, exchange);
+      throw new AppError("invalid_argument", "the header Mcp-Session-Id is needed, or an initialize request");
+    },
+    get size() {
+      return pool.size;
+    },
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      await tidying;
+      await mail[Symbol.asyncDispose]();
+      await Promise.all(pool.all().map(({ session }) => pool.drop(session.record.id)));
     },
   };
 }
