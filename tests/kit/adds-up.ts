@@ -100,7 +100,7 @@ export async function addRoomyCaps(database: Database, tenantId: TenantId, slots
   );
 }
 
-/** When the wind has dropped, no task waits while an agent that fits it has a free slot. */
+/** When the wind has dropped, no task waits while a connected agent that fits it has a free slot. */
 export async function assertNobodyWaitsInVain(
   database: Database,
   mesh: Mesh,
@@ -118,6 +118,7 @@ export async function assertNobodyWaitsInVain(
     from task t
     join lane_agent la on la.lane_id = t.lane_id and la.misfit is null
     join agent_slot s on s.agent_id = la.agent_id and s.in_flight + s.awaited < s.max_concurrency
+      and s.connection_id is not null
     where t.tenant_id = ${mesh.tenantId} and t.state = 'queued'
     union all
     select a.id

@@ -1,5 +1,6 @@
-import type { TaskId, TenantId } from "@devmesh/models";
+import type { AgentId, ClaimedTask, TaskId, TenantId } from "@devmesh/models";
 import { type Database, sql } from "@devmesh/repositories";
+import type { ClaimAsked } from "@devmesh/tasks";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { addRoomyCaps, assertAddsUp, assertNobodyWaitsInVain, read } from "../kit/adds-up.ts";
@@ -19,6 +20,9 @@ type Deed =
   | "extend"
   | "cancel"
   | "redrive"
+  | "claim"
+  | "claim_again"
+  | "claim_in_vain"
   | "sweep";
 
 const deeds: readonly Deed[] = [
@@ -27,6 +31,9 @@ const deeds: readonly Deed[] = [
   ...Array<Deed>(3).fill("yield"),
   ...Array<Deed>(8).fill("accept"),
   ...Array<Deed>(8).fill("complete"),
+  ...Array<Deed>(6).fill("claim"),
+  "claim_again",
+  "claim_in_vain",
   "fail",
   "rate_limit",
   "reject",
@@ -59,26 +66,43 @@ type DeedAsked = typeof deed extends fc.Arbitrary<infer T> ? T : never;
 async function storm(database: Database, gusts: readonly (readonly DeedAsked[])[]): Promise<void> {
   await using mesh = await openMesh(database, { leaseMs: 60_000, random: () => 0 });
   await using second = await openMesh(database, { tenantId: mesh.tenantId, leaseMs: 60_000, random: () => 0 });
-  await addRoomyCaps(database, mesh.tenantId, 6);
+  await addRoomyCaps(database, mesh.tenantId, 9);
+  const capabilities = [{ name: "work", costMicroUsd: 3 }];
   const agents = await Promise.all(
-    ["a", "b", "c"].map((name, index) =>
-      mesh.addAgent(name, { maxConcurrency: index + 1, capabilities: [{ name: "work", costMicroUsd: 3 }] }),
-    ),
+    ["a", "b", "c"].map((name, index) => mesh.addAgent(name, { maxConcurrency: index + 1, capabilities })),
+  );
+  const pullers = await Promise.all(
+    ["d", "e"].map((name, index) => mesh.addAgent(name, { maxConcurrency: index + 1, capabilities, delivery: "pull" })),
   );
   const tasks: TaskId[] = [];
   for (const gust of gusts) {
     const offers = await openOffers(database, mesh.tenantId);
-    await Promise.all(gust.map((one) => carryOut(one.hand === 0 ? mesh : second, one, { tasks, offers })));
+    await Promise.all(gust.map((one) => carryOut(one.hand === 0 ? mesh : second, one, { tasks, offers, pullers })));
     await assertAddsUp(database, mesh.tenantId);
   }
   await assertNobodyWaitsInVain(database, mesh, agents);
+  await Promise.all(pullers.map((agentId) => claim(mesh, agentId, { max: 20 })));
+  // those who claim leave nothing that fits them while they have a free slot
+  const unclaimed = await read(
+    database,
+    sql`
+    select t.id
+    from task t
+    join lane_agent la on la.lane_id = t.lane_id and la.misfit is null
+    join agent_slot s on s.agent_id = la.agent_id and s.in_flight + s.awaited < s.max_concurrency
+    where t.tenant_id = ${mesh.tenantId} and t.state = 'queued'`,
+  );
+  expect(unclaimed).toEqual([]);
+  await assertAddsUp(database, mesh.tenantId);
 }
 
 async function carryOut(
   mesh: Mesh,
   { what, which }: DeedAsked,
-  { tasks, offers }: { tasks: TaskId[]; offers: readonly Offer[] },
+  { tasks, offers, pullers }: { tasks: TaskId[]; offers: readonly Offer[]; pullers: readonly AgentId[] },
 ): Promise<unknown> {
+  const puller = pullers[which % pullers.length];
+  if (isClaim(what)) return puller && claim(mesh, puller, claimsOf(which)[what]);
   const task = tasks[which % Math.max(tasks.length, 1)];
   const offer = offers[which % Math.max(offers.length, 1)];
   const ref = task === undefined ? undefined : { tenantId: mesh.tenantId, taskId: task };
@@ -91,8 +115,31 @@ async function carryOut(
   return offer && mesh.say(offer, toWord(what));
 }
 
+type ClaimDeed = Extract<Deed, `claim${string}`>;
+
+function isClaim(what: Deed): what is ClaimDeed {
+  return what.startsWith("claim");
+}
+
+/** One takes what it gets; one may be what another hand has claimed with the same key; one nobody waits for. */
+function claimsOf(which: number): Readonly<Record<ClaimDeed, Partial<ClaimAsked>>> {
+  return {
+    claim: { max: 1 + (which % 3) },
+    claim_again: { max: 1, idempotencyKey: `key ${which % 7}` },
+    claim_in_vain: { max: 3, waitMs: 1_000, signal: AbortSignal.timeout(which % 5) },
+  };
+}
+
+/** Most claims come when their agent is busy. */
+async function claim(mesh: Mesh, agentId: AgentId, asked: Partial<ClaimAsked>): Promise<readonly ClaimedTask[]> {
+  return mesh.claim(agentId, asked).catch((error) => {
+    expect(["busy", "idempotency_key_reused", "cancelled"]).toContain(error.reason ?? error.code);
+    return [];
+  });
+}
+
 function toWord(
-  what: Exclude<Deed, "submit" | "delegate" | "yield" | "sweep" | "cancel" | "redrive">,
+  what: Exclude<Deed, "submit" | "delegate" | "yield" | "sweep" | "cancel" | "redrive" | ClaimDeed>,
 ): Parameters<Mesh["say"]>[1] {
   switch (what) {
     case "complete":
