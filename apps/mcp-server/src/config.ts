@@ -10,17 +10,22 @@ import {
   readModelsEnv,
   readObjectsEnv,
   readServiceEnv,
+  readToolsEnv,
   type Secret,
   type ServiceConfig,
   type ServiceEnv,
   type StoresConfig,
+  type ToolsConfig,
+  type ToolsEnv,
   toModelsConfig,
   toObjectsConfig,
   toServiceConfig,
   toStoresConfig,
+  toToolsConfig,
 } from "@devmesh/runtime";
 import { type Intervals, intervals } from "./limits.ts";
 import type { McpHttpConfig, McpServerConfig } from "./mcp/open-mcp.ts";
+import type { GatewayConfig } from "./mcp/tools/gateway/open-gateway.ts";
 
 /** Of one session, kept for clients whose responses were cut. Judgement: an answer has one or two. */
 const maxSessionEvents = 256;
@@ -48,6 +53,8 @@ export interface McpEnv extends ServiceEnv {
   readonly conformanceFixtures: boolean;
   readonly models: ModelsEnv;
   readonly objects: ObjectsEnv;
+  readonly listedTools: number;
+  readonly tools: ToolsEnv;
 }
 
 /** Of one node: how many sockets it holds, and how many it lets in a second. */
@@ -66,8 +73,9 @@ export interface McpConfig extends ServiceConfig {
   readonly presenceMs: number;
   /** How deep tasks may be delegated. */
   readonly maxTaskDepth: number;
-  readonly mcp: Omit<McpHttpConfig & McpServerConfig, "host">;
+  readonly mcp: Omit<McpHttpConfig & McpServerConfig & GatewayConfig, "host">;
   readonly models: ModelsConfig;
+  readonly tools: ToolsConfig;
   /** Undefined where the caller brings the database. */
   readonly stores: McpStoresConfig | undefined;
 }
@@ -111,6 +119,8 @@ export function readEnv(
     nodeLeaseMs: reader.int("DEVMESH_NODE_LEASE_MS", defaultNodeLeaseMs, { min: 300, max: 600_000 }),
     models: readModelsEnv(reader),
     objects: readObjectsEnv(reader),
+    listedTools: reader.int("DEVMESH_MCP_LISTED_TOOLS", 40, { min: 0, max: 1_000 }),
+    tools: readToolsEnv(reader),
   };
   if (raw.conformanceFixtures && raw.isProduction) {
     reader.refuse("DEVMESH_MCP_CONFORMANCE_FIXTURES", "is refused where NODE_ENV is production");
@@ -148,8 +158,11 @@ export function toConfig(raw: McpEnv): McpConfig {
       stateSecret: raw.stateKey ?? raw.pepper,
       checksOutput: !raw.isProduction,
       conformanceFixtures: raw.conformanceFixtures,
+      listedTools: raw.listedTools,
+      toolCheckMs: raw.tools.checkMs,
     },
     models: toModelsConfig(raw.models),
+    tools: toToolsConfig(raw.tools),
     stores: stores && { ...stores, objects: toObjectsConfig(raw.objects) },
   };
 }

@@ -9,7 +9,8 @@ import {
 } from "@devmesh/adapters";
 import { tellOfAgents } from "@devmesh/agents";
 import { type Authenticator, createAuthenticator } from "@devmesh/auth";
-import type { NewId, NodeId } from "@devmesh/models";
+import { openTools, type Tools } from "@devmesh/gateway";
+import type { NewId, NodeId, TenantId } from "@devmesh/models";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
 import {
   agentRepository,
@@ -95,19 +96,15 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   const messenger = createNodeMessenger(parts, tellNodes);
   const mailWaiters = createMailWaiters();
   await using server: AgentServer = await startSockets(config, { ...parts, stores, engine, messenger });
-  await using waiters = createTaskWaiters({
-    reads: stores.taskReads,
-    logger,
-    maxWatches: maxTaskWatches,
-    recheckMs: config.intervals.taskRecheckMs,
-  });
-  metrics.gauge({ name: "devmesh_task_watches", help: "Requests that wait for tasks", read: () => waiters.size });
+  await using waiters = createNodeWaiters(config, stores.taskReads, parts);
   await hearHints({ hints, nodeId, server, engine, mailWaiters, waiters });
   await using memory = openMemory(config, parts);
+  await using tools = openNodeTools(config, parts);
   const doors = {
     ...parts,
     ...stores,
     ...memory,
+    ...tools,
     usage: usageRepository(database),
     config: { ...config.mcp, host: config.http.host },
     credentialCheckMs: config.intervals.credentialCheckMs,
@@ -174,6 +171,26 @@ function createNodeEngine(
     maxDepth: config.maxTaskDepth,
     onError: (err) => logger.warn({ err }, "assignment round failed"),
   });
+}
+
+function createNodeWaiters(
+  { intervals }: McpConfig,
+  reads: Parameters<typeof createTaskWaiters>[0]["reads"],
+  { logger, metrics }: Pick<NodeParts, "logger" | "metrics">,
+): TaskWaiters {
+  const waiters = createTaskWaiters({
+    reads,
+    logger,
+    maxWatches: maxTaskWatches,
+    recheckMs: intervals.taskRecheckMs,
+  });
+  metrics.gauge({ name: "devmesh_task_watches", help: "Requests that wait for tasks", read: () => waiters.size });
+  return waiters;
+}
+
+function openNodeTools({ tools }: McpConfig, { hints, ...parts }: NodeParts): Tools {
+  const onToolsChanged = (tenantId: TenantId): void => hints.mcpChanged([{ tenantId, list: "tools" }]);
+  return openTools({ ...parts, config: tools, onToolsChanged });
 }
 
 /** Those who fetch their mail may wait for it at any node. */

@@ -1,4 +1,4 @@
-import { createToolBreaker, createToolBreaker, openMcpTransport, openMcpTransport } from "@devmesh/adapters";
+import { createToolBreaker, openMcpTransport } from "@devmesh/adapters";
 import type { NewId, TenantId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
 import {

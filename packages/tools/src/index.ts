@@ -23,6 +23,7 @@ export type {
   ToolTarget,
   ToolTransport,
 } from "./ports.ts";
+export { findTool } from "./servers/find-tool.ts";
 export { healthOf } from "./servers/health-of.ts";
 export { changeServer, noServer, registerServer } from "./servers/register-server.ts";
 export { serverFindings } from "./servers/server-findings.ts";

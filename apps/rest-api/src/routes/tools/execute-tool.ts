@@ -1,5 +1,6 @@
-import { AppError, parseTraceparent, parseWith, type TenantId } from "@devmesh/models";
-import type { ServerTool, ToolServerStanding } from "@devmesh/repositories";
+import { AppError, parseTraceparent, parseWith } from "@devmesh/models";
+import type { ToolServerStanding } from "@devmesh/repositories";
+import { findTool } from "@devmesh/tools";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { emptyBody } from "../../schemas/empty-body.ts";
 import {
@@ -39,7 +40,8 @@ export function executeTool(deps: Deps): Route {
       const asked = parseWith(toolCallSchema, body);
       const timeoutMs = timeoutOf(server, asked.timeoutMs);
       const { tenantId, id: principalId, scopes } = principal;
-      const tool = await findTool(deps, { tenantId, server, name: asked.tool, signal });
+      const tool = await findTool(deps.externalTools, deps.toolGateway, { tenantId, server, name: asked.tool, signal });
+      if (tool === undefined) throw noTool(server, asked.tool);
       const result = await deps.toolGateway.call({
         tenantId,
         server: { ...server, timeoutMs },
@@ -84,26 +86,6 @@ function timeoutOf(server: ToolServerStanding, asked = server.timeoutMs): number
   throw new AppError("invalid_argument", message, { details: [{ path: "timeoutMs", message }] });
 }
 
-/** A server that was never asked is asked now. @throws AppError `not_found`. */
-async function findTool(
-  { externalTools, toolGateway }: Deps,
-  asked: {
-    readonly tenantId: TenantId;
-    readonly server: ToolServerStanding;
-    readonly name: string;
-    readonly signal: AbortSignal;
-  },
-): Promise<ServerTool> {
-  const { tenantId, server, name, signal } = asked;
-  const find = async (): Promise<ServerTool | undefined> =>
-    (await externalTools.find(tenantId, { serverId: server.id, name })) ??
-    (await externalTools.findByCallName(tenantId, server.id, name));
-  const known = await find();
-  if (known !== undefined) return known;
-  if (server.enabled && server.toolsSeenAt === undefined) {
-    await toolGateway.refresh({ tenantId, server }, { signal });
-    const found = await find();
-    if (found !== undefined) return found;
-  }
-  throw new AppError("not_found", `tool server ${server.name} has no tool ${JSON.stringify(name)}`);
+function noTool(server: ToolServerStanding, name: string): AppError {
+  return new AppError("not_found", `tool server ${server.name} has no tool ${JSON.stringify(name)}`);
 }

@@ -1,0 +1,104 @@
+import type { Hints } from "@devmesh/adapters";
+import type { Tools } from "@devmesh/gateway";
+import type { TenantId } from "@devmesh/models";
+import type { Logger } from "@devmesh/observability";
+import type { ServerTool, ToolServerStanding } from "@devmesh/repositories";
+
+/** The servers of a tenant that are called, and their tools where these are few. */
+export interface ServersOfTenant {
+  readonly servers: readonly ToolServerStanding[];
+  /** Undefined where there are more than are listed: they are searched then. */
+  readonly tools: readonly ServerTool[] | undefined;
+}
+
+/** What a node remembers of tenants' servers. */
+export interface TenantServers extends AsyncDisposable {
+  of(tenantId: TenantId): Promise<ServersOfTenant>;
+}
+
+export interface TenantServersDeps {
+  readonly toolServers: Pick<Tools["toolServers"], "listEnabled">;
+  readonly externalTools: Pick<Tools["externalTools"], "list">;
+  readonly toolGateway: Pick<Tools["toolGateway"], "forget">;
+  readonly hints: Pick<Hints, "onMcpChanges">;
+  /** Tools of a tenant that are listed; where there are more, none is. */
+  readonly maxListed: number;
+  /** Of a clock, for ages. */
+  readonly now: () => number;
+  readonly logger: Logger;
+}
+
+interface Remembered {
+  readonly since: number;
+  readonly found: Promise<ServersOfTenant>;
+}
+
+/** What no hint told of is found out after so long. */
+const maxAgeMs = 30_000;
+const maxTenants = 1_000;
+/** Of what is listed of one tenant, as JSON: a model reads it all. Judgement. */
+const maxListedBytes = 262_144;
+
+/** Remembers, until a hint or time says otherwise, and closes what is open to servers that are called no more. */
+export async function openTenantServers(deps: TenantServersDeps): Promise<TenantServers> {
+  const { toolGateway, hints, now, logger } = deps;
+  const remembered = new Map<TenantId, Remembered>();
+  const leaving = new Set<Promise<void>>();
+
+  function load(tenantId: TenantId): Promise<ServersOfTenant> {
+    const found = readServers(deps, tenantId);
+    const entry = { since: now(), found };
+    remembered.delete(tenantId);
+    const oldest = remembered.keys().next();
+    if (remembered.size >= maxTenants && !oldest.done) remembered.delete(oldest.value);
+    remembered.set(tenantId, entry);
+    found.catch(() => {
+      if (remembered.get(tenantId) === entry) remembered.delete(tenantId);
+    });
+    return found;
+  }
+
+  async function closeGone(tenantId: TenantId, before: Remembered): Promise<void> {
+    const [{ servers: old }, { servers }] = await Promise.all([before.found, load(tenantId)]);
+    const gone = old.filter(({ id }) => servers.every((server) => server.id !== id));
+    await Promise.all(gone.map(({ id }) => toolGateway.forget(id)));
+  }
+
+  const end = await hints.onMcpChanges((changes) => {
+    for (const change of changes) {
+      if (!("list" in change) || change.list !== "tools") continue;
+      const before = remembered.get(change.tenantId);
+      remembered.delete(change.tenantId);
+      if (before === undefined) continue;
+      const closing = closeGone(change.tenantId, before)
+        .catch((err: unknown) => logger.info({ err }, "servers that are gone were not closed"))
+        .finally(() => leaving.delete(closing));
+      leaving.add(closing);
+    }
+  });
+
+  return {
+    of(tenantId) {
+      const known = remembered.get(tenantId);
+      return known !== undefined && now() - known.since < maxAgeMs ? known.found : load(tenantId);
+    },
+    async [Symbol.asyncDispose]() {
+      await end();
+      await Promise.all(leaving);
+    },
+  };
+}
+
+async function readServers(
+  { toolServers, externalTools, maxListed }: TenantServersDeps,
+  tenantId: TenantId,
+): Promise<ServersOfTenant> {
+  const servers = await toolServers.listEnabled(tenantId);
+  const count = servers.reduce((sum, { toolCount }) => sum + toolCount, 0);
+  if (count === 0) return { servers, tools: [] };
+  if (count > maxListed) return { servers, tools: undefined };
+  const ids = servers.map(({ id }) => id);
+  const tools = await externalTools.list(tenantId, ids, maxListed);
+  const isSmall = Buffer.byteLength(JSON.stringify(tools)) <= maxListedBytes;
+  return { servers, tools: isSmall ? tools : undefined };
+}
