@@ -13,7 +13,7 @@ import {
   openPostgres,
   sql,
 } from "@devmesh/repositories";
-import { createUuidV7, Secret, systemClock } from "@devmesh/runtime";
+import { createUuidV7, Secret, type SecretKey, systemClock } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas, type TaskEngine } from "@devmesh/tasks";
 import { openTestDatabase } from "@devmesh/testing";
 import type { McpConfig } from "../src/config.ts";
@@ -22,6 +22,9 @@ import { runService } from "../src/service.ts";
 
 const pepper = "a pepper of the tests";
 const newId = createUuidV7();
+
+/** With it every node opens the secrets of tool servers. */
+export const toolSecretsKey: SecretKey = { id: "test", key: randomBytes(32) };
 
 const baseConfig: McpConfig = {
   http: { host: "127.0.0.1", port: 0 },
@@ -43,8 +46,18 @@ const baseConfig: McpConfig = {
     stateSecret: new Secret(pepper),
     checksOutput: true,
     conformanceFixtures: false,
+    listedTools: 40,
+    toolCheckMs: 60_000,
   },
   models: { provider: "local", regions: [], endpoint: undefined, claudeModel: undefined },
+  tools: {
+    commands: [process.execPath],
+    allowHttp: true,
+    allowPrivate: false,
+    allowLoopback: true,
+    secretKeys: () => [toolSecretsKey],
+    checkMs: 60_000,
+  },
   stores: undefined,
 };
 
