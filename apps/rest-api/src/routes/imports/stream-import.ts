@@ -1,7 +1,7 @@
 import { type ImportJob, isImportOver } from "@devmesh/models";
+import { toBody } from "@devmesh/runtime";
 import { z } from "@hono/zod-openapi";
 import type { CollectionWatch } from "../../collection-waiters.ts";
-import { toBody } from "../../event-stream.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { importExample, importParams } from "../../schemas/import-schema.ts";
 import type { RouteDeps } from "../route-deps.ts";
