@@ -18,7 +18,7 @@ import { createTaskEngine, openOutputSchemas, type TaskEngine } from "@devmesh/t
 import { openTestDatabase } from "@devmesh/testing";
 import type { McpConfig } from "../src/config.ts";
 import { intervals } from "../src/limits.ts";
-import { runService } from "../src/service.ts";
+import { type McpResources, runService } from "../src/service.ts";
 
 const pepper = "a pepper of the tests";
 const newId = createUuidV7();
@@ -74,6 +74,9 @@ export interface KeyOptions {
   readonly tenantId?: TenantId;
 }
 
+/** What differs from the usual, of `/mcp` too. */
+export type NodeConfig = Partial<McpConfig & McpConfig["mcp"]>;
+
 /** A database with a tenant, and nodes of the MCP server over it. */
 export interface Mesh extends AsyncDisposable {
   readonly database: Database;
@@ -85,7 +88,7 @@ export interface Mesh extends AsyncDisposable {
   readonly key: string;
   createKey(options?: KeyOptions): Promise<{ readonly text: string; readonly id: ApiKeyId }>;
   revokeKey(id: ApiKeyId): Promise<void>;
-  startNode(config?: Partial<McpConfig>): Promise<Node>;
+  startNode(config?: NodeConfig, resources?: Partial<McpResources>): Promise<Node>;
 }
 
 /** Opens a database of its own, native where there is one, else embedded. */
@@ -139,8 +142,9 @@ export async function openMesh(): Promise<Mesh> {
     revokeKey: async (id) => {
       await database.query(sql`update api_key set revoked_at = now() where id = ${id}`);
     },
-    async startNode(config = {}) {
-      const node = await startNode({ ...baseConfig, ...config }, database, fanOut);
+    async startNode(config = {}, resources = {}) {
+      const mcp = { ...baseConfig.mcp, ...config };
+      const node = await startNode({ ...baseConfig, ...config, mcp }, { database, fanOut, ...resources });
       stack.use(node);
       return node;
     },
@@ -148,12 +152,11 @@ export async function openMesh(): Promise<Mesh> {
   };
 }
 
-async function startNode(config: McpConfig, database: Database, fanOut: FanOut): Promise<Node> {
+async function startNode(config: McpConfig, open: Pick<McpResources, "database" | "fanOut">): Promise<Node> {
   const stopping = new AbortController();
   const ready = Promise.withResolvers<number>();
   const ended = runService(config, stopping.signal, {
-    database,
-    fanOut,
+    ...open,
     logger: createLogger({ level: config.logLevel, service: "mcp-server" }),
     onReady: ({ port }) => ready.resolve(port),
   });

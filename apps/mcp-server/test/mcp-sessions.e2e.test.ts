@@ -1,0 +1,251 @@
+import { openRedisFanOut, openRedisSessions } from "@devmesh/adapters";
+import { createLogger } from "@devmesh/observability";
+import { checkLeaks, waitFor } from "@devmesh/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { intervals } from "../src/limits.ts";
+import { ask, callOf, type HeardStream, initialize, type McpRequest, request } from "./_mcp-http.ts";
+import { type Mesh, type Node, openMesh } from "./_mesh.ts";
+
+const url = process.env["DEVMESH_REDIS_URL"];
+const bounds = { idleMs: 60_000, maxPerTenant: 500, maxEvents: 256, maxEventBytes: 1_048_576 };
+const logger = createLogger({ level: "silent", service: "test" });
+const elicits = { elicitation: { form: {} } };
+const notFound = { error: { code: -32_000, data: { code: "not_found", reason: "session" } } };
+
+checkLeaks();
+
+describe.skipIf(url === undefined)("a session of the older generation, on two nodes with Redis", () => {
+  const stack = new AsyncDisposableStack();
+  let mesh: Mesh;
+  let a: Node;
+  let b: Node;
+  let to: (node: Node, asked: Omit<McpRequest, "port" | "key">) => Promise<HeardStream>;
+
+  beforeAll(async () => {
+    mesh = stack.use(await openMesh());
+    [a, b] = await Promise.all([startNode(), startNode()]);
+    to = (node, asked) => request({ port: node.port, key: mesh.key, ...asked });
+  });
+  afterAll(() => stack.disposeAsync());
+
+  async function startNode(): Promise<Node> {
+    const fanOut = stack.use(openRedisFanOut({ url: url ?? "", logger }));
+    const sessions = stack.use(openRedisSessions({ url: url ?? "", ...bounds }));
+    await waitFor(() => fanOut.isReady);
+    return mesh.startNode(
+      { conformanceFixtures: true, intervals: { ...intervals, credentialCheckMs: 50 } },
+      { fanOut, sessions },
+    );
+  }
+
+  const answerTo = (id: unknown, content: object): object => ({
+    jsonrpc: "2.0",
+    id,
+    result: { action: "accept", content },
+  });
+
+  test("begins at one node and goes on at the other", async () => {
+    const session = await initialize(a.port, mesh.key);
+    for (const node of [b, a, b]) {
+      const heard = await to(node, { session, message: callOf("test_simple_text") });
+      expect(heard.response.headers.get("mcp-session-id")).toBe(session);
+      expect((await heard.rest()).at(-1)?.message.result.content[0].type).toBe("text");
+    }
+  });
+
+  test("resumes at the other node a stream that was cut, and is answered through that one", async () => {
+    const session = await initialize(a.port, mesh.key, elicits);
+    const calling = callOf("test_elicitation", { message: "who?" });
+    const first = await to(a, { session, message: calling });
+    const priming = await first.next();
+    const asked = await first.next("elicitation/create");
+    first.cut();
+    expect(priming).toEqual({ id: expect.stringMatching(/^[\w-]+\.0$/), message: undefined });
+    const resumed = await to(b, { session, method: "GET", headers: { "last-event-id": priming?.id ?? "" } });
+    expect(await resumed.next()).toEqual(asked);
+    const answered = await to(b, { session, message: answerTo(asked?.message.id, { username: "u", email: "e" }) });
+    expect(answered.response.status).toBe(202);
+    const [result, ...more] = await resumed.rest();
+    expect(result?.message).toMatchObject({ id: calling.id, result: { content: [{ type: "text" }] } });
+    expect(more).toEqual([]);
+    // the answer is there again for who has lost it, at either node
+    for (const node of [a, b]) {
+      const again = await to(node, { session, method: "GET", headers: { "last-event-id": asked?.id ?? "" } });
+      expect(await again.rest()).toEqual([result]);
+    }
+  });
+
+  test("forwards an answer that is larger than the fan-out carries", async () => {
+    const session = await initialize(a.port, mesh.key, elicits);
+    const calling = await to(a, { session, message: callOf("test_elicitation", { message: "who?" }) });
+    const asked = await calling.next("elicitation/create");
+    const content = { username: "x".repeat(20_000), email: "e" };
+    await to(b, { session, message: answerTo(asked?.message.id, content) });
+    expect(JSON.stringify((await calling.rest()).at(-1)?.message)).toContain(content.username);
+  });
+
+  test("is told at one node that a request of the other is cancelled", async () => {
+    const session = await initialize(a.port, mesh.key);
+    const message = callOf("test_waits_for_cancellation");
+    const calling = await to(a, { session, message });
+    await calling.next();
+    await to(b, {
+      session,
+      message: { jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: message.id } },
+    });
+    expect((await calling.rest()).some(({ message }) => message?.result !== undefined)).toBe(false);
+  });
+
+  test("hears of changes once, wherever its own stream is, and of those while it was cut", async () => {
+    const session = await initialize(a.port, mesh.key);
+    const other = await initialize(b.port, mesh.key);
+    const change = async (): Promise<void> => {
+      await (await to(b, { session: other, message: callOf("test_trigger_tool_change") })).rest();
+    };
+    const own = await to(a, { session, method: "GET" });
+    const start = await own.next();
+    await change();
+    const first = await own.next("notifications/tools/list_changed");
+    expect(first?.id).toBe("own.1");
+    own.cut();
+    await change();
+    const moved = await to(b, { session, method: "GET", headers: { "last-event-id": start?.id ?? "" } });
+    const resumed = [await moved.next(), await moved.next("notifications/tools/list_changed")];
+    expect(resumed[1]).toEqual(first);
+    expect((await moved.next("notifications/tools/list_changed"))?.id).toBe("own.2");
+    await change();
+    expect((await moved.next("notifications/tools/list_changed"))?.id).toBe("own.3");
+    moved.cut();
+  });
+
+  test("remembers at the other node what it set and subscribed", async () => {
+    const session = await initialize(a.port, mesh.key);
+    await (await to(a, { session, message: ask("logging/setLevel", { level: "error" }) })).rest();
+    const heard = await to(b, { session, message: callOf("test_tool_with_logging") });
+    expect((await heard.rest()).filter(({ message }) => message?.method === "notifications/message")).toEqual([]);
+    const chatty = await initialize(a.port, mesh.key);
+    const told = await to(b, { session: chatty, message: callOf("test_tool_with_logging") });
+    expect((await told.rest()).filter(({ message }) => message?.method === "notifications/message")).toHaveLength(3);
+  });
+
+  test("is nobody else's, at either node", async () => {
+    const session = await initialize(a.port, mesh.key, elicits);
+    const other = await mesh.createKey();
+    for (const node of [a, b]) {
+      for (const asked of [{ message: ask("ping") }, { method: "GET" }, { method: "DELETE" }] as const) {
+        const heard = await to(node, { session, ...asked, headers: { authorization: `Bearer ${other.text}` } });
+        expect([heard.response.status, (await heard.next())?.message]).toMatchObject([404, notFound]);
+      }
+    }
+    expect((await to(b, { session, message: ask("ping") })).response.status).toBe(200);
+  });
+
+  test("ends by DELETE at one node for the other, with its streams", async () => {
+    const session = await initialize(a.port, mesh.key);
+    const own = await to(a, { session, method: "GET" });
+    await own.next();
+    expect((await to(b, { session, method: "DELETE" })).response.status).toBe(200);
+    await own.rest();
+    for (const node of [a, b]) {
+      const heard = await to(node, { session, message: ask("ping") });
+      expect([heard.response.status, (await heard.next())?.message]).toMatchObject([404, notFound]);
+    }
+  });
+
+  test("loses its stream with its key", async () => {
+    const key = await mesh.createKey();
+    const session = await initialize(a.port, key.text);
+    const own = await to(a, { session, method: "GET", headers: { authorization: `Bearer ${key.text}` } });
+    await own.next();
+    await mesh.revokeKey(key.id);
+    expect(await own.rest()).toEqual([]);
+  });
+
+  test("lives on when its node stops", async () => {
+    const c = await startNode();
+    const session = await initialize(c.port, mesh.key);
+    const own = await to(c, { session, method: "GET" });
+    await own.next();
+    const ended = own.rest();
+    await c.stop();
+    await ended;
+    const heard = await to(a, { session, message: callOf("test_simple_text") });
+    expect((await heard.rest()).at(-1)?.message.result.content).toHaveLength(1);
+  });
+});
+
+describe("a session of the older generation, on a node by itself", () => {
+  let mesh: Mesh;
+  let node: Node;
+  let to: (asked: Omit<McpRequest, "port" | "key">) => Promise<HeardStream>;
+
+  beforeAll(async () => {
+    mesh = await openMesh();
+    const sessions = { ...bounds, maxLive: 2, maxPerTenant: 4, maxEventBytes: 2_000 };
+    node = await mesh.startNode({ conformanceFixtures: true, sessions, streams: { max: 3, maxPerTenant: 2 } });
+    to = (asked) => request({ port: node.port, key: mesh.key, ...asked });
+  });
+  afterAll(() => mesh[Symbol.asyncDispose]());
+
+  test("goes on though its server made room for another's", async () => {
+    const sessions = [];
+    for (let n = 0; n < 4; n++) sessions.push(await initialize(node.port, mesh.key));
+    for (const session of sessions) {
+      expect((await to({ session, message: ask("ping") })).response.status).toBe(200);
+    }
+    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } };
+    const refused = await to({ message: ask("initialize", params) });
+    expect(refused.response.status).toBe(429);
+    expect(refused.response.headers.get("retry-after")).toBe("5");
+    expect((await refused.next())?.message.error.data).toMatchObject({ reason: "too_many_sessions" });
+    for (const session of sessions) await to({ session, method: "DELETE" });
+  });
+
+  test("comes back for an answer whose stream was broken off", async () => {
+    const session = await initialize(node.port, mesh.key);
+    const message = callOf("test_reconnection");
+    const [priming, ...none] = await (await to({ session, message })).rest();
+    expect(none).toEqual([]);
+    const resumed = await to({ session, method: "GET", headers: { "last-event-id": priming?.id ?? "" } });
+    expect((await resumed.rest()).at(-1)?.message).toMatchObject({ id: message.id, result: {} });
+    await to({ session, method: "DELETE" });
+  });
+
+  test("has as many streams open as its tenant may, and no more", async () => {
+    const sessions = [await initialize(node.port, mesh.key), await initialize(node.port, mesh.key)];
+    const streams = await Promise.all(sessions.map((session) => to({ session, method: "GET" })));
+    const refused = await to({ session: sessions[0] ?? "", method: "GET" });
+    expect(refused.response.status).toBe(429);
+    expect((await refused.next())?.message.error.data).toMatchObject({ reason: "too_many_streams" });
+    const third = await mesh.createKey();
+    const busy = await to({ message: ask("initialize", {}), headers: { authorization: `Bearer ${third.text}` } });
+    expect(busy.response.status).toBe(400);
+    for (const stream of streams) stream.cut();
+    for (const session of sessions) await to({ session, method: "DELETE" });
+  });
+
+  test.each([
+    ["without its id", { message: { jsonrpc: "2.0", id: 1, method: "ping" } }, 400],
+    ["that never was", { session: "nobody", message: { jsonrpc: "2.0", id: 1, method: "ping" } }, 404],
+    ["for a stream, without its id", { method: "GET" }, 400],
+    ["to be ended, without its id", { method: "DELETE" }, 400],
+  ] as const)("is refused %s", async (_, asked, status) => {
+    expect((await to(asked)).response.status).toBe(status);
+  });
+
+  test("refuses what it can't be asked", async () => {
+    const session = await initialize(node.port, mesh.key);
+    const get = { session, method: "GET" } as const;
+    const statuses = await Promise.all([
+      to({ ...get, headers: { "last-event-id": "nonsense" } }),
+      to({ ...get, headers: { accept: "text/html" } }),
+      to({ session, message: ask("ping"), headers: { accept: "application/json" } }),
+      to({ session, message: ask("ping"), headers: { "mcp-protocol-version": "2020-01-01" } }),
+    ]);
+    expect(statuses.map(({ response }) => response.status)).toEqual([400, 406, 406, 400]);
+    // a stream that is over, or never was, has nothing to tell
+    const empty = await to({ ...get, headers: { "last-event-id": "abc.7" } });
+    expect(await empty.rest()).toEqual([]);
+    await to({ session, method: "DELETE" });
+  });
+});
