@@ -1,14 +1,22 @@
 import { memorySkillFiles, SkillsExtension } from "@modelcontextprotocol/server/ext/skills";
 import { allGuides } from "../prompts/all-guides.ts";
 import type { Guide } from "../prompts/guide.ts";
+import { errorsReference } from "../prompts/guides/errors.ts";
 import type { ServerPart } from "../server/server-part.ts";
 
+/** Where each skill keeps what errors mean. */
+const errorsPath = "references/errors.md";
 /** They change with a release only. */
 const ttlMs = 300_000;
 
 /** The guides as skills, read once for all servers. @throws SkillCatalogError where one is no skill: that is our own mistake. */
 export async function loadSkills(): Promise<ServerPart> {
-  const files = Object.fromEntries(allGuides.map((guide) => [`${skillNameOf(guide)}/SKILL.md`, toSkillFile(guide)]));
+  const files = Object.fromEntries(
+    allGuides.flatMap((guide) => [
+      [`${skillNameOf(guide)}/SKILL.md`, toSkillFile(guide)],
+      [`${skillNameOf(guide)}/${errorsPath}`, errorsReference],
+    ]),
+  );
   const catalog = await SkillsExtension.load(memorySkillFiles(files), {
     cacheHint: { ttlMs, cacheScope: "private" },
     strict: true,
@@ -36,5 +44,5 @@ function skillNameOf({ name }: Guide): string {
 
 function toSkillFile(guide: Guide): string {
   const { title, description, text } = guide;
-  return `---\nname: ${skillNameOf(guide)}\ndescription: ${JSON.stringify(description)}\n---\n\n# ${title}\n\n${text}\n`;
+  return `---\nname: ${skillNameOf(guide)}\ndescription: ${JSON.stringify(description)}\n---\n\n# ${title}\n\n${text}\n\nWhat errors mean is in [${errorsPath}](${errorsPath}).\n`;
 }
