@@ -12,6 +12,7 @@ import { describeOnPostgres, newUuid, type OpenDatabase } from "../test/fixture.
 import { agentMetricsRepository } from "./agents/agent-metrics.ts";
 import { agentRepository } from "./agents/agent-repository.ts";
 import { nodeRepository } from "./agents/node-repository.ts";
+import { pullRepository } from "./agents/pull-repository.ts";
 import { budgetRepository } from "./caps/budget-repository.ts";
 import { limitRepository } from "./caps/limit-repository.ts";
 import { usageRepository } from "./caps/usage-repository.ts";
@@ -117,10 +118,16 @@ const requirements: Requirements = { capabilities: [], minLevel: 1, tags: {}, ty
 
 function callRegistry(database: Database): readonly (() => Promise<unknown>)[] {
   const agents = agentRepository(database);
+  const pull = pullRepository(database);
   const nodes = nodeRepository(database);
   const keys = keyRepository(database);
   return [
     () => agents.register(tenantId, id, registration, { delivery: "push", connection }),
+    () => agents.register(tenantId, id, registration, { delivery: "pull", presenceMs: 1 }),
+    () => pull.heartbeat({ tenantId, agentId: id }, { presenceMs: 1 }),
+    () => pull.heartbeat({ tenantId, agentId: id }, { presenceMs: 1, load: {} }),
+    () => pull.acknowledge({ tenantId, agentId: id }, 1),
+    () => pull.readInbox({ tenantId, agentId: id }, { limit: 1 }),
     () => agents.update(tenantId, id, { capabilities: [], load: {}, metadata: {} }),
     () => agents.setAdmin(tenantId, id, "paused"),
     () => agents.deregister(tenantId, id),
@@ -332,7 +339,9 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
     within((tx) => tx.findHeld(slot, { offeredOnly: true, limit: 1 })),
     within((tx) => tx.lockHeads([lane], 1, 1)),
     within((tx) => tx.countPassedOver([lane])),
+    within((tx) => tx.countPassedOver([lane], [id])),
     within((tx) => tx.take([pick], { acceptMs: 1, leaseMs: 1 })),
+    within((tx) => tx.take([pick], { acceptMs: 1, leaseMs: 1, by: "claim" })),
     within((tx) => tx.ensureLanes([{ tenantId, requirements, limitIds: [id] }])),
     within((tx) => tx.insertTasks([{ ...task, parentId: id, budgets: [budget] }])),
     within((tx) => tx.readCaps([tenantId])),
@@ -353,6 +362,9 @@ function callLedger(database: Database): readonly (() => Promise<unknown>)[] {
     () => ledger.findCandidates({ lanes: [lane, { ...lane, tenantId: newUuid() }], agents: [slot] }, 1),
     () => ledger.findCandidates({ ...scope, limits: [{ tenantId, limitId: id }] }, 1),
     () => ledger.findCandidates(scope, 1),
+    () => ledger.findCandidates(scope, 1, "claim"),
+    () => ledger.findClaimant(slot),
+    () => ledger.findClaimed(slot, [id]),
     () => ledger.findDue(1),
     () => ledger.findOutputSchemas([ref]),
   ];

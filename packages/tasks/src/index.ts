@@ -1,6 +1,6 @@
 export { type AssignOptions, assign } from "./assignment/assign.ts";
 export { type Assigner, type AssignerOptions, createAssigner } from "./assignment/assigner.ts";
-export type { LaneStanding } from "./assignment/explain.ts";
+export { explainUnassigned, type LaneStanding } from "./assignment/explain.ts";
 export { type Plan, type PlanInput, planAssignments } from "./assignment/plan.ts";
 export { compareCandidates, score } from "./assignment/score.ts";
 export { type BatchWriter, type BatchWriterOptions, createBatchWriter } from "./batch-writer.ts";

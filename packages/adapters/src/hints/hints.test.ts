@@ -5,6 +5,8 @@ import type {
   CollectionId,
   ConnectionId,
   KnowledgeId,
+  LaneId,
+  LimitId,
   NodeId,
   Task,
   TaskId,
@@ -156,6 +158,16 @@ test("entries that changed, and agents that have mail, are told of once a turn",
   expect(heard).toEqual(expect.arrayContaining([entry, agent]));
 });
 
+test("lanes and limits in which something may be claimed are told of, each once", async () => {
+  const heard: unknown[] = [];
+  await hints.onClaimable((scope) => heard.push(scope));
+  const lane = { tenantId, laneId: uuid<LaneId>() };
+  const limit = { tenantId, limitId: uuid<LimitId>() };
+  hints.engineHints.claimable({ lanes: [lane, lane], limits: [limit] });
+  await turns();
+  expect(heard).toEqual([{ lanes: [lane], limits: [limit] }]);
+});
+
 test("malformed messages harm nobody", async () => {
   const heard: unknown[] = [];
   await hints.onNode(nodeId, (hint) => heard.push(hint));
@@ -164,6 +176,7 @@ test("malformed messages harm nobody", async () => {
   await hints.onCollectionsChanged((collections) => heard.push(collections));
   await hints.onEntriesChanged((entries) => heard.push(entries));
   await hints.onMail((agents) => heard.push(agents));
+  await hints.onClaimable((scope) => heard.push(scope));
   const malformed = [
     "",
     "{",
@@ -182,6 +195,7 @@ test("malformed messages harm nobody", async () => {
       "devmesh:mail",
       "devmesh:tasks",
       "devmesh:due",
+      "devmesh:claimable",
       "devmesh:collections",
       "devmesh:knowledge",
     ]) {

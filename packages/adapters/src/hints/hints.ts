@@ -180,6 +180,8 @@ const channels = {
 const pauseMs = 20;
 /** Between two messages of progress, which people look at: at most ten a second. */
 const progressPauseMs = 100;
+/** The same of lanes that connected agents leave to others: where all are busy, each submission tells of its lane. */
+const claimPauseMs = 100;
 
 /** Makes hints over a fan-out that its caller opened and closes; disposal ends the hearing. */
 export function createHints(fanOut: FanOut): Hints {
@@ -209,9 +211,9 @@ export function createHints(fanOut: FanOut): Hints {
       },
       due: (at) => gatherer.add(channels.due, at.toISOString(), pauseMs),
       claimable({ lanes, limits }) {
-        for (const { tenantId, laneId } of lanes) gatherer.add(channels.claimable, [tenantId, laneId], pauseMs);
+        for (const { tenantId, laneId } of lanes) gatherer.add(channels.claimable, [tenantId, laneId], claimPauseMs);
         for (const { tenantId, limitId } of limits) {
-          gatherer.add(channels.claimable, [tenantId, limitId, "limit"], pauseMs);
+          gatherer.add(channels.claimable, [tenantId, limitId, "limit"], claimPauseMs);
         }
       },
     },
