@@ -75,7 +75,7 @@ function connect(name = "writer", apiKey = node.apiKey): Promise<Client> {
     transports: [new JsonRpcTransportFactory({ fetchImpl })],
     cardResolver: new DefaultAgentCardResolver({ fetchImpl }),
   });
-  return new ClientFactory(options).createFromUrl(`${node.url}/a2a/${name}`, ".well-known/agent-card.json");
+  return new ClientFactory(options).createFromUrl(`${node.url}/a2a/${name}/`, ".well-known/agent-card.json");
 }
 
 function message(text: string, more: object = {}, configuration: object = {}): SendMessageRequest {

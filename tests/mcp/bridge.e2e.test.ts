@@ -62,8 +62,8 @@ describe("devmesh-mcp", () => {
       const agent = `stdio-${era}`;
       await callTool(client, "agent_register", { name: agent, capabilities: [{ name: `bridge.${era}` }] });
       await callTool(client, "task_create", { type: `bridge.${era}`, input: { text: "hello" } });
-      const { tasks } = await callTool(client, "task_claim", { agent });
-      const [{ assignmentId, fence }] = tasks as [{ assignmentId: string; fence: number }];
+      const { assignments } = await callTool(client, "task_claim", { agent });
+      const [{ assignmentId, fence }] = assignments as [{ assignmentId: string; fence: number }];
       const done = await callTool(client, "task_complete", { agent, assignmentId, fence, output: { ok: true } });
       expect(done).toMatchObject({ taskState: "completed" });
     },
@@ -89,10 +89,10 @@ describe("devmesh-mcp", () => {
     },
   );
 
-  test("a key that the mesh does not know is named in the answer", async (context) => {
+  test("a key that the mesh does not take is answered with the mesh's own words", async (context) => {
     const node = nodeFor(context);
     const wrong = { url: node.url, apiKey: "dm_svc_unknown" };
-    await expect(connect(wrong, "legacy")).rejects.toThrow("refused the key in DEVMESH_API_KEY");
+    await expect(connect(wrong, "legacy")).rejects.toThrow("malformed API key");
   });
 
   test("without a key it ends with code 2 and says what is missing", async () => {
