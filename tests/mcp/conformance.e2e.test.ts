@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ConformanceTarget, openConformanceTarget } from "./kit/conformance-target.ts";
-import { type ConformanceRun, failures, runConformance } from "./kit/run-conformance.ts";
+import { type ConformanceRun, failures, passedOf, runConformance } from "./kit/run-conformance.ts";
 
 /** The suite's fixtures beside the product's own tools: the same app, sign-in, store and events. */
 let target: ConformanceTarget | undefined;
@@ -8,14 +8,6 @@ beforeAll(async () => {
   target = await openConformanceTarget({ fixtures: true });
 });
 afterAll(() => target?.[Symbol.asyncDispose]());
-
-/** Without a check that failed, and with one that did not: what could not be tried is no success. */
-function passedOf(run: ConformanceRun, names: readonly string[]): readonly string[] {
-  return names.filter((name) => {
-    const checks = run.checks.get(name) ?? [];
-    return checks.some(({ status }) => status === "SUCCESS") && checks.every(({ status }) => status !== "FAILURE");
-  });
-}
 
 const taskScenarios = [
   "tasks-lifecycle",

@@ -70,6 +70,14 @@ async function readRequired(requirements: string): Promise<readonly string[]> {
     .map((line) => line.replace(/^ *- /, ""));
 }
 
+/** Those without a check that failed, and with one that did not: what could not be tried is no success. */
+export function passedOf({ checks }: ConformanceRun, scenarios: readonly string[]): readonly string[] {
+  return scenarios.filter((name) => {
+    const all = checks.get(name) ?? [];
+    return all.some(({ status }) => status === "SUCCESS") && all.every(({ status }) => status !== "FAILURE");
+  });
+}
+
 /** What failed of these scenarios, for the message of an assertion. */
 export function failures({ checks }: ConformanceRun, scenarios: readonly string[]): readonly string[] {
   return scenarios.flatMap((scenario) =>
