@@ -28,7 +28,7 @@ export interface McpTasks extends AsyncDisposable {
 export interface McpTasksDeps
   extends Omit<TasksPartDeps, "toAwaited">,
     Omit<WatchTasksDeps, "toAwaited">,
-    Pick<ToolRunnerDeps, "findWaiting" | "limits"> {
+    Pick<ToolRunnerDeps, "findWaiting" | "limits" | "pull"> {
   readonly engine: Pick<TaskEngine, "submit" | "perform" | "claim" | "answer" | "cancel">;
   readonly agents: Pick<AgentStore, "find" | "register">;
   readonly taskReads: ReadTaskDeps["taskReads"] & TaskStates;

@@ -83,20 +83,23 @@ const maxRemembered = 10_000;
 /** Runs of one tenant at once, on all nodes together: what an agent may hold at most. */
 const maxConcurrency = 1_000;
 
+/** It never goes: which nodes there are to carry out what it holds is another matter. */
+const presenceMs = 10 * 365 * 86_400_000;
+
 /** Remembers the agents of tenants that called something lately. */
 export function createToolAgents(agents: Pick<AgentStore, "find" | "register">, newId: NewId): ToolAgents {
   const idsByTenant = new Map<TenantId, Promise<AgentId>>();
 
   async function findOrRegister(tenantId: TenantId): Promise<AgentId> {
     const found = await agents.find(tenantId, reservedAgentName);
-    if (found?.delivery === "pull") return found.id;
+    if (found?.connection === "connected" && found.delivery === "pull") return found.id;
     const registration = {
       name: reservedAgentName,
       kind: "worker" as const,
       capabilities: [{ name: reservedTaskType, level: 1 }],
       maxConcurrency,
     };
-    const agent = await agents.register(tenantId, newId() as AgentId, registration, { delivery: "pull" });
+    const agent = await agents.register(tenantId, newId() as AgentId, registration, { delivery: "pull", presenceMs });
     return agent.id;
   }
 

@@ -1,4 +1,5 @@
-import { AppError, type ClaimedTask, type TenantId } from "@devmesh/models";
+import type { PullStore } from "@devmesh/agents";
+import type { AgentId, ApiKeyId, ClaimedTask, TenantId } from "@devmesh/models";
 import type { Metrics } from "@devmesh/observability";
 import { createNudge } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
@@ -15,6 +16,7 @@ export interface ToolRunner extends AsyncDisposable {
 export interface ToolRunnerDeps extends Omit<CarryOutDeps, "engine"> {
   readonly engine: Pick<TaskEngine, "perform" | "claim">;
   readonly toolAgents: ToolAgents;
+  readonly pull: Pick<PullStore, "acknowledge">;
   /** Tenants for which something waits that no node has claimed. */
   readonly findWaiting: (limit: number) => Promise<readonly { readonly tenantId: TenantId }[]>;
   readonly metrics: Metrics;
@@ -34,6 +36,7 @@ const defaultLimits: RunnerLimits = { maxRuns: 256, lookMs: 5_000, graceMs: 5_00
 /** Tasks of one claim, and tenants of one look. */
 const claimSize = 20;
 const tenantsPerLook = 100;
+const nobody = "00000000-0000-0000-0000-000000000000";
 
 /** Starts a runner: it claims at once what waits, and is woken for what comes. */
 export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
@@ -42,15 +45,20 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
   const tell = countRuns(deps.metrics, () => runs.size);
   const runs = new Set<Promise<void>>();
   const waiting = new Set<TenantId>();
+  const mail = createMailClearing(deps.pull);
   const nudge = createNudge();
   const stopping = new AbortController();
   const ending = new AbortController();
 
-  function start(tenantId: TenantId, claimed: ClaimedTask, agentId: Awaited<ReturnType<ToolAgents["find"]>>): void {
+  function start(tenantId: TenantId, claimed: ClaimedTask, agentId: AgentId): void {
     const { assignmentId, fence, task } = claimed;
     const held = { tenantId, taskId: task.id, assignmentId, agentId, fence };
     const run = carryOut(deps, held, claimed, ending.signal)
-      .then(tell, (err: unknown) => logger.error({ err, taskId: task.id }, "a run broke off"))
+      .then((outcome) => {
+        tell(outcome);
+        mail.note(tenantId, agentId);
+      })
+      .catch((err: unknown) => logger.error({ err, taskId: task.id }, "a run broke off"))
       .finally(() => {
         runs.delete(run);
         nudge.nudge();
@@ -59,36 +67,44 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
   }
 
   async function claim(tenantId: TenantId): Promise<void> {
+    // who wakes it from here on is heard in the next round
+    waiting.delete(tenantId);
     const agentId = await deps.toolAgents.find(tenantId);
-    // a run that is claimed by no request: keys of idempotency are nobody's
-    const asked = { tenantId, agentId, max: Math.min(claimSize, maxRuns - runs.size), leaseMs: deps.leaseMs };
-    const claimed = await deps.engine.claim({ ...asked, principalId: agentId as never, signal: stopping.signal });
-    if (claimed.length < asked.max) waiting.delete(tenantId);
+    const max = Math.min(claimSize, maxRuns - runs.size);
+    // no request claims it, and no key of idempotency: nobody is named by the principal
+    const principalId = nobody as ApiKeyId;
+    const asked = { tenantId, agentId, max, leaseMs: deps.leaseMs, principalId, signal: stopping.signal };
+    const claimed = await deps.engine.claim(asked);
     for (const one of claimed) start(tenantId, one, agentId);
+    if (claimed.length === max) waiting.add(tenantId);
   }
 
   async function claimAll(): Promise<void> {
     for (const tenantId of [...waiting]) {
       if (runs.size >= maxRuns || stopping.signal.aborted) return;
       await claim(tenantId).catch((err: unknown) => {
+        deps.toolAgents.forget(tenantId);
         // what is still there is found by the next look
-        waiting.delete(tenantId);
-        if (err instanceof AppError && err.code === "not_found") deps.toolAgents.forget(tenantId);
-        logger.debug({ err, tenantId }, "runs were not claimed");
+        if (!stopping.signal.aborted) logger.warn({ err, tenantId }, "runs were not claimed");
       });
     }
   }
 
   async function look(): Promise<void> {
+    await mail.clear();
     const found = await deps.findWaiting(tenantsPerLook);
     for (const { tenantId } of found) waiting.add(tenantId);
   }
 
   async function loop(): Promise<void> {
-    for (let isLookDue = true; !stopping.signal.aborted; ) {
-      if (isLookDue) await look().catch((err: unknown) => logger.debug({ err }, "looking for runs failed"));
+    let lookAt = 0;
+    while (!stopping.signal.aborted) {
+      if (performance.now() >= lookAt) {
+        await look().catch((err: unknown) => logger.debug({ err }, "looking for runs failed"));
+        lookAt = performance.now() + lookMs;
+      }
       await claimAll();
-      isLookDue = !(await nudge.wait(lookMs, stopping.signal));
+      await nudge.wait(Math.max(1, lookAt - performance.now()), stopping.signal);
     }
   }
   const looping = loop();
@@ -107,6 +123,24 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
       const grace = setTimeout(() => ending.abort(), runs.size === 0 ? 0 : graceMs);
       await Promise.allSettled([...runs]);
       clearTimeout(grace);
+    },
+  };
+}
+
+/** Cancellations and answers are read from the ledger: what was mailed of them is nobody's. */
+function createMailClearing(pull: Pick<PullStore, "acknowledge">): {
+  note(tenantId: TenantId, agentId: AgentId): void;
+  clear(): Promise<void>;
+} {
+  const noted = new Map<TenantId, AgentId>();
+  return {
+    note: (tenantId, agentId) => {
+      noted.set(tenantId, agentId);
+    },
+    async clear() {
+      const agents = [...noted];
+      noted.clear();
+      for (const [tenantId, agentId] of agents) await pull.acknowledge({ tenantId, agentId }, Number.MAX_SAFE_INTEGER);
     },
   };
 }
