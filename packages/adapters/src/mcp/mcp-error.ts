@@ -4,6 +4,8 @@ import { failureIn } from "./screened-transport.ts";
 
 /** Of what a server says of an error: data, shown as that. */
 const maxSaidLength = 500;
+/** Far more than anybody puts around an error. */
+const maxCauses = 8;
 /** JSON-RPC's for a method, and for parameters, that the server doesn't take. */
 const refusals: ReadonlySet<number> = new Set([-32_601, -32_602]);
 
@@ -15,7 +17,7 @@ export function toMcpError(
   caught: unknown,
   about: { readonly server: string; readonly isCancelled: boolean; readonly failure: AppError | undefined },
 ): AppError {
-  const own = failureIn(caught) ?? (caught instanceof AppError ? caught : undefined);
+  const own = failureIn(caught) ?? findOwn(caught);
   if (own !== undefined) return own;
   const { server, isCancelled, failure } = about;
   if (isCancelled)
@@ -26,6 +28,16 @@ export function toMcpError(
   if (caught instanceof ProtocolError) return toRpcError(caught, server);
   // what its schemas say of an answer, and JSON itself
   return badAnswer(server, caught);
+}
+
+/** What was thrown below the client, which may have put words of its own around it. */
+function findOwn(caught: unknown): AppError | undefined {
+  let error = caught;
+  for (let depth = 0; depth < maxCauses && error instanceof Error; depth += 1) {
+    if (error instanceof AppError) return error;
+    error = error.cause;
+  }
+  return undefined;
 }
 
 function toHttpError(error: SdkHttpError, server: string): AppError {

@@ -75,8 +75,13 @@ export function screenTransport(inner: Transport, { scopes, isStdio }: ScreenOpt
   inner.onmessage = (message, extra) => {
     const id = answeredBy(message);
     const screened = id !== undefined && lists.has(id) ? setToolsAside(message) : message;
-    if (id !== undefined) settle(id);
-    outer.onmessage?.(screened, extra);
+    if (id === undefined) {
+      outer.onmessage?.(screened, extra);
+      return;
+    }
+    settle(id);
+    // the client hears of progress a moment later, and forgets about it with the answer: the answer comes after that
+    queueMicrotask(() => outer.onmessage?.(screened, extra));
   };
   inner.onerror = (error) => outer.onerror?.(error);
   inner.onclose = () => {

@@ -1,0 +1,202 @@
+import { checkLeaks, waitFor } from "@devmesh/testing";
+import { describe, expect, it } from "vitest";
+import { openGateway, serverOf, textOf } from "./kit/gateway.ts";
+import { type ReceivedCall, serveTools } from "./kit/http-server.ts";
+
+checkLeaks();
+
+const text = (said: string) => ({ content: [{ type: "text", text: said }] });
+const httpServer = (url: string, headers = {}) => serverOf({ kind: "http", url, headers }, { timeoutMs: 2_000 });
+
+describe("an address as a tool server", () => {
+  it.each(["modern", "legacy"] as const)("is called in its own generation: %s", async (era) => {
+    await using http = await serveTools(era, ({ message, answer }) =>
+      answer(text(JSON.stringify(message.params?.arguments))),
+    );
+    const kit = openGateway();
+    const server = httpServer(http.url);
+    expect(textOf(await kit.call(server, "echo", { arguments: { a: 1 } }))).toBe('{"a":1}');
+    const { check, listing } = await kit.gateway.refresh({ tenantId: server.id as never, server }, live());
+    expect([check.state, listing?.tools.map(({ name }) => name)]).toEqual(["healthy", ["echo"]]);
+    await kit[Symbol.asyncDispose]();
+    const handshake =
+      era === "modern" ? ["server/discover"] : ["server/discover", "initialize", "notifications/initialized"];
+    expect(http.seen).toEqual([...handshake, "tools/call", "tools/list", ...(era === "legacy" ? ["DELETE"] : [])]);
+  });
+
+  it("gets the headers of its registration, secrets among them, and no cookie or proxy of ours", async () => {
+    await using http = await serveTools("modern", ({ request, answer }) =>
+      answer(text(JSON.stringify(request.headers))),
+    );
+    await using kit = openGateway({ secrets: new Map([["Authorization", "Bearer s3cret"]]) });
+    const server = httpServer(http.url, { Authorization: { isSecret: true }, "X-Plain": "1" });
+    const headers = JSON.parse(textOf(await kit.call(server, "echo"))) as Readonly<Record<string, string>>;
+    expect(headers).toMatchObject({
+      authorization: "Bearer s3cret",
+      "x-plain": "1",
+      "mcp-method": "tools/call",
+      "mcp-name": "echo",
+    });
+    expect(JSON.stringify(kit.records)).not.toContain("s3cret");
+  });
+
+  it("may answer as a stream of events", async () => {
+    await using http = await serveTools("modern", ({ message, response }) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const result = { resultType: "complete", ...text("streamed") };
+      response.end(`event: message\ndata: ${JSON.stringify({ jsonrpc: "2.0", id: message.id, result })}\n\n`);
+    });
+    await using kit = openGateway();
+    expect(textOf(await kit.call(httpServer(http.url), "echo"))).toBe("streamed");
+  });
+
+  it("that lost the session of the older generation gets a new one with the next call", async () => {
+    let calls = 0;
+    await using http = await serveTools("legacy", ({ response, answer }) => {
+      calls += 1;
+      if (calls === 2) response.writeHead(404).end();
+      else answer(text("ok"));
+    });
+    await using kit = openGateway();
+    const server = httpServer(http.url);
+    await kit.call(server, "echo");
+    await expect(kit.call(server, "echo")).rejects.toMatchObject({ code: "unavailable", reason: "tool_unreachable" });
+    expect(textOf(await kit.call(server, "echo"))).toBe("ok");
+    expect(http.seen.filter((method) => method === "initialize")).toHaveLength(2);
+  });
+});
+
+describe("a bad address", () => {
+  const bad: [what: string, code: string, reason: string | undefined, onCall: (call: ReceivedCall) => void][] = [
+    [
+      "an error of its own",
+      "unavailable",
+      "tool_unreachable",
+      ({ response }) => void response.writeHead(500).end("boom"),
+    ],
+    [
+      "a redirect",
+      "unavailable",
+      "tool_unreachable",
+      ({ response }) => void response.writeHead(307, { location: "http://169.254.169.254/" }).end(),
+    ],
+    [
+      "a refusal of our credentials",
+      "failed_precondition",
+      "tool_unauthorized",
+      ({ response }) => void response.writeHead(401).end(),
+    ],
+    [
+      "a page",
+      "unavailable",
+      "bad_answer",
+      ({ response }) => void response.writeHead(200, { "content-type": "text/html" }).end("<p>"),
+    ],
+    [
+      "half of some JSON",
+      "unavailable",
+      "bad_answer",
+      ({ response }) => void response.writeHead(200, { "content-type": "application/json" }).end('{"jsonrpc"'),
+    ],
+    [
+      "JSON that is no answer",
+      "unavailable",
+      "bad_answer",
+      ({ response }) => void response.writeHead(200, { "content-type": "application/json" }).end('{"a":1}'),
+    ],
+    [
+      "events that are none",
+      "unavailable",
+      "bad_answer",
+      ({ response }) =>
+        void response.writeHead(200, { "content-type": "text/event-stream" }).end("data: {nonsense\n\n"),
+    ],
+    ["a result that is none", "unavailable", "bad_answer", ({ answer }) => answer({ content: "x" })],
+    [
+      "an end in the middle",
+      "unavailable",
+      "tool_crashed",
+      ({ response }) =>
+        void response.writeHead(200, { "content-type": "text/event-stream" }).write("data:", () => response.destroy()),
+    ],
+    ["a closed connection", "unavailable", "tool_unreachable", ({ response }) => void response.destroy()],
+    ["nothing", "deadline_exceeded", undefined, () => undefined],
+    [
+      "more than is read",
+      "resource_exhausted",
+      "output_too_large",
+      ({ answer }) => answer(text("x".repeat(5_000_000))),
+    ],
+    ["events without an end", "resource_exhausted", "output_too_large", flood],
+  ];
+
+  it.each(bad)("that answers with %s gets %s, and serves the next call", async (_, code, reason, onCall) => {
+    let calls = 0;
+    await using http = await serveTools("modern", (call) => {
+      calls += 1;
+      if (calls === 1) onCall(call);
+      else call.answer(text("fine"));
+    });
+    await using kit = openGateway();
+    const server = httpServer(http.url);
+    await expect(kit.call(server, "echo")).rejects.toMatchObject({ code, reason });
+    expect(kit.records).toMatchObject([{ outcome: code, ...(reason !== undefined && { reason }) }]);
+    expect(textOf(await kit.call(server, "echo"))).toBe("fine");
+  });
+
+  it("that is given up is not listened to any more", async () => {
+    let closed = 0;
+    await using http = await serveTools("legacy", ({ response }) => {
+      response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+      response.on("close", () => {
+        closed += 1;
+      });
+    });
+    await using kit = openGateway();
+    const stop = new AbortController();
+    const call = kit.call(httpServer(http.url), "echo", { signal: stop.signal });
+    await waitFor(() => http.seen.includes("tools/call"));
+    stop.abort();
+    await expect(call).rejects.toMatchObject({ code: "cancelled" });
+    await waitFor(() => closed === 1);
+  });
+
+  it("that nobody listens at is unreachable", async () => {
+    await using http = await serveTools("modern", () => undefined);
+    await http[Symbol.asyncDispose]();
+    await using kit = openGateway();
+    await expect(kit.call(httpServer(http.url), "echo")).rejects.toMatchObject({ reason: "tool_unreachable" });
+  });
+
+  it.each([
+    ["http://169.254.169.254/latest", {}],
+    ["http://[::ffff:169.254.169.254]/", { allowPrivate: true }],
+    ["http://100.100.100.200/", { allowPrivate: true }],
+    ["http://0.0.0.0:1/", {}],
+    ["http://0x7f.1/", { allowLoopback: false }],
+    ["http://localhost:1/", { allowLoopback: false, allowPrivate: true }],
+    ["http://10.0.0.1/", {}],
+    ["http://[fd00::1]/", {}],
+    ["http://127.0.0.1/", { allowHttp: false }],
+  ])("is not called where it must not be: %s", async (url, transport) => {
+    await using kit = openGateway({ transport });
+    await expect(kit.call(httpServer(url), "echo")).rejects.toMatchObject({
+      code: "failed_precondition",
+      reason: "address_not_allowed",
+    });
+  });
+});
+
+function flood({ response }: ReceivedCall): void {
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  const line = `data: ${JSON.stringify({ jsonrpc: "2.0", method: "notifications/message", params: { data: "x".repeat(60_000) } })}\n\n`;
+  const write = (): void => {
+    while (!response.destroyed && response.write(line));
+    response.once("drain", write);
+  };
+  write();
+}
+
+function live() {
+  return { signal: new AbortController().signal };
+}
