@@ -104,6 +104,19 @@ test("says who it is, in every result, and how to use it in under 2 KB", async (
   expect(Buffer.byteLength(instructions)).toBeLessThan(2_048);
 });
 
+test("names the scopes that a message needs, and none for nonsense", () => {
+  const part = {
+    capabilities: {},
+    scopesOf: (method: string) => (method === "prompts/get" ? (["knowledge:read"] as const) : []),
+    register: () => undefined,
+  };
+  const { factory } = serve([toolOf()], { parts: [part] });
+  expect(factory.scopesOf({ method: "tools/call", params: { name: "echo" } })).toEqual(["tasks:read"]);
+  expect(factory.scopesOf({ method: "prompts/get" })).toEqual(["knowledge:read"]);
+  const nonsense = [{ method: "tools/call" }, { method: "tools/call", params: { name: "nope" } }, {}, [], null, 7];
+  for (const message of nonsense) expect(factory.scopesOf(message)).toEqual([]);
+});
+
 describe("tools/list", () => {
   test("shows every tool with both schemas, whatever the caller may do", async () => {
     const nobody = { ...principal, scopes: [] };

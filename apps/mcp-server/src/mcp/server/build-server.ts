@@ -8,7 +8,6 @@ import {
   type ServerContext,
   type ServerOptions,
 } from "@modelcontextprotocol/server";
-import { z } from "zod";
 import type { Caller } from "../caller.ts";
 import { principalOf } from "../http/sign-in.ts";
 import type { Tool } from "../tools/tool.ts";
@@ -52,8 +51,6 @@ const cacheHints: NonNullable<ServerOptions["cacheHints"]> = {
   "resources/list": liveHint,
 };
 
-const messageSchema = z.object({ method: z.string(), params: z.record(z.string(), z.unknown()).optional() });
-
 /** Works out once what all servers share: schemas, listing, capabilities. */
 export function createServerFactory(deps: ServerDeps): ServerFactory {
   const { tools, parts } = deps;
@@ -84,12 +81,17 @@ export function createServerFactory(deps: ServerDeps): ServerFactory {
       return server;
     },
     scopesOf(message) {
-      const asked = messageSchema.safeParse(message).data;
-      if (asked === undefined) return [];
-      if (asked.method === "tools/call") return catalogue.scopesOf(String(asked.params?.["name"]));
-      return parts.flatMap((part) => part.scopesOf?.(asked.method, asked.params ?? {}) ?? []);
+      if (!isRecord(message)) return [];
+      const { method, params } = message;
+      const given = isRecord(params) ? params : {};
+      if (method === "tools/call") return catalogue.scopesOf(String(given["name"]));
+      return parts.flatMap((part) => part.scopesOf?.(String(method), given) ?? []);
     },
   };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }
 
 /** A server for one call of a tool needs nothing else; the header was held against the body before. */

@@ -1,13 +1,5 @@
 import { assertScope } from "@devmesh/auth";
-import {
-  AppError,
-  assert,
-  assertStorableJson,
-  parseTraceparent,
-  parseWith,
-  type TaskId,
-  toAppError,
-} from "@devmesh/models";
+import { AppError, assert, parseTraceparent, parseWith, type TaskId, toAppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import {
   type CallToolRequest,
@@ -109,9 +101,7 @@ async function callOnce(
 ): Promise<ToolAnswer<Record<string, unknown>>> {
   const { caller } = owner;
   for (const scope of tool.scopes) assertScope(caller.principal, scope);
-  const given = owner.arguments ?? {};
-  assertStorableJson(given, "arguments");
-  const input = parseWith(tool.input, given);
+  const input = parseWith(tool.input, owner.arguments ?? {});
   return tool.call(input, { caller, sdk: context, ...earlierRound(states, owner, context), ...aboutRequest(context) });
 }
 
