@@ -1,7 +1,9 @@
 import {
   assignmentStrategies,
+  isFinal,
   type Task,
   type TaskEvent,
+  type TaskState,
   taskEventTypes,
   taskStates,
   unassignedReasons,
@@ -129,7 +131,7 @@ export function toListedView(task: Task): z.input<typeof listedTaskSchema> {
     attempt,
     maxAttempts,
     assignedAgent,
-    assignment: toAssignmentView(assignment),
+    assignment: toAssignmentView(assignment, state),
     progress,
     error,
     unassignedBecause,
@@ -177,10 +179,11 @@ export function toEventView({ seq, type, at, data }: TaskEvent): z.input<typeof 
   return { seq, type, at, data: { ...data } };
 }
 
-function toAssignmentView(assignment: Task["assignment"]): z.input<typeof outline.assignment> {
+/** A lease of what has ended says nothing. */
+function toAssignmentView(assignment: Task["assignment"], state: TaskState): z.input<typeof outline.assignment> {
   if (assignment === undefined) return undefined;
   const { id, fence, strategy, leaseUntil } = assignment;
-  return { id, fence, strategy, leaseUntil };
+  return { id, fence, strategy, ...(!isFinal(state) && { leaseUntil }) };
 }
 
 /** Nothing for what is empty: a model reads what is there. */
