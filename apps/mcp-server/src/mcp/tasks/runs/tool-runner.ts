@@ -4,13 +4,13 @@ import type { Metrics } from "@devmesh/observability";
 import { createNudge } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
 import { type CarryOutDeps, carryOut, type RunOutcome } from "./carry-out.ts";
+import type { HeldRun } from "./held-run.ts";
 import type { ToolAgents } from "./submit-run.ts";
 
 /** Carries out calls that run as tasks, those of other nodes too. Disposal lets runs finish for a while. */
 export interface ToolRunner extends AsyncDisposable {
   /** A task of this tenant waits. Never waits. */
   wake(tenantId: TenantId): void;
-  readonly running: number;
 }
 
 export interface ToolRunnerDeps extends Omit<CarryOutDeps, "engine"> {
@@ -42,29 +42,14 @@ const nobody = "00000000-0000-0000-0000-000000000000";
 export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
   const { logger } = deps;
   const { maxRuns, lookMs, graceMs } = { ...defaultLimits, ...deps.limits };
-  const tell = countRuns(deps.metrics, () => runs.size);
-  const runs = new Set<Promise<void>>();
   const waiting = new Set<TenantId>();
   const mail = createMailClearing(deps.pull);
   const nudge = createNudge();
   const stopping = new AbortController();
-  const ending = new AbortController();
-
-  function start(tenantId: TenantId, claimed: ClaimedTask, agentId: AgentId): void {
-    const { assignmentId, fence, task } = claimed;
-    const held = { tenantId, taskId: task.id, assignmentId, agentId, fence };
-    const run = carryOut(deps, held, claimed, ending.signal)
-      .then((outcome) => {
-        tell(outcome);
-        mail.note(tenantId, agentId);
-      })
-      .catch((err: unknown) => logger.error({ err, taskId: task.id }, "a run broke off"))
-      .finally(() => {
-        runs.delete(run);
-        nudge.nudge();
-      });
-    runs.add(run);
-  }
+  const runs = createRunSet(deps, ({ tenantId, agentId }) => {
+    mail.note(tenantId, agentId);
+    nudge.nudge();
+  });
 
   async function claim(tenantId: TenantId): Promise<void> {
     // who wakes it from here on is heard in the next round
@@ -75,7 +60,7 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
     const principalId = nobody as ApiKeyId;
     const asked = { tenantId, agentId, max, leaseMs: deps.leaseMs, principalId, signal: stopping.signal };
     const claimed = await deps.engine.claim(asked);
-    for (const one of claimed) start(tenantId, one, agentId);
+    for (const one of claimed) runs.start({ tenantId, taskId: one.task.id, agentId, ...one }, one);
     if (claimed.length === max) waiting.add(tenantId);
   }
 
@@ -97,8 +82,7 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
   }
 
   async function loop(): Promise<void> {
-    let lookAt = 0;
-    while (!stopping.signal.aborted) {
+    for (let lookAt = 0; !stopping.signal.aborted; ) {
       if (performance.now() >= lookAt) {
         await look().catch((err: unknown) => logger.debug({ err }, "looking for runs failed"));
         lookAt = performance.now() + lookMs;
@@ -110,9 +94,6 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
   const looping = loop();
 
   return {
-    get running() {
-      return runs.size;
-    },
     wake(tenantId) {
       waiting.add(tenantId);
       nudge.nudge();
@@ -120,6 +101,38 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
     async [Symbol.asyncDispose]() {
       stopping.abort();
       await looping;
+      await runs.finish(graceMs);
+    },
+  };
+}
+
+/** The runs of a node. */
+interface RunSet {
+  readonly size: number;
+  start(held: HeldRun, claimed: ClaimedTask): void;
+  /** Resolves when all have ended; those that have not in so long are told to. */
+  finish(graceMs: number): Promise<void>;
+}
+
+function createRunSet(deps: ToolRunnerDeps, onEnded: (held: HeldRun) => void): RunSet {
+  const runs = new Set<Promise<void>>();
+  const ending = new AbortController();
+  const tell = countRuns(deps.metrics, () => runs.size);
+  return {
+    get size() {
+      return runs.size;
+    },
+    start(held, claimed) {
+      const run = carryOut(deps, held, claimed, ending.signal)
+        .then(tell)
+        .catch((err: unknown) => deps.logger.error({ err, taskId: held.taskId }, "a run broke off"))
+        .finally(() => {
+          runs.delete(run);
+          onEnded(held);
+        });
+      runs.add(run);
+    },
+    async finish(graceMs) {
       const grace = setTimeout(() => ending.abort(), runs.size === 0 ? 0 : graceMs);
       await Promise.allSettled([...runs]);
       clearTimeout(grace);
