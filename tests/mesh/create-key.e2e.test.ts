@@ -27,7 +27,7 @@ test.skipIf(databaseUrl === "")("create-key makes a tenant and keys of it that s
   });
   const env = { DEVMESH_DATABASE_URL: fresh.url, DEVMESH_PEPPER: pepper };
   const [code, admin] = await run(["acme"], env);
-  const [, agent] = await run(["acme", "--kind", "agt", "--team", "search"], env);
+  const [, agent] = await run(["acme", "--kind", "agt", "--team", "search", "--agent", "reviewer-1"], env);
   expect(code).toBe(0);
   expect(parseApiKey(admin)).toMatchObject({ kind: "pat" });
   await using database = openPostgres({ url: fresh.url });
@@ -35,13 +35,18 @@ test.skipIf(databaseUrl === "")("create-key makes a tenant and keys of it that s
   const tenant = await keys.findTenantByName("acme");
   expect(await keys.findByHash(hashApiKey(admin, pepper))).toMatchObject({ tenantId: tenant?.id });
   const record = await keys.findByHash(hashApiKey(agent, pepper));
-  expect(record).toMatchObject({ team: "search", scopes: expect.arrayContaining(["agents:connect"]) });
+  expect(record).toMatchObject({
+    team: "search",
+    agentName: "reviewer-1",
+    scopes: expect.arrayContaining(["agents:connect"]),
+  });
 });
 
 test("create-key says what is missing", async () => {
   const env = { DEVMESH_DATABASE_URL: databaseUrl || "postgres://127.0.0.1/none", DEVMESH_PEPPER: pepper };
   expect(await run([], env)).toEqual([1, expect.stringContaining("usage: create-key TENANT")]);
   expect(await run(["acme", "--team", "a b"], env)).toEqual([1, expect.stringContaining("--team: may hold letters")]);
+  expect(await run(["acme", "--agent", "a b"], env)).toEqual([1, expect.stringContaining("--agent: may hold letters")]);
   const [code, output] = await run(["acme"], { DEVMESH_DATABASE_URL: "", DEVMESH_PEPPER: "" });
   expect([code, output]).toEqual([1, expect.stringMatching(/DEVMESH_DATABASE_URL[\s\S]*DEVMESH_PEPPER/)]);
 });
