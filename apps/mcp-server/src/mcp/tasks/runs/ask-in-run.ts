@@ -15,14 +15,23 @@ export interface AskDeps {
 /** The waiters look at the database by themselves as often as they must. */
 const idleMs = 60_000;
 
+/** The `ask` of a run. */
+export interface Asking {
+  ask(asks: RunAsks): Promise<RunAnswers>;
+  /** The task waits for a person. */
+  readonly isWaiting: boolean;
+}
+
 /** Makes the `ask` of a run: its questions are asked on the ledger, one after the other. */
 export function createAsk(
   deps: AskDeps,
   held: HeldRun,
   { answers, signal }: { readonly answers: readonly TaskAnswer[]; readonly signal: AbortSignal },
-): (asks: RunAsks) => Promise<RunAnswers> {
+): Asking {
   let asked = 0;
-  return async (asks) => {
+  let isWaiting = false;
+
+  async function ask(asks: RunAsks): Promise<RunAnswers> {
     const { question, schema } = writeRunQuestion(asks);
     const earlier = answers[asked];
     asked += 1;
@@ -30,12 +39,23 @@ export function createAsk(
     const id = deps.newId();
     using watch = deps.waiters.watch(held);
     await say(deps, held, { id, question, schema });
+    isWaiting = true;
     while (!signal.aborted) {
       const answer = await findAnswer(deps, held, id);
-      if (answer !== undefined) return answer.answer as RunAnswers;
+      if (answer !== undefined) {
+        isWaiting = false;
+        return answer.answer as RunAnswers;
+      }
       await watch.changed(idleMs, signal);
     }
     throw new AppError("cancelled", "the task has ended before it was answered");
+  }
+
+  return {
+    ask,
+    get isWaiting() {
+      return isWaiting;
+    },
   };
 }
 

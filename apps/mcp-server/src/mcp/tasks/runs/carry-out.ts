@@ -23,8 +23,8 @@ export interface CarryOutDeps extends AskDeps, HoldDeps {
   readonly logger: Logger;
 }
 
-/** How a run ended: `lost` where the task was not this node's any more. */
-export type RunOutcome = "completed" | "tool_error" | "failed" | "given_back" | "lost";
+/** How a run ended: `lost` where the task was not this node's any more, `left_waiting` where a person still has to answer. */
+export type RunOutcome = "completed" | "tool_error" | "failed" | "given_back" | "left_waiting" | "lost";
 
 /** How often at most the progress of a run is written. Judgement. */
 const reportEveryMs = 1_000;
@@ -44,13 +44,14 @@ export async function carryOut(
   const holding = holdRun(deps, held, over.signal).then(() => lost.abort());
   const signal = AbortSignal.any([lost.signal, stopping]);
   const { kind: name, principal, arguments: given } = readRunInput(task.input);
+  const asking = createAsk(deps, held, { answers: task.answers ?? [], signal });
   const run: Run = {
     taskId: task.id,
     principal: { ...principal, tenantId: held.tenantId },
     arguments: given,
     traceparent,
     signal,
-    ask: createAsk(deps, held, { answers: task.answers ?? [], signal }),
+    ask: (asks) => asking.ask(asks),
     report: createReport(deps, held),
   };
   const ended = await runOnce(deps, name, run, signal);
@@ -58,6 +59,8 @@ export async function carryOut(
   over.abort();
   await holding;
   if (isLost) return "lost";
+  // the question stays, and its answer; another node goes on with it where it may be repeated
+  if (stopping.aborted && asking.isWaiting) return "left_waiting";
   const word =
     "error" in ended
       ? toFailure(deps, ended.error, { stopping, maxAttempts: task.maxAttempts })

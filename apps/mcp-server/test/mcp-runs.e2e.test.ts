@@ -1,0 +1,279 @@
+import type { Principal } from "@devmesh/auth";
+import type { ApiKeyId, Task, TaskId } from "@devmesh/models";
+import { createLogger, createMetrics } from "@devmesh/observability";
+import {
+  agentRepository,
+  findWaitingToolAgents,
+  pullRepository,
+  sql,
+  taskReads,
+  toolInputs,
+} from "@devmesh/repositories";
+import { createTaskWaiters, createUuidV7, sleep } from "@devmesh/runtime";
+import { openOutputSchemas } from "@devmesh/tasks";
+import { checkLeaks, waitFor } from "@devmesh/testing";
+import { ProtocolError } from "@modelcontextprotocol/server";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { answerInputs } from "../src/mcp/tasks/answer-inputs.ts";
+import { openInputs } from "../src/mcp/tasks/input-requests.ts";
+import { type McpTasks, openTasks } from "../src/mcp/tasks/open-tasks.ts";
+import type { Run, RunKind } from "../src/mcp/tasks/runs/run-kind.ts";
+import { createToolAgents, submitRun } from "../src/mcp/tasks/runs/submit-run.ts";
+import type { ToolCall } from "../src/mcp/tools/tool.ts";
+import { type Mesh, openMesh } from "./_mesh.ts";
+
+checkLeaks();
+
+let mesh: Mesh;
+let principal: Principal;
+const stack = new AsyncDisposableStack();
+const newId = createUuidV7();
+const logger = createLogger({ level: "silent", service: "test" });
+const text = (said: string) => ({ content: [{ type: "text" as const, text: said }] });
+
+beforeAll(async () => {
+  mesh = stack.use(await openMesh());
+  const { id } = await mesh.createKey();
+  principal = { tenantId: mesh.tenantId, id, kind: "agt", scopes: ["tasks:read", "tasks:write"] };
+});
+afterAll(() => stack.disposeAsync());
+
+interface TestNode extends AsyncDisposable {
+  readonly tasks: McpTasks;
+  start(kind: string, more?: { readonly isRepeatable?: boolean; readonly arguments?: unknown }): Promise<TaskId>;
+}
+
+/** What a node has for tasks, with kinds of its own. */
+async function openNode(kinds: readonly RunKind[], limits = {}, leaseMs = 30_000): Promise<TestNode> {
+  await using opening = new AsyncDisposableStack();
+  const reads = taskReads(mesh.database);
+  const waiters = opening.use(createTaskWaiters({ reads, logger, maxWatches: 1_000, recheckMs: 500 }));
+  opening.defer(await mesh.hints.onTaskChanges((refs) => waiters.onChanged(refs)));
+  const outputSchemas = opening.use(openOutputSchemas({ timeoutMs: 5_000, maxWaiting: 100 }));
+  const tasks = openTasks({
+    engine: mesh.engine,
+    agents: agentRepository(mesh.database),
+    pull: pullRepository(mesh.database),
+    taskReads: reads,
+    waiters,
+    outputSchemas,
+    inputs: toolInputs(mesh.database),
+    findWaiting: (limit) => findWaitingToolAgents(mesh.database, limit),
+    nudgeOutbox: () => undefined,
+    newId,
+    logger,
+    metrics: createMetrics("test"),
+    kinds,
+    limits: { lookMs: 50, graceMs: 50, ...limits },
+    leaseMs,
+  });
+  opening.use(tasks);
+  const owned = opening.move();
+  return {
+    tasks,
+    async start(kind, { isRepeatable = false, arguments: given = {} } = {}) {
+      const call = { caller: { principal }, traceparent: undefined, signal: new AbortController().signal };
+      const asked = { kind, arguments: given, title: kind, isRepeatable };
+      const answer = await tasks.runs.call(asked, call as unknown as ToolCall);
+      if (answer.kind !== "task") throw new Error(`a task was expected, not ${answer.kind}`);
+      return answer.taskId;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function read(taskId: TaskId): Promise<Task> {
+  const [task] = await taskReads(mesh.database).get(mesh.tenantId, [taskId], "whole");
+  if (task === undefined) throw new Error(`no task ${taskId}`);
+  return task;
+}
+
+async function reaches(taskId: TaskId, state: Task["state"]): Promise<Task> {
+  await waitFor(async () => (await read(taskId)).state === state, { what: `${taskId} ${state}`, timeoutMs: 8_000 });
+  return read(taskId);
+}
+
+/** The lease of whoever holds a task has run out, and the sweep has seen it. */
+async function endLease(taskId: TaskId): Promise<void> {
+  await mesh.database.query(sql`
+    update assignment set lease_until = now() - interval '1 second', check_at = now() where task_id = ${taskId}`);
+  await mesh.engine.sweep();
+}
+
+const once = (name: string, run: RunKind["run"]): RunKind => ({ name, run });
+
+describe("a run", () => {
+  test("is carried out, and its result is the task's", async () => {
+    await using node = await openNode([once("echo", async ({ arguments: given }) => text(JSON.stringify(given)))]);
+    const task = await reaches(await node.start("echo", { arguments: { a: 1 } }), "completed");
+    expect(task).toMatchObject({ type: "mcp.tool", output: text('{"a":1}'), assignedAgent: { name: "devmesh.tools" } });
+  });
+
+  test("that throws an error of the protocol fails for good, with its code", async () => {
+    const kind = once("refuse", () => Promise.reject(new ProtocolError(-32_602, "no such city")));
+    await using node = await openNode([kind]);
+    const task = await reaches(await node.start("refuse", { isRepeatable: true }), "failed");
+    expect(task.error).toEqual({ class: "permanent", message: "json-rpc error -32602: no such city" });
+  });
+
+  test("is aborted when its task is cancelled", async () => {
+    let signal: AbortSignal | undefined;
+    const kind = once("hang", async (run) => {
+      signal = run.signal;
+      await sleep(60_000, run.signal);
+      return text("too late");
+    });
+    await using node = await openNode([kind]);
+    const taskId = await node.start("hang");
+    await reaches(taskId, "running");
+    await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId }, "enough");
+    await waitFor(() => signal?.aborted === true, { what: "the abort" });
+    expect((await read(taskId)).state).toBe("cancelled");
+  });
+
+  test("whose result the ledger can't keep is an error of the tool", async () => {
+    await using node = await openNode([once("flood", async () => text("x".repeat(1_100_000)))]);
+    const { output } = await reaches(await node.start("flood"), "completed");
+    expect(output).toMatchObject({ isError: true, content: [{ text: expect.stringContaining("exceeds the limit") }] });
+  });
+
+  test("of a kind that no node knows yet waits, and is tried again", async () => {
+    await using node = await openNode([]);
+    const taskId = await node.start("later", { isRepeatable: true });
+    await reaches(taskId, "scheduled");
+    await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId }, "enough");
+  });
+
+  test("beyond what a node carries out at once waits for its turn", async () => {
+    const gate = Promise.withResolvers<void>();
+    let most = 0;
+    let now = 0;
+    const kind = once("slot", async () => {
+      now += 1;
+      most = Math.max(most, now);
+      await gate.promise;
+      now -= 1;
+      return text("done");
+    });
+    await using node = await openNode([kind], { maxRuns: 2 });
+    const ids = await Promise.all([node.start("slot"), node.start("slot"), node.start("slot")]);
+    await waitFor(() => now === 2, { what: "two runs" });
+    gate.resolve();
+    await Promise.all(ids.map((id) => reaches(id, "completed")));
+    expect(most).toBe(2);
+  });
+});
+
+describe("a node that dies", () => {
+  /** A run whose node is gone: nobody holds its lease. */
+  async function left(node: TestNode, isRepeatable: boolean): Promise<TaskId> {
+    const agents = createToolAgents(agentRepository(mesh.database), newId);
+    const asked = { principal, kind: "echo", arguments: {}, title: "echo", isRepeatable };
+    const deps = { engine: mesh.engine, toolAgents: agents, nudgeOutbox: () => undefined };
+    const [{ id }, agentId] = [await submitRun(deps, asked), await agents.find(mesh.tenantId)];
+    const claim = { tenantId: mesh.tenantId, agentId, max: 20, principalId: newId() as ApiKeyId };
+    await mesh.engine.claim({ ...claim, signal: new AbortController().signal });
+    expect(node).toBeDefined();
+    return id;
+  }
+  const echo = once("echo", async () => text("here"));
+  // claims nothing by itself in the time of a test
+  const idle = { lookMs: 60_000 };
+
+  test("leaves a call that failed, and that says why", async () => {
+    await using node = await openNode([echo], idle);
+    const taskId = await left(node, false);
+    await endLease(taskId);
+    expect((await read(taskId)).error).toEqual({ class: "retryable", message: "the lease ran out" });
+    const handle = await node.tasks.describeTask({ principal } as never, taskId);
+    expect(handle).toMatchObject({ status: "failed", statusMessage: "the lease ran out" });
+  });
+
+  test("leaves a call that may be repeated to another node", async () => {
+    await using node = await openNode([echo], idle);
+    const taskId = await left(node, true);
+    await endLease(taskId);
+    await using _other = await openNode([echo]);
+    await mesh.database.query(sql`update task set wake_at = now() where id = ${taskId} and state = 'scheduled'`);
+    await mesh.engine.sweep();
+    expect(await reaches(taskId, "completed")).toMatchObject({ attempt: 2, output: text("here") });
+  });
+
+  test("and is told to end gives back what may be repeated, uncounted, and fails the rest", async () => {
+    const hang = once("hang", async ({ signal }) => {
+      await sleep(60_000, signal);
+      return text("too late");
+    });
+    const node = await openNode([hang]);
+    const [again, never] = [await node.start("hang", { isRepeatable: true }), await node.start("hang")];
+    await Promise.all([reaches(again, "running"), reaches(never, "running")]);
+    await node[Symbol.asyncDispose]();
+    expect((await read(never)).error?.message).toBe("the node that ran the tool has ended");
+    const givenBack = await read(again);
+    expect([givenBack.attempt, ["queued", "scheduled"].includes(givenBack.state)]).toEqual([1, true]);
+    await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: again }, "enough");
+  });
+});
+
+describe("a run that asks", () => {
+  const form = (message: string) => ({
+    message,
+    requestedSchema: { type: "object" as const, properties: { name: { type: "string" as const } }, required: ["name"] },
+  });
+  let asked = 0;
+  const pair = once("pair", async ({ ask }: Run) => {
+    asked += 1;
+    const { a, b } = await ask({ a: form("A?"), b: form("B?") });
+    return text(`${a?.content?.["name"]} and ${b?.content?.["name"]}, asked ${asked}`);
+  });
+  beforeEach(() => {
+    asked = 0;
+  });
+  const accept = (name: string) => ({ action: "accept", content: { name } });
+  const deps = async (): Promise<Parameters<typeof answerInputs>[0]> => ({
+    engine: mesh.engine,
+    inputs: toolInputs(mesh.database),
+    outputSchemas: stack.use(openOutputSchemas({ timeoutMs: 5_000, maxWaiting: 100 })),
+    nudgeOutbox: () => undefined,
+  });
+
+  test("goes on once all is answered, one by one, at any node", async () => {
+    await using node = await openNode([pair]);
+    const task = await reaches(await node.start("pair"), "waiting");
+    const [first, second] = openInputs(task, new Set()).map(({ key }) => key);
+    const answering = await deps();
+    await expect(
+      answerInputs(answering, principal, task, { [first ?? ""]: { action: "accept" } }),
+    ).rejects.toMatchObject({
+      code: "invalid_argument",
+    });
+    await answerInputs(answering, principal, task, { [first ?? ""]: accept("Ann"), unknown: accept("x") });
+    // the first answer counts
+    await answerInputs(answering, principal, task, { [first ?? ""]: accept("Eve") });
+    expect((await read(task.id)).state).toBe("waiting");
+    await answerInputs(answering, principal, task, { [second ?? ""]: accept("Bob") });
+    expect((await reaches(task.id, "completed")).output).toEqual(text("Ann and Bob, asked 1"));
+  });
+
+  test("is not asked again by the node that takes it over", async () => {
+    const node = await openNode([pair]);
+    const task = await reaches(await node.start("pair", { isRepeatable: true }), "waiting");
+    const keys = openInputs(task, new Set()).map(({ key }) => key);
+    // it is left as it is: the question stays, and the lease stands still
+    await node[Symbol.asyncDispose]();
+    expect(await read(task.id)).toMatchObject({ state: "waiting", question: { id: task.question?.id } });
+    await using _other = await openNode([pair]);
+    const answers = Object.fromEntries(keys.map((key, index) => [key, accept(`P${index}`)]));
+    await answerInputs(await deps(), principal, task, answers);
+    await endLease(task.id);
+    expect((await reaches(task.id, "completed")).output).toEqual(text("P0 and P1, asked 2"));
+  });
+});
+
+test("nobody else submits a run, or registers its agent", async () => {
+  const context = { tenantId: mesh.tenantId, principalId: principal.id };
+  await expect(mesh.engine.submit(context, { type: "mcp.tool" })).rejects.toMatchObject({
+    code: "invalid_argument",
+    details: [{ path: "type" }],
+  });
+});
