@@ -9,7 +9,7 @@ import {
 import type { Authenticator } from "@devmesh/auth";
 import type { NodeId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
-import { type Secret, sleep } from "@devmesh/runtime";
+import { createRateLimiter, type RateLimit, type Secret, sleep } from "@devmesh/runtime";
 import type { Hono } from "hono";
 import { composeServer } from "./compose-server.ts";
 import { openMcpEvents } from "./events/mcp-events.ts";
@@ -36,6 +36,8 @@ export interface McpHttpConfig {
   readonly allowedHosts: readonly string[];
   /** Further origins, whole (`https://host:port`), of pages that may call. */
   readonly allowedOrigins: readonly string[];
+  /** Requests of one key, or of one address without a good one; undefined where it is off. */
+  readonly rateLimit: RateLimit | undefined;
   /** Responses that are open for news. */
   readonly streams: StreamLimits;
   /** Of the older generation; a node holds the servers of `maxLive` of them. */
@@ -99,7 +101,7 @@ export async function openMcp(deps: McpDeps): Promise<Mcp> {
   const ending = new AbortController();
   const events = stack.use(await openMcpEvents(deps.hints));
   const isOther = (uri: string): boolean => config.conformanceFixtures && !uri.startsWith("devmesh:");
-  const resources = stack.use(await openResources({ ...deps, isOther }));
+  const resources = stack.use(openResources({ ...deps, isOther }));
   const gateway = stack.use(await openGateway(deps));
   const served = await composeServer(deps, { resources, events, gateway });
   const streams = createOpenStreams(config.streams);
@@ -134,6 +136,7 @@ export async function openMcp(deps: McpDeps): Promise<Mcp> {
   return {
     app: mountMcp({
       ...deps,
+      rateLimiter: config.rateLimit && createRateLimiter({ ...config.rateLimit, now }),
       modern,
       sessions,
       scopesOf: served.scopesOf,

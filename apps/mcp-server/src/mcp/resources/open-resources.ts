@@ -1,21 +1,20 @@
-import type { Hints } from "@devmesh/adapters";
 import type { PullStore } from "@devmesh/agents";
 import type { Metrics } from "@devmesh/observability";
 import type { Resource } from "@modelcontextprotocol/server";
 import type { ServerPart } from "../server/server-part.ts";
 import { toInboxItem } from "../tools/messages/inbox-item.ts";
-import { hearChanges } from "./hear-changes.ts";
+import { type HearChangesDeps, hearChanges } from "./hear-changes.ts";
 import { type ResourcesPartDeps, resourcesPart } from "./resources-part.ts";
-import { createResourceWatch, type ResourceWatch } from "./watch-resources.ts";
+import { createResourceWatch, type ResourceWatch, type ResourceWatchDeps } from "./watch-resources.ts";
 import { createWatchedResources } from "./watched-resources.ts";
 
 /** What resources of a node are opened with. */
-export interface OpenResourcesOptions extends Omit<ResourcesPartDeps, "readInbox" | "today" | "watch" | "others"> {
+export interface OpenResourcesOptions
+  extends Omit<ResourcesPartDeps, "readInbox" | "today" | "watch" | "others">,
+    Pick<ResourceWatchDeps, "isOther"> {
   readonly pull: Pick<PullStore, "readInbox">;
-  readonly hints: Pick<Hints, "onTaskChanges" | "onEventsReadable" | "onEntriesChanged" | "onMail">;
+  readonly hints: HearChangesDeps["hints"];
   readonly metrics: Metrics;
-  /** Of a URI that is none of ours: whether somebody else offers it, who then tells of its changes, too. */
-  readonly isOther: (uri: string) => boolean;
 }
 
 /** The resources of a node, and who watches them. Disposal ends the hearing. */
@@ -28,22 +27,16 @@ export interface Resources extends AsyncDisposable {
 /** Watches of a node. Each costs some hundred bytes, and nothing until what it watches changes. Judgement. */
 const maxWatches = 50_000;
 
-/** Begins to hear what changes. */
-export async function openResources({
-  pull,
-  hints,
-  metrics,
-  isOther,
-  ...deps
-}: OpenResourcesOptions): Promise<Resources> {
+/** Makes them. Nothing is heard before somebody watches. */
+export function openResources({ pull, hints, metrics, isOther, ...deps }: OpenResourcesOptions): Resources {
   const watched = createWatchedResources(maxWatches);
   metrics.gauge({
     name: "devmesh_mcp_resource_watches",
     help: "Resources that clients of this node have subscribed",
     read: () => watched.size,
   });
-  const watch = createResourceWatch(deps, watched, isOther);
-  const hearing = await hearChanges({ ...deps, watched, hints });
+  const hearing = hearChanges({ ...deps, watched, hints });
+  const watch = createResourceWatch({ ...deps, watched, hearing, isOther });
   const readInbox: ResourcesPartDeps["readInbox"] = async (ref, limit) => {
     const inbox = await pull.readInbox(ref, { limit });
     return (inbox?.frames ?? []).map(toInboxItem);

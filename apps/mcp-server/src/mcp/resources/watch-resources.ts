@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Principal } from "@devmesh/auth";
 import { AppError } from "@devmesh/models";
 import type { ServerEventBus } from "@modelcontextprotocol/server";
+import type { Hearing } from "./hear-changes.ts";
 import type { ResourceDeps } from "./resource-deps.ts";
 import { subjectOf } from "./subject-of.ts";
 import type { Subject, WatchedResources } from "./watched-resources.ts";
@@ -33,12 +34,17 @@ interface Listening {
   readonly uri: string;
 }
 
-/** Watches what may be read. `isOther` says of which URIs that are not ours somebody else tells. */
-export function createResourceWatch(
-  deps: Pick<ResourceDeps, "taskReads" | "agents" | "knowledge">,
-  watched: WatchedResources,
-  isOther: (uri: string) => boolean,
-): ResourceWatch {
+/** What watching stands on. */
+export interface ResourceWatchDeps extends Pick<ResourceDeps, "taskReads" | "agents" | "knowledge"> {
+  readonly watched: WatchedResources;
+  readonly hearing: Pick<Hearing, "begin">;
+  /** Of a URI that is none of ours: whether somebody else offers it, who then tells of its changes, too. */
+  readonly isOther: (uri: string) => boolean;
+}
+
+/** Watches what may be read. */
+export function createResourceWatch(deps: ResourceWatchDeps): ResourceWatch {
+  const { watched, hearing, isOther } = deps;
   const listening = new AsyncLocalStorage<readonly Listening[]>();
 
   /** What may be watched, in the order asked; who asks for what is not there learns it by the acknowledgement. */
@@ -62,6 +68,7 @@ export function createResourceWatch(
         uris.filter((uri) => !isOther(uri)),
       );
       watched.assertRoom(honoured.length);
+      if (honoured.length > 0) await hearing.begin();
       const kept = [...honoured.map(({ uri }) => uri), ...uris.filter(isOther)];
       return listening.run(honoured, () => serve(withUris(message, kept)));
     },
@@ -82,6 +89,7 @@ export function createResourceWatch(
       if (isOther(uri)) return () => undefined;
       const subject = await subjectOf(deps, principal, uri);
       watched.assertRoom(1);
+      await hearing.begin();
       return watched.add(subject, { uri, tell });
     },
   };
