@@ -34,13 +34,13 @@ const target = { tenantId, serverId, version: 3 };
 test("keeps how a look went and what it gave, each tool with the name that it is called by, and tells of a change", async () => {
   const { store, written } = findings();
   await store.writeCheck(target, check, { tools: [tool], leftOut: [] });
-  expect(written).toEqual([3, check, 3, [{ ...tool, callName: "files__read" }], "changed: t"]);
+  expect(written).toEqual([3, [{ ...tool, callName: "files__read" }], 3, check, "changed: t"]);
 });
 
 test("tells nobody where nothing changed, and leaves the tools where a look gave none", async () => {
   const { store, written } = findings(false);
   await store.writeCheck(target, check, { tools: [], leftOut: [] });
-  expect(written).toEqual([3, check, 3, []]);
+  expect(written).toEqual([3, [], 3, check]);
   await store.writeCheck(target, check, undefined);
   expect(written.slice(4)).toEqual([3, check]);
 });

@@ -34,10 +34,11 @@ export function serverFindings({ servers, box, tools, checks, onToolsChanged }: 
       const server = { id: serverId, version };
       const standing = await servers.find(tenantId, serverId);
       if (standing?.version !== version) return;
+      const named = listing?.tools.map((tool) => ({ ...tool, callName: toolCallName(standing.name, tool.name) }));
+      const isChanged = named !== undefined && (await tools.record(tenantId, server, named));
+      // whoever sees that it is healthy finds its tools
       await checks.record(tenantId, server, check);
-      if (listing === undefined) return;
-      const named = listing.tools.map((tool) => ({ ...tool, callName: toolCallName(standing.name, tool.name) }));
-      if (await tools.record(tenantId, server, named)) onToolsChanged(tenantId);
+      if (isChanged) onToolsChanged(tenantId);
     },
   };
 }

@@ -21,7 +21,7 @@ export interface GatewaySourceDeps extends ExternalToolDeps {
 /** A server whose calls may take longer is called by a task, where the client takes tasks. Judgement: clients wait so long. */
 const longCallMs = 30_000;
 /** What is over so soon is answered as it is. */
-const quickMs = 5_000;
+const quickMs = 2_000;
 /** For what comes before and after the call: a place, a start, the record. */
 const spareMs = 60_000;
 
