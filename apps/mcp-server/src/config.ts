@@ -6,9 +6,11 @@ import {
   type ModelsEnv,
   type ObjectsConfig,
   type ObjectsEnv,
+  type RateLimit,
   type ReadEnvOptions,
   readModelsEnv,
   readObjectsEnv,
+  readRateLimit,
   readServiceEnv,
   readToolsEnv,
   type Secret,
@@ -43,6 +45,7 @@ export interface McpEnv extends ServiceEnv {
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly stateKey: Secret | undefined;
+  readonly rateLimit: RateLimit | undefined;
   readonly maxStreams: number;
   readonly maxTenantStreams: number;
   readonly maxSessions: number;
@@ -106,6 +109,7 @@ export function readEnv(
     publicUrl: reader.url("DEVMESH_MCP_PUBLIC_URL", undefined, { protocols: ["http", "https"] }),
     allowedHosts: reader.list("DEVMESH_MCP_ALLOWED_HOSTS", [], { maxItems: 100 }),
     allowedOrigins: reader.list("DEVMESH_MCP_ALLOWED_ORIGINS", [], { maxItems: 100 }),
+    rateLimit: readRateLimit(reader),
     stateKey: reader.secret("DEVMESH_MCP_STATE_KEY", undefined, { minLength: 32 }),
     maxStreams: reader.int("DEVMESH_MCP_MAX_STREAMS", 10_000, { min: 1, max: 1_000_000 }),
     maxTenantStreams: reader.int("DEVMESH_MCP_MAX_TENANT_STREAMS", 1_000, { min: 1, max: 1_000_000 }),
@@ -147,6 +151,7 @@ export function toConfig(raw: McpEnv): McpConfig {
       publicUrl: raw.publicUrl,
       allowedHosts: raw.allowedHosts,
       allowedOrigins: raw.allowedOrigins,
+      rateLimit: raw.rateLimit,
       streams: { max: raw.maxStreams, maxPerTenant: raw.maxTenantStreams },
       sessions: {
         maxLive: raw.maxSessions,

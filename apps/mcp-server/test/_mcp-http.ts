@@ -60,7 +60,7 @@ export function callOf(name: string, args: object = {}): ReturnType<typeof ask> 
 }
 
 /** A request message of revision 2026-07-28, and the header fields that belong to it. */
-export function modern(method: string, params: { readonly name?: string } & object = {}, capabilities: object = {}) {
+export function modern(method: string, params: Readonly<Record<string, unknown>> = {}, capabilities: object = {}) {
   const _meta = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": capabilities,
@@ -71,7 +71,7 @@ export function modern(method: string, params: { readonly name?: string } & obje
     headers: {
       "mcp-protocol-version": "2026-07-28",
       "mcp-method": method,
-      ...(params.name !== undefined && { "mcp-name": params.name }),
+      ...(typeof params["name"] === "string" && { "mcp-name": params["name"] }),
     },
   };
 }

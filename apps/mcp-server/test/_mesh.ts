@@ -41,6 +41,7 @@ const baseConfig: McpConfig = {
     publicUrl: undefined,
     allowedHosts: [],
     allowedOrigins: [],
+    rateLimit: undefined,
     streams: { max: 1_000, maxPerTenant: 500 },
     sessions: { maxLive: 1_000, maxPerTenant: 500, idleMs: 60_000, maxEvents: 256, maxEventBytes: 1_048_576 },
     stateSecret: new Secret(pepper),

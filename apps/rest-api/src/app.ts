@@ -1,14 +1,13 @@
 import type { Authenticator } from "@devmesh/auth";
 import { AppError, toAppError } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
-import type { Health } from "@devmesh/runtime";
+import type { Health, RateLimiter } from "@devmesh/runtime";
 import { Hono } from "hono";
 import { admit, tellRateLimit } from "./http/admit.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { failureResponse } from "./http/envelope.ts";
 import { mountDocs } from "./http/mount-docs.ts";
 import { mountRoutes, refuseOtherMethods } from "./http/mount-routes.ts";
-import type { RateLimiter } from "./http/rate-limit.ts";
 import { currentRequestId, requestIds } from "./http/request-id.ts";
 import { requestLog } from "./http/request-log.ts";
 import { basePath, describeApi } from "./openapi-document.ts";

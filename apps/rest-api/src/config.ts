@@ -4,9 +4,11 @@ import {
   type ModelsEnv,
   type ObjectsConfig,
   type ObjectsEnv,
+  type RateLimit,
   type ReadEnvOptions,
   readModelsEnv,
   readObjectsEnv,
+  readRateLimit,
   readServiceEnv,
   readToolsEnv,
   type ServiceConfig,
@@ -24,7 +26,7 @@ import {
 /** What the environment says, typed; durations in milliseconds. */
 export interface RestEnv extends ServiceEnv {
   /** 0 turns it off. */
-  readonly rateLimitPerSecond: number;
+  readonly rateLimit: RateLimit | undefined;
   readonly models: ModelsEnv;
   readonly objects: ObjectsEnv;
   readonly tools: ToolsEnv;
@@ -33,7 +35,7 @@ export interface RestEnv extends ServiceEnv {
 /** How the REST service runs. What it opens itself, in `main.ts`, is under `stores`. */
 export interface RestConfig extends ServiceConfig {
   /** Undefined: off. */
-  readonly rateLimit: { readonly perSecond: number; readonly burst: number } | undefined;
+  readonly rateLimit: RateLimit | undefined;
   readonly models: ModelsConfig;
   readonly tools: ToolsConfig;
   /** Undefined where the caller brings the database. */
@@ -58,7 +60,7 @@ export function readEnv(
   const reader = envReader(env);
   const raw: RestEnv = {
     ...readServiceEnv(reader, { portVariable: "DEVMESH_REST_PORT", defaultPort: 8080, ownStores }),
-    rateLimitPerSecond: reader.int("DEVMESH_RATE_LIMIT_PER_SECOND", 2_000, { min: 0, max: 1_000_000 }),
+    rateLimit: readRateLimit(reader),
     models: readModelsEnv(reader),
     objects: readObjectsEnv(reader),
     tools: readToolsEnv(reader),
@@ -69,11 +71,10 @@ export function readEnv(
 
 /** Gives the configuration its shape. */
 export function toConfig(raw: RestEnv): RestConfig {
-  const { rateLimitPerSecond: perSecond } = raw;
   const stores = toStoresConfig(raw);
   return {
     ...toServiceConfig(raw),
-    rateLimit: perSecond === 0 ? undefined : { perSecond, burst: perSecond * 2 },
+    rateLimit: raw.rateLimit,
     models: toModelsConfig(raw.models),
     tools: toToolsConfig(raw.tools),
     stores: stores && { ...stores, objects: toObjectsConfig(raw.objects) },

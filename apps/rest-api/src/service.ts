@@ -22,6 +22,7 @@ import {
   usageRepository,
 } from "@devmesh/repositories";
 import {
+  createRateLimiter,
   createTaskWaiters,
   createUuidV7,
   type HttpOptions,
@@ -32,7 +33,6 @@ import {
 import { createTaskEngine, openOutputSchemas } from "@devmesh/tasks";
 import { createApp } from "./app.ts";
 import type { RestConfig } from "./config.ts";
-import { createRateLimiter } from "./http/rate-limit.ts";
 import { openMemory } from "./open-memory.ts";
 import { createRestHealth } from "./rest-health.ts";
 

@@ -1,5 +1,5 @@
+import { createRateLimiter } from "@devmesh/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createRateLimiter } from "../src/http/rate-limit.ts";
 import { envelopeOf, openRest, type RestHarness } from "./_rest-harness.ts";
 
 const nobody = "019ad9b5-6c00-7000-8000-000000000001";

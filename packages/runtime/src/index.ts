@@ -14,6 +14,16 @@ export { type ModelsConfig, type ModelsEnv, readModelsEnv, toModelsConfig } from
 export { createNudge, type Nudge } from "./nudge.ts";
 export { type ObjectsConfig, type ObjectsEnv, readObjectsEnv, toObjectsConfig } from "./objects-env.ts";
 export type { Probe, ProbeResult } from "./probe.ts";
+export {
+  assertAllowed,
+  createRateLimiter,
+  type RateLimit,
+  type RateLimiter,
+  type RateLimitOptions,
+  type RateLimitState,
+  readRateLimit,
+  setRateLimitHeaders,
+} from "./rate-limit.ts";
 export { type LoopOptions, runLoop } from "./run-loop.ts";
 export { Secret } from "./secret.ts";
 export { createSecretBox, type SecretBox, type SecretKey } from "./secret-box.ts";

@@ -1,7 +1,7 @@
 import { type Authenticator, type Principal, readBearer } from "@devmesh/auth";
+import { assertAllowed, type RateLimiter, setRateLimitHeaders } from "@devmesh/runtime";
 import type { Context, MiddlewareHandler } from "hono";
 import type { AppEnv } from "./app-env.ts";
-import { assertAllowed, type RateLimiter, setRateLimitHeaders } from "./rate-limit.ts";
 
 export interface AdmitOptions {
   readonly authenticator: Authenticator;

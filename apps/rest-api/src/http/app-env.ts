@@ -1,5 +1,5 @@
 import type { Principal } from "@devmesh/auth";
-import type { RateLimitState } from "./rate-limit.ts";
+import type { RateLimitState } from "@devmesh/runtime";
 
 /** What the middleware of a request leaves for those that follow. */
 export interface AppEnv {

@@ -17,7 +17,9 @@ function newRecord(tenantId = uuid<TenantId>()): SessionRecord {
 
 const kinds: readonly (readonly [string, (some: Partial<SessionBounds>) => SessionStore])[] = [
   ["in memory", (some) => memorySessions({ ...bounds, ...some, now: () => performance.now() })],
-  ...(url === undefined ? [] : [["in Redis", (some) => openRedisSessions({ url, ...bounds, ...some })] as const]),
+  ...(url === undefined
+    ? []
+    : [["in Redis", (some: Partial<SessionBounds>) => openRedisSessions({ url, ...bounds, ...some })] as const]),
 ];
 
 describe.each(kinds)("sessions %s", (_, open) => {

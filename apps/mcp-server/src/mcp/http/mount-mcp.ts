@@ -1,6 +1,7 @@
-import { type Authenticator, hasScope, type Scope } from "@devmesh/auth";
+import { type Authenticator, defaultScopesOf, hasScope, type Scope } from "@devmesh/auth";
 import { AppError, toAppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
+import { assertAllowed, type RateLimiter } from "@devmesh/runtime";
 import { isLegacyRequest, ProtocolError } from "@modelcontextprotocol/server";
 import { Hono } from "hono";
 import type { Era } from "../caller.ts";
@@ -14,7 +15,7 @@ import { echoedId, methodNotAllowed, protocolRefusal, refusal } from "./refusal.
 import { describeResource, metadataPath, originOf } from "./resource-metadata.ts";
 import { type Modern, methodOf } from "./serve-modern.ts";
 import { mountServerCard } from "./server-card.ts";
-import { challengeOf, signIn, toAuthInfo } from "./sign-in.ts";
+import { challengeOf, type SignedIn, signIn, toAuthInfo } from "./sign-in.ts";
 
 export interface MountDeps {
   readonly config: McpHttpConfig;
@@ -23,6 +24,8 @@ export interface MountDeps {
   readonly sessions: Sessions;
   /** What the sender of a message needs. */
   readonly scopesOf: (message: unknown) => readonly Scope[];
+  /** Undefined where there is no limit. */
+  readonly rateLimiter: RateLimiter | undefined;
   readonly isDraining: () => boolean;
   readonly metrics: McpMetrics;
   readonly now: () => number;
@@ -41,7 +44,7 @@ export function mountMcp(deps: MountDeps): Hono {
   mountServerCard(app, publicUrl);
   for (const path of ["/sse", "/mcp/sse", "/messages"]) app.all(path, () => refusal(noOldTransport()));
   app.options("/mcp", (c) => preflight(guard, c.req.raw.headers));
-  app.all("/mcp", (c) => answer(deps, guard, c.req.raw));
+  app.all("/mcp", (c) => answer(deps, guard, { request: c.req.raw, address: addressOf(c.env) }));
   return app;
 }
 
@@ -54,14 +57,20 @@ interface Found {
   needed?: readonly Scope[];
 }
 
-async function answer(deps: MountDeps, guard: OriginGuard, request: Request): Promise<Response> {
+interface Arrived {
+  readonly request: Request;
+  /** Where it came from: the budget of those who have no good key. */
+  readonly address: string;
+}
+
+async function answer(deps: MountDeps, guard: OriginGuard, { request, address }: Arrived): Promise<Response> {
   const startedAt = deps.now();
   const found: Found = {};
   const metadataUrl = `${originOf(request, deps.config.publicUrl)}${metadataPath}`;
   let response: Response;
   try {
     guard.check(request.headers);
-    response = await serve(deps, { request, metadataUrl, found });
+    response = await serve(deps, { request, address, metadataUrl, found });
   } catch (caught) {
     response = refuse(deps, caught, { found, metadataUrl });
   }
@@ -71,15 +80,14 @@ async function answer(deps: MountDeps, guard: OriginGuard, request: Request): Pr
   return response;
 }
 
-interface Asked {
-  readonly request: Request;
+interface Asked extends Arrived {
   readonly metadataUrl: string;
   readonly found: Found;
 }
 
-async function serve(deps: MountDeps, { request, metadataUrl, found }: Asked): Promise<Response> {
+async function serve(deps: MountDeps, { request, address, metadataUrl, found }: Asked): Promise<Response> {
   if (deps.isDraining()) throw new AppError("unavailable", "the node is stopping", draining);
-  const { principal, credential } = await signIn(deps.authenticator, request.headers);
+  const { principal, credential } = await admit(deps, request.headers, address);
   if (!methods.includes(request.method))
     throw methodNotAllowed(`${request.method} is not offered: POST, GET or DELETE`);
   if (request.method === "POST") found.message = await readMessage(request);
@@ -99,6 +107,25 @@ async function serve(deps: MountDeps, { request, metadataUrl, found }: Asked): P
   return isLegacy ? deps.sessions.handle(exchange) : deps.modern.handle(exchange);
 }
 
+/** Takes the request out of the budget of its key, or, where there is no good one, of its address. */
+async function admit({ authenticator, rateLimiter }: MountDeps, headers: Headers, address: string): Promise<SignedIn> {
+  try {
+    const signedIn = await signIn(authenticator, headers);
+    if (rateLimiter !== undefined) assertAllowed(rateLimiter.take(signedIn.principal.id));
+    return signedIn;
+  } catch (error) {
+    const isStranger = error instanceof AppError && error.code === "unauthenticated";
+    if (isStranger && rateLimiter !== undefined) assertAllowed(rateLimiter.take(`address:${address}`));
+    throw error;
+  }
+}
+
+/** Node's server hands its request in as `incoming`; a test that calls the app directly has none. */
+function addressOf(env: unknown): string {
+  const { incoming } = (env ?? {}) as { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } };
+  return incoming?.socket?.remoteAddress ?? "unknown";
+}
+
 const methods = ["POST", "GET", "DELETE"];
 const draining = { reason: "draining", retryAfterMs: 1_000 };
 
@@ -115,7 +142,8 @@ function refuse({ logger }: MountDeps, caught: unknown, { found, metadataUrl }: 
   else logger.debug({ err: caught }, "mcp request refused");
   const isScope = error.reason === "insufficient_scope";
   if (error.code !== "unauthenticated" && !isScope) return refusal(error, id, allowOf(error));
-  const challenge = challengeOf(error, metadataUrl, found.needed ?? []);
+  // who has no credential yet is told what an agent usually has
+  const challenge = challengeOf(error, metadataUrl, found.needed ?? defaultScopesOf("agt"));
   return refusal(error, id, { "www-authenticate": challenge });
 }
 

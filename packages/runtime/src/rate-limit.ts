@@ -1,4 +1,17 @@
 import { AppError } from "@devmesh/models";
+import type { EnvReader } from "./env-reader.ts";
+
+/** The budget of every caller of a service. */
+export interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** Reads the budget of callers, for each process; undefined where it is off. */
+export function readRateLimit(reader: EnvReader): RateLimit | undefined {
+  const perSecond = reader.int("DEVMESH_RATE_LIMIT_PER_SECOND", 2_000, { min: 0, max: 1_000_000 });
+  return perSecond === 0 ? undefined : { perSecond, burst: perSecond * 2 };
+}
 
 /** What one request left of its caller's budget. */
 export interface RateLimitState {
@@ -17,9 +30,7 @@ export interface RateLimiter {
   readonly policy: string;
 }
 
-export interface RateLimitOptions {
-  readonly perSecond: number;
-  readonly burst: number;
+export interface RateLimitOptions extends RateLimit {
   /** Milliseconds, rising. */
   readonly now: () => number;
   /** Callers remembered; past that, the one seen longest ago starts afresh. Default 10,000. */
