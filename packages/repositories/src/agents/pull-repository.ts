@@ -100,16 +100,19 @@ async function heartbeat(
   return row && { ...toPresence(row), holding: held.rows.map(toHeld) };
 }
 
+/** By the primary key: one that was deregistered has no presence that could be renewed. */
 function findAgent({ tenantId, agentId }: AgentRef): Sql {
   return sql`
         select ${agentReturned} from agent
-        where tenant_id = ${tenantId} and id = ${agentId} and deregistered_at is null`;
+        where tenant_id = ${tenantId} and id = ${agentId}`;
 }
 
 function writeLoad({ tenantId, agentId }: AgentRef, load: AgentLoad): Sql {
   return sql`
         update agent set load = ${JSON.stringify(load)}::jsonb, updated_at = now()
-        where tenant_id = ${tenantId} and id = ${agentId} and deregistered_at is null and delivery = 'pull'
+        where tenant_id = ${tenantId} and id = ${agentId} and exists (
+          select from agent_slot s where s.tenant_id = ${tenantId} and s.agent_id = ${agentId} and ${isPull}
+        )
         returning ${agentReturned}`;
 }
 

@@ -9,49 +9,12 @@ import {
   newUuid,
   type OpenDatabase,
 } from "../../test/fixture.ts";
+import { capture, rowsRead } from "../../test/rows-read.ts";
 import type { Database } from "../database/database.ts";
-import { type Sql, sql } from "../database/sql.ts";
+import { sql } from "../database/sql.ts";
 import { findCandidates, lockHeads } from "./candidates.ts";
 import { findDue } from "./find-due.ts";
 import { ledgerStore } from "./ledger-store.ts";
-
-interface PlanNode {
-  readonly "Relation Name"?: string;
-  readonly "Actual Rows": number;
-  readonly "Actual Loops": number;
-  readonly "Rows Removed by Filter"?: number;
-  readonly Plans?: readonly PlanNode[];
-}
-
-/** Rows that a statement touches in tables, those that it leaves out again included. */
-async function rowsRead(database: Database, tenantId: TenantId, statement: Sql): Promise<number> {
-  return database.transaction({ role: "devmesh_app", tenants: [tenantId], plans: "by_index" }, async (tx) => {
-    const { rows } = await tx.query<{ "QUERY PLAN": readonly { readonly Plan: PlanNode }[] }>(
-      sql`explain (analyze, format json) ${statement}`,
-    );
-    return (rows[0]?.["QUERY PLAN"] ?? []).reduce((sum, { Plan }) => sum + countRows(Plan), 0);
-  });
-}
-
-function countRows(node: PlanNode): number {
-  const below = (node.Plans ?? []).reduce((sum, plan) => sum + countRows(plan), 0);
-  if (node["Relation Name"] === undefined) return below;
-  return below + (node["Actual Rows"] + (node["Rows Removed by Filter"] ?? 0)) * node["Actual Loops"];
-}
-
-/** The statement that a look-up would send. */
-async function capture(run: (database: Database) => Promise<unknown>): Promise<Sql> {
-  const sent: Sql[] = [];
-  const query = async (statement: Sql) => {
-    sent.push(statement);
-    return { rows: [], rowCount: 0 };
-  };
-  const fake = { query, queryAs: (_: unknown, statement: Sql) => query(statement) };
-  await run(fake as unknown as Database);
-  const [statement] = sent;
-  if (statement === undefined) throw new Error("nothing was sent");
-  return statement;
-}
 
 describeOnPostgres(describeCappedClaims);
 

@@ -21,16 +21,18 @@ export async function findClaimant(
   database: Database,
   { tenantId, agentId }: SlotRef,
 ): Promise<ClaimantRow | undefined> {
-  const { rows } = await database.queryAs<ClaimantRow>(
+  const { rows } = await database.queryAs<ClaimantRow & { readonly isRegistered: boolean }>(
     { role: "devmesh_app", tenants: [tenantId], plans: "by_index" },
     sql`
       select s.connection_id is null and s.present_until is not null as "isPull", a.admin, a.availability,
-        s.max_concurrency - s.in_flight - s.awaited as "freeSlots", s.max_concurrency as "maxConcurrency"
+        s.max_concurrency - s.in_flight - s.awaited as "freeSlots", s.max_concurrency as "maxConcurrency",
+        a.deregistered_at is null as "isRegistered"
       from agent a
       join agent_slot s on s.tenant_id = a.tenant_id and s.agent_id = a.id
-      where a.id = ${agentId} and a.tenant_id = ${tenantId} and a.deregistered_at is null`,
+      where a.tenant_id = ${tenantId} and a.id = ${agentId}`,
   );
-  return rows[0];
+  // as a condition it made the planner read all agents of the tenant, by the index of those that are registered
+  return rows.find(({ isRegistered }) => isRegistered);
 }
 
 /** Assignments of an agent, whole, in the order in which they were given. Unknown and others' are left out. */
