@@ -290,8 +290,8 @@ describe("knowledge by tools", () => {
     const idempotencyKey = randomUUID();
     const title = `Ledger ${idempotencyKey}`;
     const first = await add(mcp, { title, idempotencyKey });
-    expect(first).toMatchObject({ replayed: false, entry: { title, access: "tenant", version: 1, tags: [] } });
-    expect(await add(mcp, { title, idempotencyKey })).toEqual({ ...first, replayed: true });
+    expect(first).toMatchObject({ isReplay: false, entry: { title, access: "tenant", version: 1, tags: [] } });
+    expect(await add(mcp, { title, idempotencyKey })).toEqual({ ...first, isReplay: true });
     const conflict = await mcp.refused("knowledge_add", { title, content: "other", idempotencyKey });
     expect(conflict).toMatchObject({ code: "conflict", reason: "idempotency_key_reused" });
     const { hits } = await mcp.call("knowledge_search", { query: title, mode: "text", limit: 3 });

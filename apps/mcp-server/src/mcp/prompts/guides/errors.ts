@@ -23,6 +23,7 @@ Reasons that a worker meets:
 | \`output_schema\` | \`task_complete\` | mend the output as \`details\` say, and send it again |
 | \`idempotency_key_reused\` | a key that came with another body | a new key for a new thing |
 | \`connected\` | \`agent_register\` | an agent of this name is connected by socket: take another name |
-| \`paused\`, \`draining\` | \`task_claim\` | an operator wants no new work here: finish what you hold |
+| \`busy\` | \`task_claim\` | you hold as much as you may: finish or release something first |
+| \`paused\`, \`draining\` | \`task_claim\` | no new work is wanted here: finish what you hold |
 | \`mailbox_full\` | \`message_send\` | the receiver does not read: find another one |
 `;
