@@ -1,4 +1,5 @@
 import { AppError, type TenantId, type ToolServerId } from "@devmesh/models";
+import { orAborted } from "./deadline.ts";
 import { closeLine, type Line, type OpenOptions, openLine } from "./line.ts";
 import type { ToolConnection, ToolTarget } from "./ports.ts";
 import { createRestarts } from "./restarts.ts";
@@ -143,19 +144,5 @@ async function useLine<T>(
     return await call(await orAborted(line.ready, signal));
   } finally {
     line.users -= 1;
-  }
-}
-
-/** @throws AppError `cancelled` when the signal aborts first; the promise goes on. */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: ended, reject } = Promise.withResolvers<never>();
-  const cancel = (): void =>
-    reject(signal.reason instanceof AppError ? signal.reason : new AppError("cancelled", "the call was cancelled"));
-  signal.addEventListener("abort", cancel, { once: true });
-  if (signal.aborted) cancel();
-  try {
-    return await Promise.race([promise, ended]);
-  } finally {
-    signal.removeEventListener("abort", cancel);
   }
 }

@@ -1,6 +1,6 @@
-import type { ToolServerId } from "@devmesh/models";
 import { callTool } from "./call-tool.ts";
 import { createConnections } from "./connections.ts";
+import { orAborted } from "./deadline.ts";
 import type { ToolGateway, ToolGatewayDeps, ToolGatewayLimits } from "./gateway.ts";
 import { createGuards } from "./guards.ts";
 import { lookAtServer, type ToolLook } from "./look.ts";
@@ -25,16 +25,15 @@ export function createToolGateway(deps: ToolGatewayDeps): ToolGateway {
   const guards = createGuards(deps.createBreaker, limits);
   const calling = { ...deps, ...limits, connections, guards };
   const looking = { ...deps, connections, known: new Set<string>() };
-  const looks = new Map<ToolServerId, Promise<ToolLook>>();
+  const closing = new AbortController();
+  const looks = new Map<string, Promise<ToolLook>>();
 
-  /** Two who ask at once get one look, by the first one's signal. */
+  /** Two who ask at once get one look, which ends for neither because the other one goes. */
   function refresh(target: ToolTarget, { signal }: { readonly signal: AbortSignal }): Promise<ToolLook> {
-    const { id } = target.server;
-    const underway = looks.get(id);
-    if (underway !== undefined) return underway;
-    const look = lookAtServer(looking, target, signal).finally(() => looks.delete(id));
-    looks.set(id, look);
-    return look;
+    const key = `${target.server.id}/${target.server.version}`;
+    const look = looks.get(key) ?? lookAtServer(looking, target, closing.signal).finally(() => looks.delete(key));
+    looks.set(key, look);
+    return orAborted(look, signal);
   }
 
   return {
@@ -46,6 +45,8 @@ export function createToolGateway(deps: ToolGatewayDeps): ToolGateway {
       await connections.close(serverId);
     },
     [Symbol.asyncDispose]: async () => {
+      closing.abort();
+      await Promise.allSettled(looks.values());
       guards[Symbol.dispose]();
       await connections[Symbol.asyncDispose]();
     },

@@ -54,3 +54,21 @@ export function toCallersError(error: unknown): unknown {
   if (!(error instanceof AppError) || error.reason !== gaveUpReason) return error;
   return new AppError("cancelled", error.message, { cause: error });
 }
+
+/**
+ * Waits for what somebody else began.
+ *
+ * @throws AppError the signal's reason, or `cancelled`, when that aborts first; the promise goes on.
+ */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: ended, reject } = Promise.withResolvers<never>();
+  const cancel = (): void =>
+    reject(signal.reason instanceof AppError ? signal.reason : new AppError("cancelled", "the call was cancelled"));
+  signal.addEventListener("abort", cancel, { once: true });
+  if (signal.aborted) cancel();
+  try {
+    return await Promise.race([promise, ended]);
+  } finally {
+    signal.removeEventListener("abort", cancel);
+  }
+}

@@ -38,8 +38,6 @@ export interface ToolConnection extends AsyncDisposable {
    * `cancelled` when the signal aborts.
    */
   call(call: OutgoingCall): Promise<ToolResult>;
-  /** The smallest question that the server answers. */
-  ping(options: { readonly signal: AbortSignal }): Promise<void>;
 }
 
 /** The way to external servers. */

@@ -9,7 +9,7 @@ import {
 import { cleanText } from "./clean-text.ts";
 import { toolCallName } from "./names.ts";
 import type { LeftOutTool, SchemaChecker, ToolListing } from "./ports.ts";
-import { findSchemaFault, toCheckableSchema } from "./tool-schema.ts";
+import { nestsTooDeep, refersElsewhere, toCheckableSchema } from "./tool-schema.ts";
 
 /** More of them tell nothing new. */
 const maxLeftOut = 50;
@@ -50,6 +50,7 @@ export async function readTools(raw: readonly unknown[], options: ReadToolsOptio
 
 /** The tool, or why it is none. */
 function readTool(entry: unknown): ExternalTool | string {
+  if (nestsTooDeep(entry)) return "nests too deep";
   const parsed = externalToolSchema.safeParse(entry);
   if (parsed.success) return cleanTool(parsed.data);
   const issue = parsed.error.issues[0];
@@ -88,8 +89,7 @@ async function findUnusable(
   schema: Readonly<Record<string, unknown>>,
   { schemas, known }: ReadToolsOptions,
 ): Promise<string | undefined> {
-  const fault = findSchemaFault(schema);
-  if (fault !== undefined) return fault;
+  if (refersElsewhere(schema)) return "schema refers to another document";
   const checkable = toCheckableSchema(schema);
   const text = JSON.stringify(checkable);
   if (known.has(text)) return undefined;

@@ -1,4 +1,4 @@
-/** Deeper than any schema that a person or a generator writes for arguments. */
+/** Of a tool as it is described: deeper than any that a person or a generator writes. */
 const maxSchemaDepth = 64;
 /** Keywords whose values are no schemas. */
 const dataKeywords: ReadonlySet<string> = new Set(["const", "enum", "default", "examples"]);
@@ -6,20 +6,28 @@ const referenceKeywords: ReadonlySet<string> = new Set(["$ref", "$dynamicRef", "
 
 type Members = Readonly<Record<string, unknown>>;
 
-/**
- * Why a schema of somebody else's can't be used: it nests too deep, names what would have to be fetched, or asks the
- * validator for something else than an answer. Undefined where nothing is found; whether it compiles is the checker's word.
- */
-export function findSchemaFault(schema: unknown): string | undefined {
-  const pending: [value: unknown, depth: number][] = [[schema, 1]];
+/** True for JSON that nests deeper than any tool needs. Walks with a stack of its own: depth can't overflow ours. */
+export function nestsTooDeep(json: unknown): boolean {
+  return findMember(json, (_, __, depth) => depth > maxSchemaDepth) !== undefined;
+}
+
+/** True for a schema that names what would have to be fetched. */
+export function refersElsewhere(schema: unknown): boolean {
+  const isRemote = (key: string, value: unknown): boolean =>
+    referenceKeywords.has(key) && typeof value === "string" && !value.startsWith("#");
+  return findMember(schema, isRemote) !== undefined;
+}
+
+function findMember(
+  json: unknown,
+  isWanted: (key: string, value: unknown, depth: number) => boolean,
+): string | undefined {
+  const pending: [value: unknown, depth: number][] = [[json, 1]];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const [value, depth] = next;
     if (typeof value !== "object" || value === null) continue;
-    if (depth > maxSchemaDepth) return `schema nests deeper than ${maxSchemaDepth} levels`;
     for (const [key, member] of Object.entries(value)) {
-      if (referenceKeywords.has(key) && typeof member === "string" && !member.startsWith("#")) {
-        return "schema refers to another document";
-      }
+      if (isWanted(key, member, depth)) return key;
       pending.push([member, depth + 1]);
     }
   }

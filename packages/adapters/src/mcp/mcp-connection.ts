@@ -21,8 +21,6 @@ export interface McpConnection extends AsyncDisposable {
   /** Everything that the server calls its tools, unread: at most some more than the 1,000 that can be kept. */
   listTools(options: { readonly signal: AbortSignal }): Promise<readonly unknown[]>;
   call(call: McpCall): Promise<ToolResult>;
-  /** The smallest question that the server answers. */
-  ping(options: { readonly signal: AbortSignal }): Promise<void>;
 }
 
 /** What there is of a connection that was made. */
@@ -90,19 +88,12 @@ export function mcpConnection(opened: OpenedClient): McpConnection {
     return toToolResult(result);
   }
 
-  async function ping({ signal }: { readonly signal: AbortSignal }): Promise<void> {
-    await ask(signal, (options) =>
-      client.getProtocolEra() === "modern" ? client.discover(options) : client.ping(options),
-    );
-  }
-
   return {
     get isOpen() {
       return opened.failure() === undefined;
     },
     listTools,
     call,
-    ping,
     [Symbol.asyncDispose]: () => opened.close(),
   };
 }

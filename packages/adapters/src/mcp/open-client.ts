@@ -6,7 +6,8 @@ import type { GuardedFetch } from "./http/guarded-fetch.ts";
 import type { OpenedClient } from "./mcp-connection.ts";
 import { type RequestScope, screenTransport } from "./screened-transport.ts";
 import type { ChildOptions } from "./stdio/child.ts";
-import { type StdioLimits, stdioTransport } from "./stdio/stdio-transport.ts";
+import type { ReaderLimits } from "./stdio/message-reader.ts";
+import { stdioTransport } from "./stdio/stdio-transport.ts";
 
 /** An address, what is sent along, and the way there, which the client disposes of. */
 export interface HttpTarget {
@@ -28,7 +29,7 @@ const endSessionMs = 1_000;
 /** Opens a client of a program, which it starts. */
 export function openStdioClient(
   child: ChildOptions,
-  limits: StdioLimits,
+  limits: ReaderLimits,
   options: ConnectOptions,
 ): Promise<OpenedClient> {
   const inner = stdioTransport(child, limits);

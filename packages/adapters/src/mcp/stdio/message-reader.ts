@@ -1,0 +1,105 @@
+import { AppError } from "@devmesh/models";
+import { type JSONRPCMessage, parseJSONRPCMessage } from "@modelcontextprotocol/client";
+import { createLineSplitter } from "./line-splitter.ts";
+
+/** Bounds on what a program may write. */
+export interface ReaderLimits {
+  /** Of one message. */
+  readonly maxMessageBytes: number;
+  /** Lines in a row that are no messages. */
+  readonly maxNoiseLines: number;
+  /** Notifications and requests of its own, since its last answer. */
+  readonly maxUnasked: number;
+}
+
+/** Who is told of what was read. */
+export interface ReaderEvents {
+  onMessage(message: JSONRPCMessage): void;
+  /** An answer by its id, and none by its form. */
+  onBadAnswer(id: string | number): void;
+}
+
+/** Makes messages of what a program writes. */
+export interface MessageReader {
+  /** @throws AppError `resource_exhausted`, reason `output_too_large`, or `unavailable`, reason `bad_answer`; then it is finished. */
+  push(chunk: Buffer): void;
+}
+
+/** Notifications other than of progress (logs, changes of lists) are dropped before they cost anything. */
+export function createMessageReader(limits: ReaderLimits, events: ReaderEvents): MessageReader {
+  const { maxMessageBytes, maxNoiseLines, maxUnasked } = limits;
+  const splitter = createLineSplitter(maxMessageBytes);
+  let noise = 0;
+  let unasked = 0;
+
+  function noteUnasked(): void {
+    noise = 0;
+    unasked += 1;
+    if (unasked > maxUnasked) throw flood(`${unasked} messages that nobody asked for`);
+  }
+
+  function receive(line: string): void {
+    const value = parseLine(line);
+    if (isUnwanted(value)) {
+      noteUnasked();
+      return;
+    }
+    const message = toMessage(value);
+    if (message !== undefined) {
+      if ("method" in message) noteUnasked();
+      else [noise, unasked] = [0, 0];
+      events.onMessage(message);
+      return;
+    }
+    noise += 1;
+    if (noise > maxNoiseLines) {
+      throw new AppError("unavailable", `the tool server wrote ${noise} lines that are no messages`, {
+        reason: "bad_answer",
+      });
+    }
+    const id = idOf(value);
+    if (id !== undefined) events.onBadAnswer(id);
+  }
+
+  return {
+    push: (chunk) => {
+      try {
+        for (const line of splitter.push(chunk)) {
+          if (line.trim() !== "") receive(line);
+        }
+      } catch (error) {
+        throw error instanceof RangeError ? flood(`a message of more than ${maxMessageBytes} bytes`) : error;
+      }
+    },
+  };
+}
+
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function isUnwanted(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || "id" in value || !("method" in value)) return false;
+  return typeof value.method === "string" && value.method !== "notifications/progress";
+}
+
+function toMessage(value: unknown): JSONRPCMessage | undefined {
+  try {
+    return parseJSONRPCMessage(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function idOf(value: unknown): string | number | undefined {
+  if (typeof value !== "object" || value === null || !("id" in value)) return undefined;
+  return typeof value.id === "string" || typeof value.id === "number" ? value.id : undefined;
+}
+
+function flood(what: string): AppError {
+  return new AppError("resource_exhausted", `the tool server wrote ${what}`, { reason: "output_too_large" });
+}
