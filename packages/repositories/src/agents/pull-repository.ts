@@ -58,7 +58,8 @@ export function pullRepository(database: Database): PullRepository {
     },
     readInbox: async (agent, page) => {
       const { rows } = await within(agent, (tx) => tx.query<InboxRow>(readInbox(agent, page)));
-      const [first] = rows;
+      // as a condition it made the planner read all agents of the tenant, by the index of those that are registered
+      const first = rows.find(({ isRegistered }) => isRegistered);
       return first && { ackedSeq: first.ackedSeq, frames: rows.flatMap(toFrame) };
     },
   };
@@ -152,6 +153,7 @@ function acknowledge({ tenantId, agentId }: AgentRef, seq: number): Sql {
 }
 
 interface InboxRow {
+  readonly isRegistered: boolean;
   readonly ackedSeq: number;
   readonly seq: number | null;
   readonly type: number | null;
@@ -164,9 +166,9 @@ function readInbox(
   { afterSeq, limit }: { readonly afterSeq?: number | undefined; readonly limit: number },
 ): Sql {
   return sql`
-    select s.acked_seq as "ackedSeq", one.seq, one.type, one.payload
+    select a.deregistered_at is null as "isRegistered", s.acked_seq as "ackedSeq", one.seq, one.type, one.payload
     from agent_slot s
-    join agent a on a.tenant_id = s.tenant_id and a.id = s.agent_id and a.deregistered_at is null
+    join agent a on a.tenant_id = s.tenant_id and a.id = s.agent_id
     left join lateral (
       select m.seq, m.type, coalesce(b.payload, m.payload) as payload,
         sum(coalesce(m.counted_bytes, 0)) over (order by m.seq) - coalesce(m.counted_bytes, 0) as before
