@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import { createMessageReader } from "./message-reader.ts";
+
+function setUp() {
+  const messages: unknown[] = [];
+  const badAnswers: unknown[] = [];
+  const limits = { maxMessageBytes: 200, maxNoiseLines: 2, maxUnasked: 3 };
+  const reader = createMessageReader(limits, {
+    onMessage: (message) => messages.push(message),
+    onBadAnswer: (id) => badAnswers.push(id),
+  });
+  const push = (...lines: unknown[]): void => {
+    const text = lines.map((line) =>
+      typeof line === "string" ? line : JSON.stringify({ jsonrpc: "2.0", ...(line as object) }),
+    );
+    reader.push(Buffer.from(`${text.join("\n")}\n`));
+  };
+  return { messages, badAnswers, push };
+}
+
+const answer = { id: 1, result: {} };
+const log = { method: "notifications/message", params: { level: "info", data: "x" } };
+const progress = { method: "notifications/progress", params: { progressToken: 1, progress: 1 } };
+
+describe("createMessageReader", () => {
+  it("gives answers, progress and requests, and drops what nobody listens to", () => {
+    const { messages, push } = setUp();
+    push(answer, log, progress, { id: 7, method: "sampling/createMessage", params: {} }, "", "  ");
+    expect(messages).toMatchObject([answer, progress, { id: 7, method: "sampling/createMessage" }]);
+  });
+
+  it("bears lines that are no messages, but not many in a row", () => {
+    const { messages, push } = setUp();
+    push("Welcome", "{", answer, "[1]", "null", answer);
+    expect(messages).toHaveLength(2);
+    expect(() => push("a", "b", "c")).toThrow("3 lines that are no messages");
+  });
+
+  it("names the request whose answer is none", () => {
+    const { badAnswers, push } = setUp();
+    push({ id: 4, result: "text" }, { id: "x", error: { code: "no number" } });
+    expect(badAnswers).toEqual([4, "x"]);
+  });
+
+  it("doesn't listen for ever to what answers nothing", () => {
+    const { push } = setUp();
+    push(log, log, progress, answer, log, progress, log);
+    expect(() => push(log)).toThrow(
+      expect.objectContaining({ code: "resource_exhausted", reason: "output_too_large" }),
+    );
+  });
+
+  it("reads no message that is too long", () => {
+    const { push } = setUp();
+    const tooLong = expect.objectContaining({
+      reason: "output_too_large",
+      message: expect.stringContaining("200 bytes"),
+    });
+    expect(() => push({ id: 1, result: { text: "x".repeat(200) } })).toThrow(tooLong);
+  });
+});
