@@ -12,7 +12,7 @@ Devmesh is ready, after ${(readyMs / 1_000).toFixed(1)} s.
   REST API    ${restUrl}/api/v1
   API docs    ${restUrl}/docs
   Agents      ${wsUrl}
-  MCP         ${mcpUrl} (reserved: not served yet)
+  MCP         ${mcpUrl}
   Embeddings  ${describeModels(models)}
   API key     in ${file}, with these URLs
 
@@ -21,6 +21,7 @@ Devmesh is ready, after ${(readyMs / 1_000).toFixed(1)} s.
     curl -s ${restUrl}/api/v1/tasks -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \\
       -d '{"type": "text.keywords", "input": {"text": "Agents pull tasks from lanes."}}'
     curl -s ${restUrl}/api/v1/tasks -H "Authorization: Bearer $KEY"
+    claude mcp add --transport http devmesh ${mcpUrl} --header "Authorization: Bearer $KEY"
 
   Ctrl-C stops everything; the tasks stay in ${shorten(home)} for the next start.
 `;
