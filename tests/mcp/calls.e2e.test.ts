@@ -116,6 +116,20 @@ describe.each(generations)("a client of the $generation generation", ({ connect 
   });
 });
 
+test("a call whose response nobody waits for any longer is cancelled, though nothing was sent yet", async (context) => {
+  const node = nodeFor(context);
+  const params = { name: "test_waits_for_cancellation", arguments: {} };
+  const before = await countOutcomes(node, "test_waits_for_cancellation", "cancelled");
+  const isCancelled = async (): Promise<boolean> => {
+    const signal = AbortSignal.timeout(100);
+    const call = sendModern(node.url, node.apiKey, { method: "tools/call", params, signal });
+    await expect(call).rejects.toMatchObject({ name: "TimeoutError" });
+    return (await countOutcomes(node, "test_waits_for_cancellation", "cancelled")) > before;
+  };
+  // one that goes before it has begun is not counted
+  await waitFor(isCancelled, { timeoutMs: 10_000, what: "the tool to hear of it" });
+});
+
 test("a client that shows no forms is told so: by -32021, and in a session by a tool that failed", async (context) => {
   const node = nodeFor(context);
   const params = { name: "test_elicitation", arguments: { message: "Who?" } };
