@@ -62,7 +62,10 @@ describe("a call that runs as a task", () => {
 
   test("shows the result of its tool, an error of the tool too", () => {
     const output = { content: [], isError: true };
-    expect(shown(run({ state: "completed", output }))).toMatchObject({ status: "completed", result: output });
+    expect(shown(run({ state: "completed", output }))).toMatchObject({
+      status: "completed",
+      result: { ...output, resultType: "complete" },
+    });
   });
 
   test("failed by an error of the protocol, which comes back as it was thrown", () => {

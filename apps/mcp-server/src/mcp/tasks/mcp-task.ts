@@ -92,7 +92,8 @@ export function toDetailed(task: Task, { inputRequests, toAwaited }: TaskContext
     case "input_required":
       return { ...handle, inputRequests };
     case "completed":
-      return { ...handle, result: isToolRun(task) ? toResult(task) : toAwaited(task) };
+      // a whole result, as its client would have got it at once
+      return { ...handle, result: { ...(isToolRun(task) ? toResult(task) : toAwaited(task)), resultType: "complete" } };
     case "failed":
       return { ...handle, error: readJsonRpcFailure(task.error?.message ?? "the task failed") };
   }
