@@ -43,7 +43,7 @@ export async function runEmbedded({ home, env, work }: EmbeddedOptions, signal: 
   await using _lock = await lockFolder(home);
   await removeLocalFile(home);
   const secrets = await keepSecrets(home);
-  const config = readStackConfig(env, secrets.pepper);
+  const config = readStackConfig(env, secrets);
   await checkPorts(toPorts(config));
 
   // Ctrl-C may come before anything is up: nothing more is opened then

@@ -26,6 +26,17 @@ describe("keepSecrets", () => {
     expect((await stat(join(home, "secrets.json"))).mode & 0o777).toBe(0o600);
   });
 
+  it("adds what an earlier version did not know of, once", async () => {
+    const { toolsKey, ...earlier } = await keepSecrets(home);
+    const file = join(home, "secrets.json");
+    await writeFile(file, JSON.stringify(earlier));
+    const second = await keepSecrets(home);
+    expect(second).toEqual({ ...earlier, toolsKey: expect.any(String) });
+    expect(second.toolsKey).not.toBe(toolsKey);
+    expect(Buffer.from(second.toolsKey, "base64")).toHaveLength(32);
+    expect(await keepSecrets(home)).toEqual(second);
+  });
+
   it.each([
     "",
     "null",

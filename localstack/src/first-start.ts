@@ -20,8 +20,11 @@ export interface Secrets {
   readonly apiKey: string;
   /** Of the demo agents, which may do what agents may. */
   readonly agentKey: string;
+  /** Seals secrets of external tool servers: 32 bytes in base64. */
+  readonly toolsKey: string;
 }
 
+const toolsKeyBytes = 32;
 const pepperBytes = 32;
 const tenantName = "default";
 
@@ -31,14 +34,22 @@ export async function keepSecrets(home: string): Promise<Secrets> {
   const kept = await readJson(file).catch((cause: unknown) => {
     throw unreadable(file, cause);
   });
-  if (kept !== undefined) return parseSecrets(file, kept);
-  const secrets: Secrets = {
+  const secrets: Secrets = kept === undefined ? makeSecrets() : parseSecrets(file, kept);
+  if (kept === undefined || !hasToolsKey(kept)) await writePrivateJson(file, secrets);
+  return secrets;
+}
+
+function makeSecrets(): Secrets {
+  return {
     pepper: randomBytes(pepperBytes).toString("hex"),
     apiKey: createApiKey("pat", randomBytes),
     agentKey: createApiKey("agt", randomBytes),
+    toolsKey: makeToolsKey(),
   };
-  await writePrivateJson(file, secrets);
-  return secrets;
+}
+
+function makeToolsKey(): string {
+  return randomBytes(toolsKeyBytes).toString("base64");
 }
 
 /** Makes the tenant and registers the keys where they are missing: a start that was cut off is made good by the next. */
@@ -71,7 +82,12 @@ async function registerKey(
 function parseSecrets(file: string, value: unknown): Secrets {
   const { pepper, apiKey, agentKey } = (value ?? {}) as Partial<Record<keyof Secrets, unknown>>;
   if (typeof pepper !== "string" || !isKey(apiKey) || !isKey(agentKey)) throw unreadable(file, undefined);
-  return { pepper, apiKey, agentKey };
+  return { pepper, apiKey, agentKey, toolsKey: hasToolsKey(value) ? value.toolsKey : makeToolsKey() };
+}
+
+/** False for a file of a version that knew no tools of other servers. */
+function hasToolsKey(kept: unknown): kept is { readonly toolsKey: string } {
+  return typeof kept === "object" && kept !== null && "toolsKey" in kept && typeof kept.toolsKey === "string";
 }
 
 /** A key that was cut or changed by hand would be registered, and then be refused by every door. */

@@ -4,6 +4,7 @@ import { type LogLevel, logLevels } from "@devmesh/observability";
 import { type RestConfig, readEnv as readRestEnv, toConfig as toRestConfig } from "@devmesh/rest-api/config";
 import { envReader } from "@devmesh/runtime";
 import { readEnv as readWorkerEnv, toConfig as toWorkerConfig, type WorkerConfig } from "@devmesh/worker/config";
+import type { Secrets } from "./first-start.ts";
 
 /** How the three services and the stand-ins run in one process. */
 export interface StackConfig {
@@ -29,18 +30,24 @@ const ownAffairs = {
   DEVMESH_SHUTDOWN_MS: shutdownMs,
 };
 
+/** Tool servers of this machine may be called. Which programs are started is for its owner to say. */
+const ownTools = { DEVMESH_TOOL_ALLOW_HTTP: "true", DEVMESH_TOOL_ALLOW_LOOPBACK: "true" };
+
 /**
  * Reads the environment for all of the stack.
  *
  * @throws AppError `invalid_argument`, reason `environment`, that lists every problem of any part once.
  */
-export function readStackConfig(env: Environment, pepper: string): StackConfig {
+export function readStackConfig(env: Environment, secrets: Pick<Secrets, "pepper" | "toolsKey">): StackConfig {
   const problems = new Map<string, string>();
   const own: Environment = {
     DEVMESH_LOG_LEVEL: "warn",
+    ...ownTools,
     ...withoutEmpty(env),
     ...ownAffairs,
-    DEVMESH_PEPPER: pepper,
+    DEVMESH_PEPPER: secrets.pepper,
+    // a key that is given seals from then on; what the own one has sealed can still be read
+    DEVMESH_TOOL_SECRETS_KEY: [...toList(env["DEVMESH_TOOL_SECRETS_KEY"]), `home:${secrets.toolsKey}`].join(","),
   };
   const rest = collect(problems, () => toRestConfig(readRestEnv(own)));
   const mcp = collect(problems, () => toMcpConfig(readMcpEnv(own)));
@@ -56,6 +63,10 @@ export function readStackConfig(env: Environment, pepper: string): StackConfig {
   });
   if (rest === undefined || mcp === undefined || worker === undefined || stack === undefined) throw toError(problems);
   return { rest, mcp, worker, ...stack };
+}
+
+function toList(given = ""): readonly string[] {
+  return given.trim() === "" ? [] : [given];
 }
 
 function withoutEmpty(env: Environment): Environment {
