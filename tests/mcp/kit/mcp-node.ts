@@ -24,7 +24,10 @@ export interface McpNode extends AsyncDisposable {
   readonly apiKey: string;
   readonly database: Database;
   readonly process: ServiceProcess;
-  createKey(scopes: readonly Scope[]): Promise<string>;
+  /** Another process over the same database and Valkey. Its caller ends it. */
+  startBeside(): Promise<{ readonly url: string; readonly process: ServiceProcess }>;
+  /** Of the node's tenant unless another is named. */
+  createKey(scopes: readonly Scope[], ofTenant?: TenantId): Promise<string>;
 }
 
 export interface McpNodeOptions {
@@ -45,30 +48,25 @@ export async function startMcpNode({ args = [], env = {} }: McpNodeOptions = {})
   const keys = keyRepository(database);
   await keys.createTenant({ id: tenantId, name: "mcp" });
 
-  async function createKey(scopes: readonly Scope[]): Promise<string> {
+  async function createKey(scopes: readonly Scope[], ofTenant = tenantId): Promise<string> {
     const text = createApiKey("svc", randomBytes);
     const id = newId() as ApiKeyId;
     const known = { hash: hashApiKey(text, pepper), display: displayOf(text) };
-    await keys.create({ tenantId, id, kind: "svc", name: "test", scopes, ...known });
+    await keys.create({ tenantId: ofTenant, id, kind: "svc", name: "test", scopes, ...known });
     return text;
   }
 
-  const port = await findFreePort();
-  const started = stack.use(
-    await startProcess(process.execPath, ["--conditions=devmesh-source", main, ...args], {
-      env: {
-        DEVMESH_DATABASE_URL: ownUrl,
-        DEVMESH_REDIS_URL: redisUrl,
-        DEVMESH_PEPPER: pepper,
-        DEVMESH_LOG_LEVEL: "warn",
-        DEVMESH_MCP_PORT: String(port),
-        NODE_ENV: "test",
-        ...env,
-      },
-    }),
-  );
-  const url = `http://127.0.0.1:${port}`;
-  await waitUntilReady(url, started);
+  const common = {
+    DEVMESH_DATABASE_URL: ownUrl,
+    DEVMESH_REDIS_URL: redisUrl,
+    DEVMESH_PEPPER: pepper,
+    DEVMESH_LOG_LEVEL: "warn",
+    NODE_ENV: "test",
+    ...env,
+  };
+  const startBeside: McpNode["startBeside"] = () => startOn(args, common);
+  const { url, process: started } = await startBeside();
+  stack.use(started);
   const apiKey = await createKey(["admin"]);
   const owned = stack.move();
   return {
@@ -77,9 +75,23 @@ export async function startMcpNode({ args = [], env = {} }: McpNodeOptions = {})
     apiKey,
     database,
     process: started,
+    startBeside,
     createKey,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function startOn(
+  args: readonly string[],
+  common: Readonly<Record<string, string | undefined>>,
+): ReturnType<McpNode["startBeside"]> {
+  const port = await findFreePort();
+  const started = await startProcess(process.execPath, ["--conditions=devmesh-source", main, ...args], {
+    env: { ...common, DEVMESH_MCP_PORT: String(port) },
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await waitUntilReady(url, started);
+  return { url, process: started };
 }
 
 async function migrateAt(url: string): Promise<void> {
