@@ -480,6 +480,7 @@ async function traces(database: Database, taskId: TaskId): Promise<unknown> {
     select t.state, t.attempt, t.counted, t.fence, t.event_seq, t.queue_rank, t.wake_at, t.deadline,
       t.started_at is not null as started, t.assignment_id = x.id as current,
       x.state as assignment_state, x.is_open, x.attempt as try, x.lease_ms, x.slot, x.strategy, x.limit_ids, x.reserved,
+      extract(epoch from x.accept_until - x.created_at) as acceptance,
       round(extract(epoch from x.lease_until - t.started_at)) as lease,
       round(extract(epoch from x.attempt_until - t.started_at)) as clock,
       s.in_flight, s.awaited, s.next_seq, s.last_assigned_at is not null as assigned,

@@ -24,7 +24,7 @@ export async function takeSlots(
   picks: readonly SlotPick[],
   { acceptMs, leaseMs, nodeId, by = "push" }: TakeTerms,
 ): Promise<readonly TakenSlot[]> {
-  const how = by === "push" ? offered(acceptMs, leaseMs) : accepted;
+  const how = by === "push" ? offered(acceptMs, leaseMs) : accepted(acceptMs);
   const { rows } = await tx.query<TakenRow>(sql`
     with pick as (
       select tenant_id, task_id, agent_id, assignment_id, strategy, why, number${how.pickColumns}
@@ -122,23 +122,25 @@ function offered(acceptMs: number, leaseMs: number): HowTaken {
 }
 
 /** The same as an offer and the word `accept` at once: what decide-agent-word.ts makes of that. */
-const accepted: HowTaken = {
-  isOpen: sql`${isPull} and s.offerable`,
-  taskState: sql`state = 'running', started_at = coalesce(t.started_at, now())`,
-  events: sql`2`,
-  checkAt: sql`now() + least(fitting.lease_ms, t.timeout_ms) * interval '1 millisecond'`,
-  pickColumns: sql`, lease_ms`,
-  movedColumns: sql`, fitting.lease_ms`,
-  assignmentColumns: sql`, lease_until, attempt_until`,
-  assignmentValues: sql`'running', lease_ms, now(), now() + lease_ms * interval '1 millisecond',
+function accepted(acceptMs: number): HowTaken {
+  return {
+    isOpen: sql`${isPull} and s.offerable`,
+    taskState: sql`state = 'running', started_at = coalesce(t.started_at, now())`,
+    events: sql`2`,
+    checkAt: sql`now() + least(fitting.lease_ms, t.timeout_ms) * interval '1 millisecond'`,
+    pickColumns: sql`, lease_ms`,
+    movedColumns: sql`, fitting.lease_ms`,
+    assignmentColumns: sql`, lease_until, attempt_until`,
+    assignmentValues: sql`'running', lease_ms, now() + ${acceptMs} * interval '1 millisecond', now() + lease_ms * interval '1 millisecond',
         now() + timeout_ms * interval '1 millisecond'`,
-  assignedBefore: sql` - 1`,
-  furtherEvent: sql`
+    assignedBefore: sql` - 1`,
+    furtherEvent: sql`
       union all
       select tenant_id, id, event_seq, 'task.accepted', json_build_object(
         'assignmentId', assignment_id, 'agentId', agent_id, 'fence', fence)
       from moved`,
-};
+  };
+}
 
 interface TakenRow extends OfferRow {
   readonly tenantId: TenantId;
