@@ -139,6 +139,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   if (!signal.aborted) await once(signal, "abort");
   health.setDraining();
   engine.stopWaiting();
+  mailWaiters.stopWaiting();
   const windows = toWindows(config.shutdownMs);
   await Promise.all([server.stop(windows), mcp.stop(windows.workMs)]);
 }

@@ -86,6 +86,27 @@ describe("messages", () => {
     await socket.close();
   });
 
+  test("wake who waits at another node", async () => {
+    await register("far");
+    await register("near");
+    const other = await mesh.startNode();
+    await using there = await connectMcp({ port: other.port, key });
+    const before = performance.now();
+    const waiting = there.call("inbox_fetch", { agent: "far", waitMs: 20_000 });
+    await mcp.call("message_send", { agent: "near", to: "far", kind: "hello", content: 1 });
+    expect(await waiting).toMatchObject({ items: [{ from: { name: "near" } }] });
+    expect(performance.now() - before).toBeLessThan(10_000);
+    // a node that ends does not wait for who waits
+    const idle = there.call("inbox_fetch", { agent: "near", waitMs: 25_000 });
+    const claiming = there.call("task_claim", { agent: "near", waitMs: 25_000 });
+    // both have reached the node when it answers what was sent after them
+    await there.call("agent_list");
+    await other.stop();
+    expect(await idle).toMatchObject({ items: [] });
+    expect(await claiming).toEqual({ assignments: [] });
+    expect(performance.now() - before).toBeLessThan(20_000);
+  }, 30_000);
+
   test("go to all with broadcast, and to nobody where no topic was subscribed", async () => {
     await register("caster");
     await register("hearer");

@@ -50,6 +50,15 @@ test("ends with nothing when the time is over, and when nobody waits any more", 
   expect(await waiting).toEqual([]);
 });
 
+test("lets nobody wait once the node is about to end", async () => {
+  const { waiters, wait, looked } = given();
+  const waiting = wait(60_000);
+  await looked;
+  waiters.stopWaiting();
+  expect(await waiting).toEqual([]);
+  expect(await wait(60_000)).toEqual([]);
+});
+
 test("lets 500 calls of a tenant wait, and refuses more until one ends", async () => {
   const { wait } = given();
   const stopping = new AbortController();

@@ -14,6 +14,8 @@ export interface MailWaiters {
     how: { readonly waitMs: number; readonly signal: AbortSignal; readonly isEnough: (found: Found) => boolean },
     look: () => Promise<Found>,
   ): Promise<Found>;
+  /** Answers those who wait with what they have: nothing. Later ones do not wait. */
+  stopWaiting(): void;
   /** Tells that agents may have mail. Those that nobody waits for cost nothing. */
   onMail(agents: readonly { readonly agentId: AgentId }[]): void;
 }
@@ -28,6 +30,7 @@ const lookEveryMs = 2_000;
 export function createMailWaiters(): MailWaiters {
   const nudgesByAgent = new Map<AgentId, Set<ReturnType<typeof createNudge>>>();
   const waitingByTenant = new Map<TenantId, number>();
+  const stopping = new AbortController();
   let waiting = 0;
 
   function enter(tenantId: TenantId): Disposable {
@@ -67,13 +70,15 @@ export function createMailWaiters(): MailWaiters {
       using _place = enter(tenantId);
       using listening = listen(agentId);
       const until = performance.now() + waitMs;
+      const ending = AbortSignal.any([signal, stopping.signal]);
       for (;;) {
         const found = await look();
         const leftMs = until - performance.now();
-        if (isEnough(found) || leftMs <= 0 || signal.aborted) return found;
-        await listening.nudge.wait(Math.min(leftMs, lookEveryMs), signal);
+        if (isEnough(found) || leftMs <= 0 || ending.aborted) return found;
+        await listening.nudge.wait(Math.min(leftMs, lookEveryMs), ending);
       }
     },
+    stopWaiting: () => stopping.abort(),
     onMail(agents) {
       if (nudgesByAgent.size === 0) return;
       for (const { agentId } of agents) for (const nudge of nudgesByAgent.get(agentId) ?? []) nudge.nudge();
