@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { TenantId } from "@devmesh/models";
 import { keyRepository } from "@devmesh/repositories";
-import { checkLeaks } from "@devmesh/testing";
+import { checkLeaks, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { intervals } from "../src/limits.ts";
 import { ask, callOf, type HeardStream, initialize, type McpRequest, modern, request } from "./_mcp-http.ts";
@@ -57,6 +57,7 @@ describe("a request that is none", () => {
     ["too large", { message: `{"a":"${"x".repeat(4_194_304)}"}` }, 413, -32_000],
     ["a method of HTTP that is not offered", { method: "PUT", message: "{}" }, 405, -32_000],
     ["GET without a session", { method: "GET" }, 400, -32_600],
+    ["GET of the newer generation", { method: "GET", headers: { "mcp-protocol-version": "2026-07-28" } }, 405, -32_000],
     ["of no generation", { message: { jsonrpc: "2.0", id: 1, method: "tools/list" } }, 400, -32_600],
   ] as const)("is refused: %s", async (_, asked, status, code) => {
     expect(await refusalOf(asked)).toMatchObject({ status, code });
@@ -261,6 +262,31 @@ describe("a subscription", () => {
       reason: "too_many_streams",
     });
     for (const stream of open) stream.cut();
+  });
+
+  test("leaves nothing behind when its client goes", async () => {
+    const key = await mesh.createKey({ scopes: ["metrics:read"] });
+    const count = async (): Promise<readonly string[]> => {
+      const answer = await fetch(`http://127.0.0.1:${node.port}/metrics`, { headers: { "x-api-key": key.text } });
+      return (
+        (await answer.text()).match(/^devmesh_(mcp_subscriptions|mcp_resource_watches|task_watches)\{.* \d+$/gm) ?? []
+      );
+    };
+    const { task } = await mesh.engine.submit(
+      { tenantId: mesh.tenantId, principalId: randomUUID() as never },
+      { type: "watched" },
+    );
+    const filter = {
+      toolsListChanged: true,
+      resourceSubscriptions: [`devmesh://tasks/${task.id}`],
+      taskIds: [task.id],
+    };
+    const heard = await send(listen(filter, tasks));
+    expect((await heard.next())?.message.params.notifications).toEqual(filter);
+    expect((await count()).map((line) => Number(line.split(" ").at(-1)) > 0)).toEqual([true, true, true]);
+    heard.cut();
+    await waitFor(async () => (await count()).every((line) => line.endsWith(" 0")));
+    expect(await count()).toHaveLength(3);
   });
 
   test("ends with a result when the node stops", async () => {

@@ -9,6 +9,7 @@ import { type Mesh, type Node, openMesh } from "./_mesh.ts";
 const url = process.env["DEVMESH_REDIS_URL"];
 const bounds = { idleMs: 60_000, maxPerTenant: 500, maxEvents: 256, maxEventBytes: 1_048_576 };
 const logger = createLogger({ level: "silent", service: "test" });
+const clientInfo = { name: "test", version: "1" };
 const elicits = { elicitation: { form: {} } };
 const notFound = { error: { code: -32_000, data: { code: "not_found", reason: "session" } } };
 
@@ -241,8 +242,9 @@ describe("a session of the older generation, on a node by itself", () => {
       to({ ...get, headers: { accept: "text/html" } }),
       to({ session, message: ask("ping"), headers: { accept: "application/json" } }),
       to({ session, message: ask("ping"), headers: { "mcp-protocol-version": "2020-01-01" } }),
+      to({ session, message: ask("initialize", { protocolVersion: "2025-11-25", capabilities: {}, clientInfo }) }),
     ]);
-    expect(statuses.map(({ response }) => response.status)).toEqual([400, 406, 406, 400]);
+    expect(statuses.map(({ response }) => response.status)).toEqual([400, 406, 406, 400, 400]);
     // a stream that is over, or never was, has nothing to tell
     const empty = await to({ ...get, headers: { "last-event-id": "abc.7" } });
     expect(await empty.rest()).toEqual([]);

@@ -94,6 +94,9 @@ const keepAliveMs = 15_000;
 /** How long a session may keep its server on a node unused. Judgement. */
 const unusedMs = 300_000;
 
+/** Without Redis: sessions that a node remembers for each that it may have a server for. Judgement. */
+const keptPerLive = 4;
+
 /** Opens the MCP server of a node, both generations of the protocol. Disposal ends its streams and sessions. */
 export async function openMcp(deps: McpDeps): Promise<Mcp> {
   const { config, now, logger } = deps;
@@ -111,7 +114,9 @@ export async function openMcp(deps: McpDeps): Promise<Mcp> {
     await openSessions({
       ...deps,
       presence: deps.presence,
-      store: deps.sessions ?? stack.use(memorySessions({ ...config.sessions, now })),
+      store:
+        deps.sessions ??
+        stack.use(memorySessions({ ...config.sessions, max: config.sessions.maxLive * keptPerLive, now })),
       createServer: served.create,
       events,
       streams,
@@ -145,6 +150,7 @@ export async function openMcp(deps: McpDeps): Promise<Mcp> {
     }),
     stop: (workMs) => {
       isDraining = true;
+      served.tasks.stopClaiming();
       return endStreams(streams, workMs);
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

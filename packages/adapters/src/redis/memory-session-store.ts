@@ -1,15 +1,18 @@
 import { randomUUID } from "node:crypto";
 import type { NodeId, TenantId } from "@devmesh/models";
-import type {
-  NewStreamEvent,
-  OpenStream,
-  SessionBounds,
-  SessionChange,
-  SessionRecord,
-  SessionStore,
+import {
+  maxRememberedResources,
+  type NewStreamEvent,
+  type OpenStream,
+  type SessionBounds,
+  type SessionChange,
+  type SessionRecord,
+  type SessionStore,
 } from "./session-store.ts";
 
 export interface MemorySessionsOptions extends SessionBounds {
+  /** Of all tenants; past it, the session that is idle for longest is over. */
+  readonly max: number;
   /** Milliseconds, rising. */
   readonly now: () => number;
 }
@@ -28,7 +31,7 @@ interface Kept {
 const maxStashed = 1_000;
 
 /** Sessions of the nodes of one process. */
-export function memorySessions({ now, ...bounds }: MemorySessionsOptions): SessionStore {
+export function memorySessions({ now, max, ...bounds }: MemorySessionsOptions): SessionStore {
   // in the order of their last use: the first is idle for longest
   const sessions = new Map<string, Kept>();
   const stashed = new Map<string, string>();
@@ -49,6 +52,7 @@ export function memorySessions({ now, ...bounds }: MemorySessionsOptions): Sessi
     create: async (record) => {
       dropIdle();
       if (countOf(record.tenantId) >= bounds.maxPerTenant) return false;
+      if (sessions.size >= max) sessions.delete(sessions.keys().next().value ?? "");
       const kept = { record, expiresAt: now() + bounds.idleMs, lastSeqs: new Map(), open: new Map() };
       sessions.set(record.id, { ...kept, events: [], bytes: 0 });
       return true;
@@ -111,5 +115,6 @@ function changed(record: SessionRecord, change: SessionChange): SessionRecord {
   if ("logLevel" in change) return { ...record, logLevel: change.logLevel };
   const uri = "subscribe" in change ? change.subscribe : change.unsubscribe;
   const others = record.resources.filter((one) => one !== uri);
-  return { ...record, resources: "subscribe" in change ? [...others, uri] : others };
+  const isRoom = "subscribe" in change && others.length < maxRememberedResources;
+  return { ...record, resources: isRoom ? [...others, uri] : others };
 }

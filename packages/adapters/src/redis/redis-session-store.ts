@@ -3,7 +3,14 @@ import { AppError, type NodeId } from "@devmesh/models";
 import { Redis } from "ioredis";
 import { redisOptions } from "./redis-options.ts";
 import { addScript, appendScript, renewScript } from "./session-scripts.ts";
-import type { OpenStream, SessionBounds, SessionRecord, SessionStore, StreamEvent } from "./session-store.ts";
+import {
+  maxRememberedResources,
+  type OpenStream,
+  type SessionBounds,
+  type SessionRecord,
+  type SessionStore,
+  type StreamEvent,
+} from "./session-store.ts";
 
 export interface RedisSessionsOptions extends SessionBounds {
   /** `redis://` or `rediss://`. */
@@ -66,8 +73,8 @@ export function openRedisSessions({ url, ...bounds }: RedisSessionsOptions): Ses
       ask(async () => {
         const { session, resources } = keysOf(id);
         if ("logLevel" in change) await redis.hset(session, "logLevel", change.logLevel);
-        else if ("subscribe" in change) await redis.sadd(resources, change.subscribe);
-        else await redis.srem(resources, change.unsubscribe);
+        else if ("unsubscribe" in change) await redis.srem(resources, change.unsubscribe);
+        else if ((await redis.scard(resources)) < maxRememberedResources) await redis.sadd(resources, change.subscribe);
         await redis.pexpire("logLevel" in change ? session : resources, bounds.idleMs);
       }),
     remove: (id) =>

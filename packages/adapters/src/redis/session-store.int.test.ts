@@ -16,7 +16,7 @@ function newRecord(tenantId = uuid<TenantId>()): SessionRecord {
 }
 
 const kinds: readonly (readonly [string, (some: Partial<SessionBounds>) => SessionStore])[] = [
-  ["in memory", (some) => memorySessions({ ...bounds, ...some, now: () => performance.now() })],
+  ["in memory", (some) => memorySessions({ max: 100, ...bounds, ...some, now: () => performance.now() })],
   ...(url === undefined
     ? []
     : [["in Redis", (some: Partial<SessionBounds>) => openRedisSessions({ url, ...bounds, ...some })] as const]),
@@ -39,6 +39,13 @@ describe.each(kinds)("sessions %s", (_, open) => {
     expect(await store.find(record.id)).toBeUndefined();
     expect(await store.remove(record.id)).toBe(false);
     expect(await store.append(record.id, { stream: "s", seq: 1, message: "{}" })).toBe(false);
+  });
+
+  it("remember no more resources than a server takes", async () => {
+    const record = newRecord();
+    await store.create(record);
+    for (let n = 0; n < 101; n++) await store.remember(record.id, { subscribe: `a://${n}` });
+    expect((await store.find(record.id))?.resources).toHaveLength(100);
   });
 
   it("are as many as a tenant may have, and no more", async () => {
@@ -102,6 +109,17 @@ describe.each(kinds)("sessions %s", (_, open) => {
     expect(await store.unstash(name)).toBe("text");
     expect(await store.unstash(name)).toBeUndefined();
   });
+});
+
+test("ends the session that is idle for longest where memory has no more room", async () => {
+  await using store = memorySessions({ ...bounds, max: 2, now: () => 0 });
+  const [first, second, third] = [newRecord(), newRecord(), newRecord()];
+  await store.create(first);
+  await store.create(second);
+  await store.find(first.id);
+  await store.create(third);
+  expect(await store.find(second.id)).toBeUndefined();
+  expect(await store.find(first.id)).toEqual(first);
 });
 
 test("says that the store is away, and never waits for it", async () => {

@@ -13,6 +13,9 @@ export interface SessionRecord {
   readonly resources: readonly string[];
 }
 
+/** Resources that a session remembers to have subscribed to; more are not. Judgement: a server takes as many. */
+export const maxRememberedResources = 100;
+
 /** What a session remembers beside how it began. */
 export type SessionChange =
   | { readonly logLevel: string }

@@ -1,6 +1,7 @@
 import type { SessionChange, SessionStore } from "@devmesh/adapters";
 import { AppError, type NodeId } from "@devmesh/models";
 import {
+  isInitializeRequest,
   isJSONRPCRequest,
   isJSONRPCResponse,
   type JSONRPCMessage,
@@ -45,6 +46,8 @@ export async function answerSession(deps: AnswerDeps, id: string, exchange: Sess
 async function answerMessage(deps: AnswerDeps, id: string, exchange: SessionExchange): Promise<Response> {
   // whoever routes here has classified it as a message
   const message = exchange.message as JSONRPCMessage;
+  if (isInitializeRequest(message))
+    throw new AppError("invalid_argument", "the session has begun: initialize without its id");
   const session = await deps.take();
   if (isJSONRPCRequest(message)) {
     if (session.isWorkingOn(message.id)) {

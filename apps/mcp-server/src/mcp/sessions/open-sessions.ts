@@ -2,6 +2,7 @@ import type { FanOut, Presence } from "@devmesh/adapters";
 import { AppError } from "@devmesh/models";
 import { runLoop, sleep } from "@devmesh/runtime";
 import { isInitializeRequest } from "@modelcontextprotocol/server";
+import { methodNotAllowed } from "../http/refusal.ts";
 import { answerSession, type SessionExchange } from "./answer-session.ts";
 import type { LiveSessionDeps } from "./live-session.ts";
 import { openNodeMail, type SessionMail } from "./node-mail.ts";
@@ -71,6 +72,10 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
       const { message } = exchange;
       if (id !== null) return answerSession({ store, mail, nodeId, take: () => take(id, exchange) }, id, exchange);
       if (isInitializeRequest(message)) return begin({ jsonrpc: "2.0", id: 0, ...message }, exchange);
+      // the newer generation has POST alone
+      if (message === undefined && (exchange.request.headers.get("mcp-protocol-version") ?? "") > "2026") {
+        throw methodNotAllowed(`${exchange.request.method} is not offered to revision 2026-07-28: POST`);
+      }
       throw new AppError("invalid_argument", "the header Mcp-Session-Id is needed, or an initialize request");
     },
     get size() {
