@@ -23,6 +23,8 @@ export interface McpTasks extends AsyncDisposable {
   /** Tells a subscription of tasks. @throws AppError as `watchTasks` does */
   watchTasks(asked: WatchTasksAsked): Promise<readonly string[]>;
   readonly runs: Runs;
+  /** Carries out nothing new from now on: the node is about to end. */
+  stopClaiming(): void;
 }
 
 export interface McpTasksDeps
@@ -57,6 +59,7 @@ export function openTasks(deps: McpTasksDeps): McpTasks {
     },
     watchTasks: (asked) => watchTasks(shown, asked),
     runs: createRuns({ ...deps, engine, toolAgents, wake: (tenantId) => runner.wake(tenantId) }),
+    stopClaiming: () => runner.stopClaiming(),
     [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose](),
   };
 }

@@ -11,6 +11,8 @@ import type { ToolAgents } from "./submit-run.ts";
 export interface ToolRunner extends AsyncDisposable {
   /** A task of this tenant waits. Never waits. */
   wake(tenantId: TenantId): void;
+  /** Takes nothing new from now on: the node is about to end. */
+  stopClaiming(): void;
 }
 
 export interface ToolRunnerDeps extends Omit<CarryOutDeps, "engine"> {
@@ -98,6 +100,7 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
       waiting.add(tenantId);
       nudge.nudge();
     },
+    stopClaiming: () => stopping.abort(),
     async [Symbol.asyncDispose]() {
       stopping.abort();
       await looping;
