@@ -131,6 +131,15 @@ describe("resources are read", () => {
 });
 
 describe("resources are found", () => {
+  test("by what the server says that it can: it promises no news of lists that it does not send", () => {
+    expect(mcp.client.getServerCapabilities()).toMatchObject({
+      resources: { subscribe: true, listChanged: false },
+      prompts: { listChanged: false },
+      completions: {},
+      extensions: { "io.modelcontextprotocol/skills": { directoryRead: true } },
+    });
+  });
+
   test("by templates, whose variables are completed", async () => {
     const id = await create("completed");
     const { resourceTemplates } = await mcp.client.listResourceTemplates();

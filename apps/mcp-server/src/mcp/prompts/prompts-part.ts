@@ -16,7 +16,7 @@ const maxArgument = 4_000;
 /** The guides as prompts. Whoever gives one an argument puts it into the text: it is the user's own word. */
 export function promptsPart(deps: PromptDeps): ServerPart {
   return {
-    capabilities: { prompts: { listChanged: true }, completions: {} },
+    capabilities: { prompts: { listChanged: false }, completions: {} },
     register(server, caller) {
       for (const guide of allGuides) {
         const { name, title, description } = guide;

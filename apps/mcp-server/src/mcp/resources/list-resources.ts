@@ -5,9 +5,9 @@ import type { Resource } from "@modelcontextprotocol/server";
 import type { ResourceDeps } from "./resource-deps.ts";
 import { missingScopes, type ResourceRef, uriOf } from "./resource-uri.ts";
 
+const json = "application/json";
 /** Of each kind, the latest: a list that a person looks through. What is older has a URI all the same. Judgement. */
 const maxListed = 100;
-const json = "application/json";
 
 /** One page: all that is listed of one kind. */
 interface Section {
@@ -32,6 +32,7 @@ export interface ResourcePage {
 
 /**
  * Lists what is useful to find by looking: usage, the latest agents, tasks that go on, the latest entries, a kind a page.
+ * Names are what others gave; descriptions are our own words alone.
  *
  * @throws AppError `invalid_argument` for a cursor that no page gave.
  */
@@ -68,17 +69,17 @@ async function listTasks({ taskReads }: ResourceDeps, { tenantId }: Principal): 
     .map(({ id, title, type, state }) => ({
       uri: uriOf({ kind: "task", id }),
       name: title ?? type,
-      description: `Task of type ${type}, ${state}`,
+      description: `Task, ${state}`,
       mimeType: json,
     }));
 }
 
 async function listEntries({ knowledge }: ResourceDeps, principal: Principal): Promise<readonly Resource[]> {
   const found = await knowledge.list(askerOf(principal), {}, { limit: maxListed, after: undefined });
-  return found.map(({ id, title, category }) => ({
+  return found.map(({ id, title }) => ({
     uri: uriOf({ kind: "entry", id }),
     name: title,
-    description: category === undefined ? "Knowledge" : `Knowledge, ${category}`,
+    description: "Knowledge",
     mimeType: json,
   }));
 }

@@ -36,7 +36,8 @@ const maxSubscribed = 100;
  */
 export function resourcesPart(deps: ResourcesPartDeps): ServerPart {
   return {
-    capabilities: { resources: { subscribe: true, listChanged: true }, completions: {} },
+    // the list changes with every task: who wants to know looks again, and nobody is told
+    capabilities: { resources: { subscribe: true, listChanged: false }, completions: {} },
     scopesOf: (method, { uri }) => (method === "resources/read" && typeof uri === "string" ? scopesOfUri(uri) : []),
     register(server, caller) {
       registerTemplates(deps, server, caller);

@@ -29,7 +29,7 @@ export async function loadSkills(): Promise<ServerPart> {
   }));
   return {
     capabilities: {
-      resources: { subscribe: true, listChanged: true },
+      resources: {},
       extensions: { [catalog.id]: { directoryRead: true } },
     },
     resources,
