@@ -4,6 +4,7 @@ import type { Scope } from "@devmesh/auth";
 import { givenServices, waitFor } from "@devmesh/testing";
 import type { Client } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sendModern } from "../mcp/kit/modern-request.ts";
 import { type Answer, type Doors, openDoors } from "./kit/doors.ts";
 import { startWeatherServer, type WeatherServer } from "./kit/weather-server.ts";
 
@@ -215,6 +216,39 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
       await client.callTool({ name: `${shared.name}__progress`, arguments: {} }, { onprogress });
       expect(told[0]).toMatchObject({ progress: 1, total: 2, message: "on it" });
     });
+  });
+
+  test("a call that may take long is a task, unless it is over soon: it can be cancelled", async () => {
+    const server = await register({ transport: stdio(), timeoutMs: 60_000 });
+    const send = async (method: string, params: Readonly<Record<string, unknown>>): Promise<Answer["data"]> => {
+      const capabilities = { extensions: { "io.modelcontextprotocol/tasks": {} } };
+      const headers = { "mcp-name": String(params["taskId"] ?? params["name"]) };
+      const response = await sendModern(doors.mcpUrl, doors.apiKey, { method, params, capabilities, headers });
+      return ((await response.json()) as Answer["data"]).result;
+    };
+    const call = (tool: string, given: object = {}): Promise<Answer["data"]> =>
+      send("tools/call", { name: `${server.name}__${tool}`, arguments: given });
+    const text = [{ type: "text", text: "a" }];
+    expect(await call("echo", { text: "a" })).toMatchObject({ content: text, structuredContent: { echoed: "a" } });
+    expect(await call("crash")).toMatchObject({
+      isError: true,
+      structuredContent: { error: { reason: "tool_crashed" } },
+    });
+    const { resultType, taskId, status } = await call("hang");
+    expect([resultType, status]).toEqual(["task", "working"]);
+    await send("tasks/cancel", { taskId });
+    await waitFor(async () => (await send("tasks/get", { taskId })).status === "cancelled", { what: "the end" });
+    const listCalls = async (): Promise<Answer["data"]> => (await doors.ask("GET", `/tools/${server.id}/calls`)).data;
+    await waitFor(async () => (await listCalls()).length === 3, { what: "the record" });
+    expect(await listCalls()).toMatchObject([
+      { tool: "hang", outcome: "cancelled", door: "mcp", taskId },
+      { tool: "crash", outcome: "unavailable", taskId: expect.any(String) },
+      { tool: "echo", outcome: "ok", taskId: expect.any(String) },
+    ]);
+    const client = await doors.connect();
+    const echoed = await client.callTool({ name: `${server.name}__echo`, arguments: { text: "a" } });
+    expect(echoed).toMatchObject({ content: text });
+    await doors.ask("DELETE", `/tools/${server.id}`);
   });
 
   test("a server that fails again and again is left alone, and shown so", async () => {

@@ -28,6 +28,7 @@ export interface Doors extends AsyncDisposable {
   ask(method: string, path: string, options?: AskOptions): Promise<Answer>;
   /** Connects a client of the official SDK. */
   connect(options?: ConnectOptions): Promise<Client>;
+  /** Of the node, without the path. */
   readonly mcpUrl: string;
 }
 
@@ -83,7 +84,7 @@ export async function openDoors(env: Readonly<Record<string, string>>): Promise<
     return text;
   }
   const apiKey = await createKey(["admin"]);
-  const mcpUrl = `${mcp.url}/mcp`;
+  const mcpUrl = mcp.url;
   const owned = stack.move();
 
   return {
@@ -108,7 +109,7 @@ export async function openDoors(env: Readonly<Record<string, string>>): Promise<
       const mode = era === "legacy" ? "legacy" : { pin: "2026-07-28" };
       const client = new Client({ name: "test", version: "1" }, { versionNegotiation: { mode } });
       const requestInit = { headers: { authorization: `Bearer ${key}` } };
-      await client.connect(new StreamableHTTPClientTransport(new URL(mcpUrl), { requestInit }));
+      await client.connect(new StreamableHTTPClientTransport(new URL(`${mcpUrl}/mcp`), { requestInit }));
       owned.defer(() => client.close());
       return client;
     },

@@ -199,6 +199,9 @@ switch (start) {
   case "hang":
     process.stdin.resume();
     break;
+  case "slow":
+    setTimeout(serve, 600);
+    break;
   case "banner":
     write("Welcome to the server\n\n{ not json\n");
     serve();

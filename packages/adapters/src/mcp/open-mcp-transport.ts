@@ -79,10 +79,13 @@ export function openMcpTransport(options: McpTransportOptions): McpTransport {
     open: async ({ id, name, version, transport }, { secrets, signal }) => {
       const key = `${id}/${version}`;
       const terms = { server: name, clientVersion, isLegacy: legacy.has(key), probeTimeoutMs, signal };
-      const opened =
-        transport.kind === "stdio"
-          ? await openStdio(transport, secrets, terms)
-          : await openHttp(transport, secrets, terms);
+      const opening =
+        transport.kind === "stdio" ? openStdio(transport, secrets, terms) : openHttp(transport, secrets, terms);
+      const opened = await opening.catch((error: unknown) => {
+        // it may have become one of the newer generation meanwhile
+        legacy.delete(key);
+        throw error;
+      });
       noteEra(key, opened);
       open.add(opened);
       const connection = mcpConnection({

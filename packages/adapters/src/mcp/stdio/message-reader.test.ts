@@ -4,7 +4,11 @@ import { createMessageReader } from "./message-reader.ts";
 function setUp() {
   const messages: unknown[] = [];
   const badAnswers: unknown[] = [];
-  const limits = { maxMessageBytes: 200, maxNoiseLines: 2, maxUnasked: 3 };
+  let time = 0;
+  const limits = { maxMessageBytes: 200, maxNoiseLines: 2, maxUnasked: 3, now: () => time };
+  const pass = (ms: number): void => {
+    time += ms;
+  };
   const reader = createMessageReader(limits, {
     onMessage: (message) => messages.push(message),
     onBadAnswer: (id) => badAnswers.push(id),
@@ -15,7 +19,7 @@ function setUp() {
     );
     reader.push(Buffer.from(`${text.join("\n")}\n`));
   };
-  return { messages, badAnswers, push };
+  return { messages, badAnswers, push, pass };
 }
 
 const answer = { id: 1, result: {} };
@@ -43,8 +47,10 @@ describe("createMessageReader", () => {
   });
 
   it("doesn't listen for ever to what answers nothing", () => {
-    const { push } = setUp();
+    const { push, pass } = setUp();
     push(log, log, progress, answer, log, progress, log);
+    pass(10);
+    push(log);
     expect(() => push(log)).toThrow(
       expect.objectContaining({ code: "resource_exhausted", reason: "output_too_large" }),
     );
