@@ -18,7 +18,9 @@ describe("createSecretBox", () => {
     const sealed = box.seal("hunter2", "here");
     expect(() => box.open(sealed, "there")).toThrow("can't be opened");
     const changed = Buffer.from(sealed.ciphertext, "base64").map((byte) => byte ^ 1);
-    expect(() => box.open({ ...sealed, ciphertext: Buffer.from(changed).toString("base64") }, "here")).toThrow("can't be opened");
+    expect(() => box.open({ ...sealed, ciphertext: Buffer.from(changed).toString("base64") }, "here")).toThrow(
+      "can't be opened",
+    );
     expect(() => box.open({ ...sealed, tag: sealed.tag.slice(0, 8) }, "here")).toThrow();
   });
 
