@@ -122,9 +122,10 @@ describe("resources are read", () => {
     await using blind = await connectAs({ scopes: ["knowledge:read"], era: "legacy" });
     await expect(blind.client.readResource({ uri: `devmesh://tasks/${id}` })).rejects.toThrow(/scope|403/);
     await expect(blind.client.readResource({ uri: "devmesh://agents/mine" })).rejects.toThrow(/scope/);
+    await mcp.call("agent_register", { name: "yours", capabilities: [{ name: "x" }] });
     await using bound = await connectAs({ scopes: ["agents:connect"], agentName: "mine" });
     expect(await read(bound, "devmesh://agents/mine/inbox")).toMatchObject({ items: [] });
-    await expect(bound.client.readResource({ uri: "devmesh://agents/writer/inbox" })).rejects.toMatchObject({
+    await expect(bound.client.readResource({ uri: "devmesh://agents/yours/inbox" })).rejects.toMatchObject({
       code: -32602,
     });
   });
@@ -142,6 +143,7 @@ describe("resources are found", () => {
 
   test("by templates, whose variables are completed", async () => {
     const id = await create("completed");
+    await mcp.call("agent_register", { name: "team/reader", capabilities: [{ name: "reading" }] });
     const { resourceTemplates } = await mcp.client.listResourceTemplates();
     expect(resourceTemplates.map(({ uriTemplate }) => uriTemplate)).toEqual(
       expect.arrayContaining(["devmesh://tasks/{id}", "devmesh://tasks/{id}/log", "devmesh://agents/{agent}/inbox"]),
@@ -272,6 +274,7 @@ describe("guides", () => {
     expect(prompts.map(({ name }) => name)).toEqual([
       ...["start_worker", "triage_inbox", "plan_goal", "review_task", "handoff"],
     ]);
+    await mcp.call("agent_register", { name: "team/reader", capabilities: [{ name: "reading" }] });
     const { messages } = await mcp.client.getPrompt({ name: "start_worker", arguments: { agent: "team/reader" } });
     expect(messages[0]?.content).toMatchObject({ type: "text", text: expect.stringContaining('agent: "team/reader"') });
     const complete = async (name: string, argument: { name: string; value: string }) =>

@@ -1,7 +1,7 @@
 import type { Principal } from "@devmesh/auth";
 import { noEntry } from "@devmesh/embedding";
 import { askerOf } from "@devmesh/memory";
-import { type Agent, AppError, type KnowledgeEntry } from "@devmesh/models";
+import { type Agent, AppError, type KnowledgeEntry, reservedAgentName } from "@devmesh/models";
 import type { ResourceDeps } from "./resource-deps.ts";
 import { missingScopes, type ResourceRef } from "./resource-uri.ts";
 
@@ -25,9 +25,14 @@ export async function findAgent(
   { kind, agent: idOrName }: Named<"agent" | "inbox">,
 ): Promise<Agent> {
   const agent = await agents.find(principal.tenantId, idOrName);
-  const isOthers = kind === "inbox" && principal.agentName !== undefined && principal.agentName !== agent?.name;
-  if (agent === undefined || isOthers) throw new AppError("not_found", `no agent ${JSON.stringify(idOrName)}`);
+  const isHidden = kind === "inbox" && !mayBe(principal, agent?.name);
+  if (agent === undefined || isHidden) throw new AppError("not_found", `no agent ${JSON.stringify(idOrName)}`);
   return agent;
+}
+
+/** The mesh's own agent is nobody's. */
+function mayBe({ agentName }: Principal, name: string | undefined): boolean {
+  return name !== reservedAgentName && (agentName === undefined || agentName === name);
 }
 
 /** @throws AppError `not_found` for an entry that the credential does not see, too. */
