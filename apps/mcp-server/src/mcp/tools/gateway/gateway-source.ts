@@ -1,4 +1,4 @@
-import { hasScope, isScope, type Principal } from "@devmesh/auth";
+import { hasScope, isScope } from "@devmesh/auth";
 import { mayUseServer } from "@devmesh/tools";
 import { z } from "zod";
 import { type Runs, toAnswer } from "../../tasks/runs/run-tool.ts";
@@ -92,9 +92,4 @@ async function callTool(
     signal,
   });
   return toAnswer(result);
-}
-
-/** True where the principal may call tools of other servers at all. */
-export function mayCallTools(principal: Principal): boolean {
-  return hasScope(principal, "tools:execute");
 }
