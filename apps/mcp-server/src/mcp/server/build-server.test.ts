@@ -127,7 +127,7 @@ describe("tools/list", () => {
         name: "echo",
         title: "Echo",
         description: "Says again what it was told.",
-        annotations: { title: "Echo", readOnlyHint: true },
+        annotations: { title: "Echo", readOnlyHint: true, destructiveHint: false, idempotentHint: true },
         inputSchema: {
           type: "object",
           properties: { word: { type: "string", maxLength: 5 }, region: { type: "string", "x-mcp-header": "Region" } },

@@ -33,6 +33,8 @@ export function createCatalogue(tools: readonly Tool[]): Catalogue {
   };
 }
 
+const harmless = { destructiveHint: false, idempotentHint: true };
+
 function toEntry(tool: Tool): Entry {
   const inputSchema = toJsonSchema(tool.input);
   const { name, title, description, annotations } = tool;
@@ -42,7 +44,8 @@ function toEntry(tool: Tool): Entry {
     description,
     inputSchema,
     ...(isStructured(tool) && { outputSchema: withError(toJsonSchema(tool.output)) }),
-    annotations: { title, ...annotations },
+    // what only reads harms nothing, and clients differ in what they take for granted
+    annotations: { title, ...(annotations.readOnlyHint === true && harmless), ...annotations },
   };
   return {
     tool,
