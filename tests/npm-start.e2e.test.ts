@@ -118,6 +118,28 @@ async function readChildren(pid: number): Promise<readonly number[]> {
   return text.trim().split(/\s+/).filter(Boolean).map(Number);
 }
 
+/** The names of the tools that an MCP client is offered. */
+async function listTools({ mcpUrl, apiKey }: LocalMesh): Promise<readonly string[]> {
+  const _meta = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
+  };
+  const response = await fetch(mcpUrl, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${apiKey}`,
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": "tools/list",
+    },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: { _meta } }),
+  });
+  const { result } = (await response.json()) as { readonly result: { readonly tools: readonly { name: string }[] } };
+  return result.tools.map(({ name }) => name);
+}
+
 async function areGone(pids: readonly number[]): Promise<boolean> {
   const gone = await Promise.all(
     pids.map((pid) =>
@@ -144,6 +166,8 @@ describe("npm start", () => {
       apiKey: expect.stringMatching(/^dm_pat_/),
       pid: first.mesh.pid,
     });
+    expect(first.mesh.output()).toContain(`claude mcp add --transport http devmesh ${local.mcpUrl}`);
+    expect(await listTools(local)).toContain("task_claim");
     expect((await stat(join(home, "local.json"))).mode & 0o777).toBe(0o600);
     const submitted = await submit(local);
     const done = await call(local, `/tasks/${submitted.id}/wait?timeoutMs=20000`);
