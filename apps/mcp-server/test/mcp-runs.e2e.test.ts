@@ -1,5 +1,5 @@
 import type { Principal } from "@devmesh/auth";
-import type { ApiKeyId, Task, TaskId } from "@devmesh/models";
+import { type ApiKeyId, AppError, type Task, type TaskId } from "@devmesh/models";
 import { createLogger, createMetrics } from "@devmesh/observability";
 import {
   agentRepository,
@@ -116,6 +116,27 @@ describe("a run", () => {
     expect(task.error).toEqual({ class: "permanent", message: "json-rpc error -32602: no such city" });
   });
 
+  test("that is refused has that as its result, and what is away is tried again", async () => {
+    let tries = 0;
+    const refuse = once("deny", () => Promise.reject(new AppError("permission_denied", "not yours")));
+    const away = once("away", async () => {
+      tries += 1;
+      if (tries === 1) throw new AppError("unavailable", "the server is away");
+      return text("back");
+    });
+    await using node = await openNode([refuse, away]);
+    const denied = await reaches(await node.start("deny"), "completed");
+    expect(denied.output).toMatchObject({
+      isError: true,
+      structuredContent: { error: { code: "permission_denied", message: "not yours" } },
+    });
+    const taskId = await node.start("away", { isRepeatable: true });
+    await reaches(taskId, "scheduled");
+    await mesh.database.query(sql`update task set wake_at = now() where id = ${taskId}`);
+    await mesh.engine.sweep();
+    expect((await reaches(taskId, "completed")).output).toEqual(text("back"));
+  });
+
   test("is aborted when its task is cancelled", async () => {
     let signal: AbortSignal | undefined;
     const kind = once("hang", async (run) => {
@@ -137,10 +158,10 @@ describe("a run", () => {
     expect(output).toMatchObject({ isError: true, content: [{ text: expect.stringContaining("exceeds the limit") }] });
   });
 
-  test("of a kind that no node knows yet waits, and is tried again", async () => {
+  test("of a kind that a node does not know is given back, and that is no try", async () => {
     await using node = await openNode([]);
-    const taskId = await node.start("later", { isRepeatable: true });
-    await reaches(taskId, "scheduled");
+    const taskId = await node.start("later");
+    expect(await reaches(taskId, "scheduled")).toMatchObject({ attempt: 1, maxAttempts: 1 });
     await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId }, "enough");
   });
 
@@ -253,6 +274,20 @@ describe("a run that asks", () => {
     expect((await read(task.id)).state).toBe("waiting");
     await answerInputs(answering, principal, task, { [second ?? ""]: accept("Bob") });
     expect((await reaches(task.id, "completed")).output).toEqual(text("Ann and Bob, asked 1"));
+  });
+
+  test("is answered by the next word where the last one got lost on its way, and not with too much", async () => {
+    await using node = await openNode([pair]);
+    const task = await reaches(await node.start("pair"), "waiting");
+    const keys = openInputs(task, new Set()).map(({ key }) => key);
+    const answering = await deps();
+    const long = Object.fromEntries(keys.map((key) => [key, accept("x".repeat(40_000))]));
+    await expect(answerInputs(answering, principal, task, long)).rejects.toMatchObject({ code: "invalid_argument" });
+    const asked = { tenantId: mesh.tenantId, taskId: task.id, questionId: task.question?.id ?? "" };
+    const kept = ["a", "b"].map((name) => [name, JSON.stringify(accept(name))] as const);
+    await answering.inputs.add(asked, new Map(kept));
+    await answerInputs(answering, principal, task, {});
+    expect((await reaches(task.id, "completed")).output).toEqual(text("a and b, asked 1"));
   });
 
   test("is not asked again by the node that takes it over", async () => {

@@ -1,5 +1,13 @@
 import type { Principal } from "@devmesh/auth";
-import { AppError, type Task, type TaskId, type TaskQuestion, type TenantId } from "@devmesh/models";
+import {
+  AppError,
+  maxAnswerBytes,
+  type Task,
+  type TaskId,
+  type TaskQuestion,
+  type TenantId,
+  utf8Bytes,
+} from "@devmesh/models";
 import type { ToolInputs } from "@devmesh/repositories";
 import type { OutputSchemas, TaskEngine } from "@devmesh/tasks";
 import { type ElicitResult, isSpecType } from "@modelcontextprotocol/server";
@@ -55,11 +63,22 @@ async function answerRun(deps: AnswerDeps, principal: Principal, task: Waiting, 
     if (response === undefined) continue;
     texts.set(name, await checkResponse(deps, question, { key, name, response }));
   }
-  if (texts.size === 0) return;
-  const given = await deps.inputs.add(asked, texts);
+  // none is open where the last answers were kept and not passed on
+  if (texts.size === 0 && open.length > 0) return;
+  assertFits([...before.values()].map((response) => JSON.stringify(response)).concat(...texts.values()));
+  const given = texts.size === 0 ? before : await deps.inputs.add(asked, texts);
   if (openInputs(task, new Set(given.keys())).length > 0) return;
   await say(deps, principal, { taskId, question, answer: Object.fromEntries(given) });
   await deps.inputs.forget(asked);
+}
+
+/** Together they become one answer. */
+function assertFits(texts: readonly string[]): void {
+  const bytes = texts.reduce((sum, text) => sum + utf8Bytes(text), 0);
+  // names and braces take some, too
+  const limit = maxAnswerBytes - 4_096;
+  if (bytes <= limit) return;
+  throw new AppError("invalid_argument", `inputResponses: answers of ${bytes} bytes exceed the limit of ${limit}`);
 }
 
 interface Response {

@@ -10,6 +10,7 @@ import {
 import type { Logger } from "@devmesh/observability";
 import type { AgentWord } from "@devmesh/tasks";
 import { type CallToolResult, ProtocolError } from "@modelcontextprotocol/server";
+import { toFailedResult } from "../../server/tool-result.ts";
 import { writeJsonRpcFailure } from "../json-rpc-failure.ts";
 import { type AskDeps, createAsk } from "./ask-in-run.ts";
 import { type HeldRun, type HoldDeps, holdRun } from "./held-run.ts";
@@ -39,11 +40,13 @@ export async function carryOut(
   { task, traceparent }: Pick<ClaimedTask, "task" | "traceparent">,
   stopping: AbortSignal,
 ): Promise<RunOutcome> {
+  const { kind: name, principal, arguments: given } = readRunInput(task.input);
+  const kind = deps.kinds.get(name);
+  if (kind === undefined) return (await record(deps, held, toUnknownKind(name))) ? "given_back" : "lost";
   const over = new AbortController();
   const lost = new AbortController();
   const holding = holdRun(deps, held, over.signal).then(() => lost.abort());
   const signal = AbortSignal.any([lost.signal, stopping]);
-  const { kind: name, principal, arguments: given } = readRunInput(task.input);
   const asking = createAsk(deps, held, { answers: task.answers ?? [], signal });
   const run: Run = {
     taskId: task.id,
@@ -54,26 +57,39 @@ export async function carryOut(
     ask: (asks) => asking.ask(asks),
     report: createReport(deps, held),
   };
-  const ended = await runOnce(deps, name, run, signal);
+  const ended = await runOnce(kind, run, signal);
   const isLost = lost.signal.aborted;
   over.abort();
   await holding;
   if (isLost) return "lost";
   // the question stays, and its answer; another node goes on with it where it may be repeated
   if (stopping.aborted && asking.isWaiting) return "left_waiting";
-  const word =
+  const { word, outcome } =
     "error" in ended
       ? toFailure(deps, ended.error, { stopping, maxAttempts: task.maxAttempts })
       : toResult(ended.result);
-  return (await record(deps, held, word)) ? outcomeOf(word, ended) : "lost";
+  return (await record(deps, held, word)) ? outcome : "lost";
 }
+
+/** What is said of a run's end, and how it is counted. */
+interface Said {
+  readonly word: AgentWord;
+  readonly outcome: RunOutcome;
+}
+
+/** While versions change, another node may know it: this was no try. */
+function toUnknownKind(name: string): AgentWord {
+  const message = `the node knows no runs of kind ${name}`;
+  return { kind: "fail", class: "rate_limited", message, retryAfterMs: unknownKindMs, usage: undefined };
+}
+
+/** How long a run is left alone that a node did not know. Judgement. */
+const unknownKindMs = 5_000;
 
 type Ended = { readonly result: CallToolResult } | { readonly error: unknown };
 
 /** A run that does not end when it is told to is left behind: what it says later nobody hears. */
-async function runOnce({ kinds }: CarryOutDeps, name: string, run: Run, signal: AbortSignal): Promise<Ended> {
-  const kind = kinds.get(name);
-  if (kind === undefined) return { error: new AppError("unavailable", `this node knows no runs of kind ${name}`) };
+async function runOnce(kind: RunKind, run: Run, signal: AbortSignal): Promise<Ended> {
   const aborted = Promise.withResolvers<Ended>();
   const giveUp = (): void => aborted.resolve({ error: new AppError("cancelled", "the run was told to end") });
   signal.addEventListener("abort", giveUp, { once: true });
@@ -88,9 +104,10 @@ async function runOnce({ kinds }: CarryOutDeps, name: string, run: Run, signal: 
   }
 }
 
-function toResult(result: CallToolResult): AgentWord {
+function toResult(result: CallToolResult): Said {
   const output = toStorable({ ...result });
-  return { kind: "complete", output: JSON.stringify(output), artifacts: undefined, usage: undefined };
+  const word = { kind: "complete", output: JSON.stringify(output), artifacts: undefined, usage: undefined } as const;
+  return { word, outcome: output.isError === true ? "tool_error" : "completed" };
 }
 
 /** A result that the ledger can't keep is told as an error of the tool. */
@@ -109,26 +126,27 @@ function toToolError(text: string): CallToolResult {
   return { content: [{ type: "text", text }], isError: true };
 }
 
+/** What a tool refuses is a result, as it is in an answer; what is away may be there for another try. */
 function toFailure(
   { logger }: CarryOutDeps,
   error: unknown,
   { stopping, maxAttempts }: { readonly stopping: AbortSignal; readonly maxAttempts: number },
-): AgentWord {
-  // the node ends: where another may carry it out, this was no try
+): Said {
+  const fail = { kind: "fail", usage: undefined } as const;
   if (stopping.aborted && maxAttempts > 1) {
-    return { kind: "fail", class: "rate_limited", message: "the node ended", retryAfterMs: 0, usage: undefined };
+    // another node may carry it out: this was no try
+    const word = { ...fail, class: "rate_limited", message: "the node ended", retryAfterMs: 0 } as const;
+    return { word, outcome: "given_back" };
   }
-  if (error instanceof AppError && error.code === "unavailable") {
-    return { kind: "fail", class: "retryable", message: error.message, usage: undefined };
+  if (!stopping.aborted && error instanceof AppError && error.code === "unavailable") {
+    return { word: { ...fail, class: "retryable", message: error.message }, outcome: "given_back" };
   }
+  if (!stopping.aborted && error instanceof AppError && error.code !== "internal")
+    return toResult(toFailedResult(error));
   if (!(error instanceof ProtocolError)) logger.warn({ err: error }, "a run of a tool failed");
-  const message = stopping.aborted ? "the node that ran the tool has ended" : writeJsonRpcFailure(error);
-  return {
-    kind: "fail",
-    class: "permanent",
-    message: message.replaceAll("\0", "").slice(0, maxMessage),
-    usage: undefined,
-  };
+  const words = stopping.aborted ? "the node that ran the tool has ended" : writeJsonRpcFailure(error);
+  const message = words.replaceAll("\0", "").slice(0, maxMessage);
+  return { word: { ...fail, class: "permanent", message }, outcome: "failed" };
 }
 
 /** As messages of agents have it. */
@@ -148,11 +166,6 @@ async function record(
     logger.warn({ err, assignmentId }, "the end of a run was not recorded");
     return false;
   }
-}
-
-function outcomeOf(word: AgentWord, ended: Ended): RunOutcome {
-  if (word.kind === "fail") return word.class === "permanent" ? "failed" : "given_back";
-  return "result" in ended && ended.result.isError === true ? "tool_error" : "completed";
 }
 
 function createReport({ engine }: CarryOutDeps, { tenantId, assignmentId, agentId, fence }: HeldRun): Run["report"] {

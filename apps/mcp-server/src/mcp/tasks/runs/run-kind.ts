@@ -24,7 +24,8 @@ export interface Run {
 
 /**
  * What a call that runs as a task does. Every node knows the same kinds by name, so that any of them can carry out what
- * another has submitted. A result with `isError` is a result; what is thrown fails the task: a ProtocolError with its code.
+ * another has submitted. A result with `isError` is a result, and so is an AppError that is thrown, as in an answer;
+ * `unavailable` is tried again where the run may be repeated. A ProtocolError fails the task with its code.
  */
 export interface RunKind {
   readonly name: string;

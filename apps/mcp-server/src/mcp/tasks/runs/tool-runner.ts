@@ -34,7 +34,7 @@ interface RunnerLimits {
   readonly graceMs: number;
 }
 
-const defaultLimits: RunnerLimits = { maxRuns: 256, lookMs: 5_000, graceMs: 5_000 };
+const defaultLimits: RunnerLimits = { maxRuns: 256, lookMs: 15_000, graceMs: 5_000 };
 /** Tasks of one claim, and tenants of one look. */
 const claimSize = 20;
 const tenantsPerLook = 100;
