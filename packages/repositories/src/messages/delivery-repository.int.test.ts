@@ -247,10 +247,13 @@ function describeDelivery(open: OpenDatabase): void {
     await agents.touch([
       { tenantId: tenant, agentId: lost.agent.id, connectionId: lost.connectionId, health: "unreachable" },
     ]);
+    const claiming = { name: "claiming", kind: "worker", ...capable } as const;
+    await agents.register(tenant, newUuid(), claiming, { delivery: "pull", presenceMs: 60_000 });
     const standings = await taskReads(database).laneStandings(tenant, [task.id]);
     expect(standings.get(task.id)).toEqual({
       requirements: task.requirements,
-      agents: 6,
+      agents: 7,
+      unclaimed: 1,
       byReason: { capability: 1, level: 1, disconnected: 1, paused: 1, busy: 1, unreachable: 1 },
     });
     const lonely = await givenTenant(database);
