@@ -72,10 +72,8 @@ describe("a program as a tool server", () => {
   it("sees the variables that it was given, and nothing else of ours", async () => {
     process.env["DEVMESH_SECRET_OF_OURS"] = "x";
     await using kit = openGateway({ secrets: new Map([["TOKEN", "s3cret"]]) });
-    const { transport, ...server } = stdioServerOf();
-    if (transport.kind !== "stdio") throw new Error("a program");
-    const given = { ...transport, env: { PLAIN: "1", TOKEN: { isSecret: true } } as const };
-    const seen = JSON.parse(textOf(await kit.call({ ...server, transport: given }, "env"))) as object;
+    const server = stdioServerOf([], {}, { PLAIN: "1", TOKEN: { isSecret: true } });
+    const seen = JSON.parse(textOf(await kit.call(server, "env"))) as object;
     delete process.env["DEVMESH_SECRET_OF_OURS"];
     expect(seen).toMatchObject({ PLAIN: "1", TOKEN: "s3cret" });
     const inherited = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
@@ -203,7 +201,7 @@ describe("a bad program", () => {
     await Promise.all([kit.call(bad, "pid"), kit.call(good, "pid")]);
     const stop = new AbortController();
     const hanging = Promise.allSettled([kit.call(bad, "hang"), kit.call(bad, "hang")]);
-    const waiting = kit.call(bad, "hang", stop).catch((error: unknown) => error);
+    const waiting = kit.call(bad, "hang", { signal: stop.signal }).catch((error: unknown) => error);
     await waitFor(() => kit.gateway.standingOf(bad.id).waiting === 1);
     await expect(kit.call(bad, "hang")).rejects.toMatchObject({
       code: "resource_exhausted",
@@ -280,14 +278,25 @@ describe("a bad program", () => {
     expect(kit.records.map(({ outcome }) => outcome)).toEqual(["deadline_exceeded", "ok"]);
   });
 
-  it("has what it says of itself in the log, as data", async () => {
+  it("has what it says of itself in the log and in errors, as data, and without its secrets", async () => {
     const lines: string[] = [];
     const destination = { write: (line: string) => void lines.push(line) };
     const logger = createLogger({ level: "debug", service: "test", destination });
-    await using kit = openGateway({ transport: { logger } });
-    await expect(kit.call(stdioServerOf(["start=crash"]), "pid")).rejects.toMatchObject({ reason: "tool_crashed" });
+    await using kit = openGateway({ transport: { logger }, secrets: new Map([["TOKEN", "s3cret"]]) });
+    const env = { TOKEN: { isSecret: true } } as const;
+    await expect(kit.call(stdioServerOf(["start=crash"], {}, env), "pid")).rejects.toMatchObject({
+      reason: "tool_crashed",
+    });
+    await expect(kit.call(stdioServerOf([], {}, env), "break")).rejects.toMatchObject({
+      reason: "tool_error",
+      details: { code: -32_603, said: "my own mistake, [secret]" },
+    });
     expect(lines.map((line) => JSON.parse(line) as object)).toContainEqual(
-      expect.objectContaining({ msg: "tool server wrote to stderr", said: "I can't", toolServer: "stand-in" }),
+      expect.objectContaining({
+        msg: "tool server wrote to stderr",
+        said: "I can't, [secret]",
+        toolServer: "stand-in",
+      }),
     );
   });
 

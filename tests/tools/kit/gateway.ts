@@ -9,6 +9,7 @@ import type {
   ToolServer,
   ToolServerId,
   ToolServerTransport,
+  ToolValue,
 } from "@devmesh/models";
 import { createLogger } from "@devmesh/observability";
 import { openOutputSchemas } from "@devmesh/tasks";
@@ -95,8 +96,12 @@ export function toolOf(name: string, properties: object = {}): ExternalTool {
 }
 
 /** A registered server that is the stand-in with these arguments. */
-export function stdioServerOf(args: readonly string[] = [], more: Partial<ToolServer> = {}): ToolServer {
-  return serverOf({ kind: "stdio", command: process.execPath, args: [stdioServer, ...args], env: {} }, more);
+export function stdioServerOf(
+  args: readonly string[] = [],
+  more: Partial<ToolServer> = {},
+  env: Readonly<Record<string, ToolValue>> = {},
+): ToolServer {
+  return serverOf({ kind: "stdio", command: process.execPath, args: [stdioServer, ...args], env }, more);
 }
 
 export function serverOf(transport: ToolServerTransport, more: Partial<ToolServer> = {}): ToolServer {

@@ -134,7 +134,7 @@ const tools: Readonly<Record<string, (call: Call) => unknown>> = {
   nonsense: ({ id }) => send({ id, result: "not an object" }),
   garbage: () => writeForEver("this is no JSON\n"),
   refuse: ({ id }) => send({ id, error: { code: -32_602, message: "I don't know that tool" } }),
-  break: ({ id }) => send({ id, error: { code: -32_603, message: "my own mistake" } }),
+  break: ({ id }) => send({ id, error: { code: -32_603, message: `my own mistake, ${process.env["TOKEN"]}` } }),
   fail: ({ id }) => say(id, "it failed", { isError: true }),
   kinds: ({ id }) => answer(id, kinds),
   ask,
@@ -193,7 +193,7 @@ function serve(): void {
 
 switch (start) {
   case "crash":
-    process.stderr.write("I can't\n");
+    process.stderr.write(`I can't, ${process.env["TOKEN"]}\n`);
     process.exit(3);
     break;
   case "hang":

@@ -1,5 +1,6 @@
 import { AppError } from "@devmesh/models";
 import { Client, type Transport } from "@modelcontextprotocol/client";
+import type { HideSecrets } from "./hide-secrets.ts";
 import type { OpenedClient } from "./mcp-connection.ts";
 import { toMcpError } from "./mcp-error.ts";
 
@@ -8,6 +9,7 @@ export interface ConnectOptions {
   /** Named in errors. */
   readonly server: string;
   readonly clientVersion: string;
+  readonly hide: HideSecrets;
   /** Without asking for the newer generation first: what is known to be old need not be asked. */
   readonly isLegacy: boolean;
   /** How long a program may be silent to the question which generation it is of. */
@@ -36,7 +38,7 @@ export async function connectClient(
   ends: TransportEnds,
   options: ConnectOptions,
 ): Promise<OpenedClient> {
-  const { server, clientVersion, isLegacy, probeTimeoutMs, signal } = options;
+  const { server, clientVersion, hide, isLegacy, probeTimeoutMs, signal } = options;
   const client = new Client(
     { name: "devmesh", version: clientVersion },
     {
@@ -60,13 +62,14 @@ export async function connectClient(
     signal.throwIfAborted();
   } catch (caught) {
     await ends.close();
-    throw toMcpError(caught, { server, isCancelled: signal.aborted, failure: ends.failure() });
+    throw toMcpError(caught, { server, hide, isCancelled: signal.aborted, failure: ends.failure() });
   } finally {
     signal.removeEventListener("abort", stop);
   }
   return {
     client,
     server,
+    hide,
     failure: () => failure ?? ends.failure(),
     giveUp: (error) => {
       failure ??= error;

@@ -1,5 +1,6 @@
 import type { AppError, ExternalTool, ToolProgress, ToolResult } from "@devmesh/models";
 import type { CallToolRequestParams, Client, Progress, RequestOptions } from "@modelcontextprotocol/client";
+import type { HideSecrets } from "./hide-secrets.ts";
 import { toMcpError } from "./mcp-error.ts";
 import { rawToolsKey } from "./screened-transport.ts";
 import { toToolResult } from "./tool-result.ts";
@@ -27,6 +28,7 @@ export interface McpConnection extends AsyncDisposable {
 export interface OpenedClient {
   readonly client: Client;
   readonly server: string;
+  readonly hide: HideSecrets;
   /** Why it is over, once it is. */
   failure(): AppError | undefined;
   /** An answer, or none at all, said that what comes next needs a new handshake. */
@@ -44,13 +46,13 @@ const doubtful: ReadonlySet<string> = new Set(["tool_unreachable", "tool_crashed
 
 /** The port's form of an opened client. */
 export function mcpConnection(opened: OpenedClient): McpConnection {
-  const { client, server } = opened;
+  const { client, server, hide } = opened;
 
   async function ask<T>(signal: AbortSignal, question: (options: RequestOptions) => Promise<T>): Promise<T> {
     try {
       return await question({ signal, timeout: noTimeoutMs });
     } catch (caught) {
-      const error = toMcpError(caught, { server, isCancelled: signal.aborted, failure: opened.failure() });
+      const error = toMcpError(caught, { server, hide, isCancelled: signal.aborted, failure: opened.failure() });
       if (doubtful.has(error.reason ?? "")) opened.giveUp(error);
       throw error;
     }

@@ -1,6 +1,17 @@
-import { AppError } from "@devmesh/models";
+import { AppError, type ErrorCode } from "@devmesh/models";
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from "@modelcontextprotocol/client";
+import type { HideSecrets } from "./hide-secrets.ts";
 import { failureIn } from "./screened-transport.ts";
+
+/** Where an error was thrown. */
+export interface ErrorScope {
+  readonly server: string;
+  readonly hide: HideSecrets;
+  /** Nobody waits any more. */
+  readonly isCancelled: boolean;
+  /** Why the connection is over, where it is. */
+  readonly failure: AppError | undefined;
+}
 
 /** Of what a server says of an error: data, shown as that. */
 const maxSaidLength = 500;
@@ -9,25 +20,23 @@ const maxCauses = 8;
 /** JSON-RPC's for a method, and for parameters, that the server doesn't take. */
 const refusals: ReadonlySet<number> = new Set([-32_601, -32_602]);
 
-/**
- * Turns what the client throws into an AppError, the original as `cause`. `isCancelled` says that nobody waits any more;
- * `failure` is why the connection is over, where it is.
- */
-export function toMcpError(
-  caught: unknown,
-  about: { readonly server: string; readonly isCancelled: boolean; readonly failure: AppError | undefined },
-): AppError {
+/** What an error of the client's means, in the words of this project. */
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly reason?: string;
+  readonly message: string;
+  readonly details?: unknown;
+}
+
+/** Turns what the client throws into an AppError. Its `cause` says what the client said, without secrets. */
+export function toMcpError(caught: unknown, { server, hide, isCancelled, failure }: ErrorScope): AppError {
   const own = failureIn(caught) ?? findOwn(caught);
   if (own !== undefined) return own;
-  const { server, isCancelled, failure } = about;
-  if (isCancelled)
-    return new AppError("cancelled", `the call of tool server ${server} was cancelled`, { cause: caught });
-  if (failure !== undefined) return failure;
-  if (caught instanceof SdkHttpError) return toHttpError(caught, server);
-  if (caught instanceof SdkError) return toSdkError(caught, server);
-  if (caught instanceof ProtocolError) return toRpcError(caught, server);
-  // what its schemas say of an answer, and JSON itself
-  return badAnswer(server, caught);
+  if (failure !== undefined && !isCancelled) return failure;
+  const { code, message, ...options } = isCancelled ? cancelled : meaningOf(caught, hide);
+  const said = caught instanceof Error ? `${caught.name}: ${caught.message}` : String(caught);
+  const cause = new Error(shorten(hide(said)));
+  return new AppError(code, `tool server ${server} ${message}`, { ...options, cause });
 }
 
 /** What was thrown below the client, which may have put words of its own around it. */
@@ -40,48 +49,55 @@ function findOwn(caught: unknown): AppError | undefined {
   return undefined;
 }
 
-function toHttpError(error: SdkHttpError, server: string): AppError {
-  const { status } = error.data;
-  if (status === 401 || status === 403) {
-    const message = `tool server ${server} refused the credentials that it was registered with: HTTP ${status}`;
-    return new AppError("failed_precondition", message, { reason: "tool_unauthorized", cause: error });
-  }
-  const redirected = status !== undefined && status >= 300 && status < 400 ? ", a redirect, which is not followed" : "";
-  const message = `tool server ${server} answered with HTTP ${status}${redirected}`;
-  return new AppError("unavailable", message, { reason: "tool_unreachable", cause: error });
+function meaningOf(caught: unknown, hide: HideSecrets): Meaning {
+  if (caught instanceof SdkHttpError) return meaningOfStatus(caught.data.status);
+  if (caught instanceof SdkError) return meaningOfSdkCode(caught.code);
+  if (caught instanceof ProtocolError) return meaningOfRpc(caught, hide);
+  // what its schemas say of an answer, and JSON itself
+  return badAnswer;
 }
 
-function toSdkError(error: SdkError, server: string): AppError {
-  switch (error.code) {
+function meaningOfStatus(status: number | undefined): Meaning {
+  if (status === 401 || status === 403) {
+    const message = `refused the credentials that it was registered with: HTTP ${status}`;
+    return { code: "failed_precondition", reason: "tool_unauthorized", message };
+  }
+  const isRedirect = status !== undefined && status >= 300 && status < 400;
+  const message = `answered with HTTP ${status}${isRedirect ? ", a redirect, which is not followed" : ""}`;
+  return { code: "unavailable", reason: "tool_unreachable", message };
+}
+
+function meaningOfSdkCode(code: string): Meaning {
+  switch (code) {
     case SdkErrorCode.UnsupportedResultType:
-      return new AppError("failed_precondition", `tool server ${server} asks for input, which no tool gets`, {
-        reason: "input_refused",
-        cause: error,
-      });
+      return inputRefused;
     case SdkErrorCode.ConnectionClosed:
     case SdkErrorCode.NotConnected:
     case SdkErrorCode.SendFailed:
-      return new AppError("unavailable", `tool server ${server} went`, { reason: "tool_crashed", cause: error });
+      return { code: "unavailable", reason: "tool_crashed", message: "went" };
     case SdkErrorCode.RequestTimeout:
-      return new AppError("deadline_exceeded", `tool server ${server} did not answer`, { cause: error });
+      return { code: "deadline_exceeded", message: "did not answer" };
     default:
-      return badAnswer(server, error);
+      return badAnswer;
   }
 }
 
-function toRpcError(error: ProtocolError, server: string): AppError {
-  const details = { code: error.code, said: error.message.slice(0, maxSaidLength).toWellFormed() };
+function meaningOfRpc(error: ProtocolError, hide: HideSecrets): Meaning {
+  const details = { code: error.code, said: shorten(hide(error.message)) };
   if (refusals.has(error.code)) {
-    const message = `tool server ${server} refused the call`;
-    return new AppError("invalid_argument", message, { reason: "tool_refused", details, cause: error });
+    return { code: "invalid_argument", reason: "tool_refused", message: "refused the call", details };
   }
-  const message = `tool server ${server} answered with error ${error.code}`;
-  return new AppError("unavailable", message, { reason: "tool_error", details, cause: error });
+  return { code: "unavailable", reason: "tool_error", message: `answered with error ${error.code}`, details };
 }
 
-function badAnswer(server: string, cause: unknown): AppError {
-  return new AppError("unavailable", `tool server ${server} answered what is no answer`, {
-    reason: "bad_answer",
-    cause,
-  });
+function shorten(text: string): string {
+  return text.slice(0, maxSaidLength).toWellFormed();
 }
+
+const cancelled: Meaning = { code: "cancelled", message: "is not waited for any more" };
+const badAnswer: Meaning = { code: "unavailable", reason: "bad_answer", message: "answered what is no answer" };
+const inputRefused: Meaning = {
+  code: "failed_precondition",
+  reason: "input_refused",
+  message: "asks for input, which no tool gets",
+};

@@ -2,6 +2,7 @@ import { tmpdir } from "node:os";
 import { AppError, type ToolSecrets, type ToolServer, type ToolServerTransport, type ToolValue } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { ConnectOptions } from "./connect-client.ts";
+import { hideSecrets } from "./hide-secrets.ts";
 import type { AddressRules } from "./http/address-rules.ts";
 import { createGuardedFetch } from "./http/guarded-fetch.ts";
 import { type McpConnection, mcpConnection, type OpenedClient } from "./mcp-connection.ts";
@@ -53,7 +54,7 @@ export function openMcpTransport(options: McpTransportOptions): McpTransport {
   async function openStdio(target: StdioServer, secrets: ToolSecrets, terms: ConnectOptions): Promise<OpenedClient> {
     const file = await findCommand(target.command, options.allowedCommands);
     const logger = options.logger.child({ toolServer: terms.server });
-    const child = { file, args: target.args, env: toValues(target.env, secrets), cwd, logger };
+    const child = { file, args: target.args, env: toValues(target.env, secrets), cwd, logger, hide: terms.hide };
     const limits = { maxMessageBytes, maxNoiseLines, maxUnasked };
     try {
       return await openStdioClient(child, limits, terms);
@@ -78,7 +79,14 @@ export function openMcpTransport(options: McpTransportOptions): McpTransport {
   return {
     open: async ({ id, name, version, transport }, { secrets, signal }) => {
       const key = `${id}/${version}`;
-      const terms = { server: name, clientVersion, isLegacy: legacy.has(key), probeTimeoutMs, signal };
+      const terms = {
+        server: name,
+        clientVersion,
+        hide: hideSecrets(secrets),
+        isLegacy: legacy.has(key),
+        probeTimeoutMs,
+        signal,
+      };
       const opening =
         transport.kind === "stdio" ? openStdio(transport, secrets, terms) : openHttp(transport, secrets, terms);
       const opened = await opening.catch((error: unknown) => {

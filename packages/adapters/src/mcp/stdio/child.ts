@@ -2,6 +2,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 import type { Logger } from "@devmesh/observability";
+import type { HideSecrets } from "../hide-secrets.ts";
 
 /** What is started, and with what. */
 export interface ChildOptions {
@@ -12,6 +13,7 @@ export interface ChildOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly logger: Logger;
+  readonly hide: HideSecrets;
 }
 
 /** A program that runs, at the head of a process group of its own. */
@@ -36,7 +38,7 @@ const maxLoggedBytes = 65_536;
 const maxLogLineLength = 2_000;
 
 /** Starts a program. @throws what `spawn` does where there is none. */
-export async function startChild({ file, args, env, cwd, logger }: ChildOptions): Promise<Child> {
+export async function startChild({ file, args, env, cwd, logger, hide }: ChildOptions): Promise<Child> {
   const child = spawn(file, args, {
     cwd,
     env: { ...inherited(), ...env },
@@ -57,7 +59,7 @@ export async function startChild({ file, args, env, cwd, logger }: ChildOptions)
   child.stdin.on("error", () => {
     // it went: whoever waits for an answer learns that from its end
   });
-  logErrors(child.stderr, logger);
+  logErrors(child.stderr, logger, hide);
   await once(child, "spawn").catch((error: unknown) => {
     process.removeListener("exit", stopWithUs);
     throw error;
@@ -109,12 +111,12 @@ function inherited(): Record<string, string> {
 }
 
 /** What it says is data: it stands in a field, and never in the message of a line. */
-function logErrors(stderr: Readable, logger: Logger): void {
+function logErrors(stderr: Readable, logger: Logger, hide: HideSecrets): void {
   let logged = 0;
   stderr.setEncoding("utf8").on("data", (text: string) => {
     if (logged >= maxLoggedBytes) return;
     logged += text.length;
-    for (const line of text.split("\n")) {
+    for (const line of hide(text).split("\n")) {
       if (line.trim() !== "") logger.debug({ said: line.slice(0, maxLogLineLength) }, "tool server wrote to stderr");
     }
   });
