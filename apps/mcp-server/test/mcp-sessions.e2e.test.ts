@@ -175,6 +175,28 @@ describe.skipIf(url === undefined)("a session of the older generation, on two no
   });
 });
 
+describe("a session of the older generation, while Redis is away", () => {
+  test("is on its node alone, and 503 elsewhere: it may well live", async () => {
+    await using mesh = await openMesh();
+    await using sessions = openRedisSessions({ url: "redis://127.0.0.1:1", ...bounds });
+    const start = (): Promise<Node> => mesh.startNode({ conformanceFixtures: true }, { sessions });
+    const [a, b] = [await start(), await start()];
+    const session = await initialize(a.port, mesh.key, elicits);
+    const own = await request({ port: a.port, key: mesh.key, session, method: "GET" });
+    await own.next();
+    const change = await request({ port: a.port, key: mesh.key, session, message: callOf("test_trigger_tool_change") });
+    expect((await change.rest()).at(-1)?.message.result.content).toHaveLength(1);
+    expect((await own.next())?.message.method).toBe("notifications/tools/list_changed");
+    const elsewhere = await request({ port: b.port, key: mesh.key, session, message: ask("ping") });
+    expect([elsewhere.response.status, (await elsewhere.next())?.message.error.data]).toEqual([
+      503,
+      { code: "unavailable", reason: "session_store" },
+    ]);
+    expect((await request({ port: a.port, key: mesh.key, session, method: "DELETE" })).response.status).toBe(200);
+    await own.rest();
+  });
+});
+
 describe("a session of the older generation, on a node by itself", () => {
   let mesh: Mesh;
   let node: Node;
@@ -210,6 +232,20 @@ describe("a session of the older generation, on a node by itself", () => {
     const resumed = await to({ session, method: "GET", headers: { "last-event-id": priming?.id ?? "" } });
     expect((await resumed.rest()).at(-1)?.message).toMatchObject({ id: message.id, result: {} });
     await to({ session, method: "DELETE" });
+  });
+
+  test("begins only where one of the others is idle", async () => {
+    const sessions = [await initialize(node.port, mesh.key), await initialize(node.port, mesh.key)];
+    const streams = await Promise.all(sessions.map((session) => to({ session, method: "GET" })));
+    const refused = await to({
+      message: ask("initialize", { protocolVersion: "2025-11-25", capabilities: {}, clientInfo }),
+    });
+    expect(refused.response.status).toBe(429);
+    for (const stream of streams) stream.cut();
+    for (const session of sessions) await to({ session, method: "DELETE" });
+    // the one that was refused takes nobody's room
+    for (let n = 0; n < 4; n++) sessions.push(await initialize(node.port, mesh.key));
+    for (const session of sessions.slice(2)) await to({ session, method: "DELETE" });
   });
 
   test("has as many streams open as its tenant may, and no more", async () => {

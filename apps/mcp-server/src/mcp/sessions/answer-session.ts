@@ -24,6 +24,8 @@ export interface AnswerDeps {
   readonly mail: NodeMail;
   /** Gives the session of the request on this node, taking it up if need be. */
   readonly take: () => Promise<LiveSession>;
+  /** Closes what this node has of it. */
+  readonly drop: () => Promise<void>;
 }
 
 /** The longest URI of a resource that is remembered; a longer one names none of ours. Judgement. */
@@ -80,9 +82,10 @@ async function findAddressee(
 }
 
 /** Only its own principal can end a session: it was taken first. */
-async function end({ take, store, mail }: AnswerDeps, id: string): Promise<Response> {
+async function end({ take, drop, store, mail }: AnswerDeps, id: string): Promise<Response> {
   await take();
   await store.remove(id).catch(() => false);
+  await drop();
   await mail.tellAll({ session: id, ended: true });
   return new Response(null, { status: 200 });
 }

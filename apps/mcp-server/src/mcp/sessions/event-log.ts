@@ -125,7 +125,8 @@ export function createEventLog(deps: EventLogDeps): EventLog {
       if (isHere && !working.has(stream)) follower.close();
     },
     async takeOwn(afterSeq, sink, primes) {
-      const seq = await store.moveStream(sessionId, ownStream, nodeId);
+      // while the store is away the session is on this node alone, and so is its stream
+      const seq = await store.moveStream(sessionId, ownStream, nodeId).catch(() => 0);
       own = { seq: Math.max(seq, own?.seq ?? 0) };
       if (primes) sink.write(primingFrame(ownStream, afterSeq ?? own.seq));
       const follower = resumeHere({ ...deps, stream: ownStream, sink, afterSeq: afterSeq ?? own.seq });

@@ -1,4 +1,4 @@
-import type { FanOut, OpenStream, SessionStore } from "@devmesh/adapters";
+import type { FanOut, OpenStream, SessionStore, StreamEvent } from "@devmesh/adapters";
 import type { NodeId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { SseSink } from "../http/sse.ts";
@@ -47,7 +47,7 @@ export function follow({ stream, sink, afterSeq }: FollowOptions): Follower {
 
 /** Goes on with a stream of this node: what is told while the store is read waits its turn. */
 export function resumeHere(options: ResumeOptions): ResumedFollower {
-  const { sessionId, stream, store, afterSeq, sink } = options;
+  const { sink } = options;
   const follower = follow(options);
   let waiting: [seq: number, text: string][] | undefined = [];
   return {
@@ -56,8 +56,7 @@ export function resumeHere(options: ResumeOptions): ResumedFollower {
       else waiting.push([seq, text]);
     },
     async catchUp() {
-      const events = await store.read(sessionId, stream, afterSeq);
-      for (const { seq, message } of events) follower.write(seq, message);
+      for (const { seq, message } of await readEvents(options)) follower.write(seq, message);
       for (const [seq, text] of waiting ?? []) follower.write(seq, text);
       waiting = undefined;
     },
@@ -66,6 +65,22 @@ export function resumeHere(options: ResumeOptions): ResumedFollower {
       return sink.isClosed;
     },
   };
+}
+
+/** Nothing, where the store is away: what is told from now on arrives all the same. */
+async function readEvents({
+  store,
+  sessionId,
+  stream,
+  afterSeq,
+  logger,
+}: ResumeOptions): Promise<readonly StreamEvent[]> {
+  try {
+    return await store.read(sessionId, stream, afterSeq);
+  } catch (err) {
+    logger.debug({ err, sessionId }, "a stream goes on without what came before");
+    return [];
+  }
 }
 
 export interface ReadAlongOptions extends ResumeOptions {

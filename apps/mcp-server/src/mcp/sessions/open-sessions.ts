@@ -70,7 +70,12 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
     handle: async (exchange) => {
       const id = exchange.request.headers.get("mcp-session-id");
       const { message } = exchange;
-      if (id !== null) return answerSession({ store, mail, nodeId, take: () => take(id, exchange) }, id, exchange);
+      if (id !== null)
+        return answerSession(
+          { store, mail, nodeId, take: () => take(id, exchange), drop: () => pool.drop(id) },
+          id,
+          exchange,
+        );
       if (isInitializeRequest(message)) return begin({ jsonrpc: "2.0", id: 0, ...message }, exchange);
       // the newer generation has POST alone
       if (message === undefined && (exchange.request.headers.get("mcp-protocol-version") ?? "") > "2026") {

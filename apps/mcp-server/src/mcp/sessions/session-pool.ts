@@ -14,7 +14,11 @@ export interface Pooled {
 export interface SessionPool {
   readonly size: number;
   get(id: string): Pooled | undefined;
-  /** @throws AppError `resource_exhausted`, reason `too_many_sessions`, where all of them are busy. */
+  /**
+   * Closes the session where there is no room.
+   *
+   * @throws AppError `resource_exhausted`, reason `too_many_sessions`, where all of them are busy.
+   */
   add(pooled: Pooled): Promise<void>;
   use(pooled: Pooled): void;
   drop(id: string): Promise<void>;
@@ -53,7 +57,12 @@ export function createSessionPool({ max, now }: SessionPoolOptions): SessionPool
     },
     get: (id) => pool.get(id),
     async add(pooled) {
-      await makeRoom();
+      try {
+        await makeRoom();
+      } catch (error) {
+        await pooled.session[Symbol.asyncDispose]();
+        throw error;
+      }
       pool.set(pooled.session.record.id, pooled);
     },
     use(pooled) {

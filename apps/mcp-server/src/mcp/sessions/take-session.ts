@@ -43,7 +43,12 @@ export function createSessionTaker(deps: SessionTakerDeps): SessionTaker {
     const record = newRecord(message, exchange.principal);
     const isKept = await keepRecord(deps, record);
     const session = await openLiveSession(live, record, exchange);
-    await pool.add({ session, isKept, usedAt: now(), checkedAt: now() });
+    try {
+      await pool.add({ session, isKept, usedAt: now(), checkedAt: now() });
+    } catch (error) {
+      await store.remove(record.id).catch(() => false);
+      throw error;
+    }
     return session.request(message, exchange);
   }
 
