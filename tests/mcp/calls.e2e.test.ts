@@ -180,6 +180,28 @@ describe("the state of a call that asks", () => {
   });
 });
 
+test("parameters that are none of a call are an error of the protocol, and no tool hears of them", async (context) => {
+  const node = nodeFor(context);
+  const wrong: readonly Readonly<Record<string, unknown>>[] = [
+    {},
+    { name: 7 },
+    { name: "test_simple_text", arguments: [] },
+    { name: "test_simple_text", arguments: "text" },
+    { name: "test_simple_text", arguments: {}, requestState: 7 },
+    { name: "x".repeat(10_000), arguments: {} },
+  ];
+  for (const params of wrong) {
+    const response = await sendModern(node.url, node.apiKey, { method: "tools/call", params });
+    const { error } = (await response.json()) as { error?: { code: number; message: string } };
+    // without a name, the header that has to repeat it is missing as well
+    expect([-32602, -32020], JSON.stringify(params).slice(0, 100)).toContain(error?.code);
+    expect(error?.message.length).toBeLessThan(500);
+  }
+  const unused = { name: "test_simple_text", arguments: { unheard: "of" }, other: true };
+  const response = await sendModern(node.url, node.apiKey, { method: "tools/call", params: unused });
+  expect(await response.json()).toMatchObject({ result: { resultType: "complete" } });
+});
+
 test("lists tools in one order, each with schemas that a client can read", async (context) => {
   const node = nodeFor(context);
   const [newer, older] = await Promise.all([connectNewer(node), connectOlder(node)]);
