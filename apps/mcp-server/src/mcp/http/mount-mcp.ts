@@ -2,7 +2,7 @@ import { type Authenticator, defaultScopesOf, hasScope, type Scope } from "@devm
 import { AppError, toAppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { assertAllowed, type RateLimiter } from "@devmesh/runtime";
-import { isLegacyRequest, ProtocolError } from "@modelcontextprotocol/server";
+import { isLegacyRequest, PROTOCOL_VERSION_META_KEY, ProtocolError } from "@modelcontextprotocol/server";
 import { Hono } from "hono";
 import type { Era } from "../caller.ts";
 import type { McpHttpConfig } from "../open-mcp.ts";
@@ -92,7 +92,7 @@ async function serve(deps: MountDeps, { request, address, metadataUrl, found }: 
     throw methodNotAllowed(`${request.method} is not offered: POST, GET or DELETE`);
   if (request.method === "POST") found.message = await readMessage(request);
   const { message } = found;
-  const isLegacy = await isLegacyRequest(request, message);
+  const isLegacy = !claimsNewer(message) && (await isLegacyRequest(request, message));
   found.era = isLegacy ? "legacy" : "modern";
   found.needed = deps.scopesOf(message);
   const missing = found.needed.filter((scope) => !hasScope(principal, scope));
@@ -106,6 +106,19 @@ async function serve(deps: MountDeps, { request, address, metadataUrl, found }: 
   };
   return isLegacy ? deps.sessions.handle(exchange) : deps.modern.handle(exchange);
 }
+
+/** True for most of the newer generation's requests; the SDK's own look at the others costs more. */
+function claimsNewer(message: unknown): boolean {
+  const { method, params } = (message ?? {}) as Claiming;
+  return params?._meta?.[PROTOCOL_VERSION_META_KEY] === newerRevision && method !== "initialize";
+}
+
+interface Claiming {
+  readonly method?: unknown;
+  readonly params?: { readonly _meta?: Readonly<Record<string, unknown>> };
+}
+
+const newerRevision = "2026-07-28";
 
 /** Takes the request out of the budget of its key, or, where there is no good one, of its address. */
 async function admit({ authenticator, rateLimiter }: MountDeps, headers: Headers, address: string): Promise<SignedIn> {
