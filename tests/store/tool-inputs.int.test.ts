@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { TaskId, TenantId } from "@devmesh/models";
-import { outboxRepository, sql, toolInputs } from "@devmesh/repositories";
+import { findWaitingToolAgents, outboxRepository, sql, toolInputs } from "@devmesh/repositories";
 import { expect, test } from "vitest";
 import { describeEachDriver } from "../kit/each-driver.ts";
+import { openMesh } from "../kit/mesh.ts";
 
 const newAsked = () => ({
   tenantId: randomUUID() as TenantId,
@@ -55,5 +56,22 @@ describeEachDriver("answers to a tool", (database) => {
       update tool_input set answered_at = now() - interval '61 days' where question_id = ${asked.questionId}`);
     await outboxRepository(database()).prune();
     expect((await inputs.find(asked)).size).toBe(0);
+  });
+
+  test("are of runs, which are found by the agents that would hold them, of every tenant, until they are claimed", async () => {
+    await using mesh = await openMesh(database());
+    const own = { name: "mcp.tool" };
+    const agentId = await mesh.addAgent("devmesh.tools", { delivery: "pull", capabilities: [own] });
+    const other = await mesh.addAgent("other", { delivery: "pull", capabilities: [own] });
+    const ours = async () => (await findWaitingToolAgents(database(), 100)).filter((one) => one.agentId === agentId);
+    expect(await ours()).toEqual([]);
+    await mesh.engine.submit(
+      { ...mesh.context, isOwn: true },
+      { type: "mcp.tool", requirements: { agent: "devmesh.tools" } },
+    );
+    expect(await ours()).toEqual([{ tenantId: mesh.tenantId, agentId }]);
+    expect(await mesh.claim(other)).toEqual([]);
+    expect(await mesh.claim(agentId)).toHaveLength(1);
+    expect(await ours()).toEqual([]);
   });
 });

@@ -128,6 +128,19 @@ test("lets a key that is bound to one agent be no other", async () => {
   await client.close();
 });
 
+test("lets nobody be the mesh's own agent, or give it work", async () => {
+  const client = await connect({ port: node.port, key: mesh.key });
+  expect(await client.request("HELLO", { agentName: "devmesh.tools" })).toMatchObject({
+    payload: { code: "permission_denied" },
+  });
+  await client.close();
+  const agent = await registered({ port: node.port, key: mesh.key, name: "submitter" });
+  for (const task of [{ type: "mcp.tool" }, { type: "x", requirements: { capabilities: ["mcp.tool"] } }]) {
+    expect(await agent.request("TASK_SUBMIT", { task })).toMatchObject({ payload: { code: "invalid_argument" } });
+  }
+  await agent.close();
+});
+
 test("replaces an older connection of the same agent, registered or not", async () => {
   for (const open of [registered, hello]) {
     const name = `twice-${open.name}`;

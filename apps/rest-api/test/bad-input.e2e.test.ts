@@ -45,6 +45,11 @@ const cases: readonly Case[] = [
   postTask("null"),
   postTask("[]"),
   postTask("{}"),
+  postTask('{"type":"mcp.tool"}'),
+  {
+    ...postTask('{"name":"devmesh.tools","capabilities":[]}', { status: 403, code: "permission_denied" }),
+    path: "/api/v1/agents",
+  },
   postTask(new Uint8Array([0x22, 0xff, 0x22])),
   postTask(`{"type":"a","input":1e999}`),
   postTask(`{"type":"a","input":${deep(600)}}`),

@@ -54,7 +54,7 @@ export function toolInputs(database: Database): ToolInputs {
   };
 }
 
-/** The mesh's own agents (`reservedAgentName`, written out for the index) for which tasks wait, of all tenants. */
+/** The mesh's own agents (`reservedAgentName`, written out for the index) for which tasks wait, of all tenants, by id. */
 export async function findWaitingToolAgents(
   database: Database,
   limit: number,
@@ -69,6 +69,7 @@ export async function findWaitingToolAgents(
         join task t on t.lane_id = l.lane_id and t.queue_rank is not null
         where l.agent_id = a.id and l.misfit is null
       )
+      order by a.id
       limit ${limit}`,
   );
   return rows;
