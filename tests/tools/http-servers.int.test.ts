@@ -1,4 +1,6 @@
+import { AppError } from "@devmesh/models";
 import { checkLeaks, waitFor } from "@devmesh/testing";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { openGateway, serverOf, textOf } from "./kit/gateway.ts";
 import { type ReceivedCall, serveTools } from "./kit/http-server.ts";
@@ -65,6 +67,36 @@ describe("an address as a tool server", () => {
     expect(http.seen.filter((method) => method === "initialize")).toHaveLength(2);
   });
 });
+
+const block = fc.record(
+  {
+    type: fc.constantFrom("text", "image", "resource", "resource_link", "video"),
+    text: fc.jsonValue(),
+    data: fc.jsonValue(),
+    resource: fc.jsonValue(),
+  },
+  { requiredKeys: ["type"] },
+);
+const anyResult = fc.record(
+  {
+    resultType: fc.constantFrom("complete", "input_required", "task", 7),
+    content: fc.oneof(fc.array(block), fc.jsonValue()),
+    structuredContent: fc.jsonValue(),
+    isError: fc.oneof(fc.boolean(), fc.jsonValue()),
+    inputRequests: fc.jsonValue(),
+  },
+  { requiredKeys: [] },
+);
+const anyError = fc.record(
+  { code: fc.oneof(fc.integer(), fc.jsonValue()), message: fc.jsonValue(), data: fc.jsonValue() },
+  { requiredKeys: [] },
+);
+/** What a server may answer under the id of the request, which is put in place of "$id". */
+const anyAnswer = fc.oneof(
+  fc.jsonValue(),
+  fc.record({ jsonrpc: fc.constant("2.0"), id: fc.constant("$id"), result: fc.oneof(anyResult, fc.jsonValue()) }),
+  fc.record({ jsonrpc: fc.constant("2.0"), id: fc.constant("$id"), error: fc.oneof(anyError, fc.jsonValue()) }),
+);
 
 describe("a bad address", () => {
   const bad: [what: string, code: string, reason: string | undefined, onCall: (call: ReceivedCall) => void][] = [
@@ -142,6 +174,27 @@ describe("a bad address", () => {
     await expect(kit.call(server, "echo")).rejects.toMatchObject({ code, reason });
     expect(kit.records).toMatchObject([{ outcome: code, ...(reason !== undefined && { reason }) }]);
     expect(textOf(await kit.call(server, "echo"))).toBe("fine");
+  });
+
+  it("that answers anything at all gets a stated error, or gave a result", async () => {
+    const answers: unknown[] = [];
+    await using http = await serveTools("modern", ({ message, response }) => {
+      const body = JSON.stringify(answers.at(-1))?.replaceAll('"$id"', JSON.stringify(message.id)) ?? "";
+      response.writeHead(200, { "content-type": "application/json" }).end(body);
+    });
+    await using kit = openGateway({ resetMs: 0 });
+    await fc.assert(
+      fc.asyncProperty(anyAnswer, async (answer) => {
+        answers.push(answer);
+        const server = { ...httpServer(http.url), timeoutMs: 200 };
+        const outcome = await kit.call(server, "echo").catch((error: unknown) => error);
+        if (outcome instanceof AppError)
+          expect(["unavailable", "invalid_argument", "failed_precondition"]).toContain(outcome.code);
+        else expect(outcome).toMatchObject({ content: expect.any(Array), isError: expect.any(Boolean) });
+        await kit.gateway.forget(server.id);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it("that is given up is not listened to any more", async () => {
