@@ -176,6 +176,22 @@ describe("a task", () => {
     expect(Date.parse(leaseUntil) - Date.now()).toBeGreaterThan(3_500_000);
   });
 
+  test("whose lease ended goes to another agent, with the next fence, and the first can say no more", async () => {
+    const { taskId, about } = await holding("silent");
+    await register("next", { capabilities: [{ name: "silent" }] });
+    const past = sql`
+      update assignment set lease_until = now() - interval '1 second', check_at = now() - interval '1 second'
+      where task_id = ${taskId} and is_open`;
+    await mesh.database.transaction({ role: "devmesh_engine" }, (tx) => tx.query(past));
+    const claim = mcp.call("task_claim", { agent: "next", waitMs: 20_000 });
+    await mesh.engine.sweep();
+    expect((await claim).assignments).toMatchObject([{ fence: 2, task: { id: taskId, attempt: 2 } }]);
+    expect(await mcp.refused("task_complete", { ...about, output: 1 })).toMatchObject({ reason: "stale_assignment" });
+    expect(await mcp.call("inbox_fetch", { agent: "silent" })).toMatchObject({
+      items: [{ kind: "task_cancelled", assignmentId: about.assignmentId }],
+    });
+  });
+
   test("that is cancelled is lost to its agent, which hears of it", async () => {
     const { taskId, about } = await holding("loser");
     expect(await mcp.call("task_cancel", { taskId, reason: "no need" })).toMatchObject({
