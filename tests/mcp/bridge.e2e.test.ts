@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { startProcess } from "@devmesh/testing";
+import { givenServices, startProcess } from "@devmesh/testing";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -16,17 +16,12 @@ interface Bridged extends AsyncDisposable {
 
 type Era = "legacy" | "modern";
 
-let started: McpNode | undefined;
+let node: McpNode;
 beforeAll(async () => {
-  started = await startMcpNode();
+  const started = await startMcpNode();
+  if (started !== undefined) node = started;
 });
-afterAll(() => started?.[Symbol.asyncDispose]());
-
-/** Skips a test where there is no Postgres. */
-function nodeFor(context: { readonly skip: () => void }): McpNode {
-  if (started === undefined) context.skip();
-  return started as McpNode;
-}
+afterAll(() => node?.[Symbol.asyncDispose]());
 
 /** A client that starts the bridge as its server. */
 async function connect(
@@ -41,8 +36,8 @@ async function connect(
   const pushed: unknown[] = [];
   client.fallbackNotificationHandler = async ({ params }) => void pushed.push(params);
   const env = { DEVMESH_API_KEY: apiKey, DEVMESH_MCP_URL: `${url}/mcp` };
-  const command = { command: process.execPath, args: [...programArgs, ...args], env, stderr: "ignore" } as const;
-  await client.connect(new StdioClientTransport(command));
+  const command = { command: process.execPath, args: [...programArgs, ...args] };
+  await client.connect(new StdioClientTransport({ ...command, env, stderr: "ignore" }));
   return { client, pushed, [Symbol.asyncDispose]: () => client.close() };
 }
 
@@ -52,45 +47,36 @@ async function callTool(client: Client, name: string, args: object): Promise<Rec
   return structuredContent as Record<string, unknown>;
 }
 
-describe("devmesh-mcp", () => {
-  test.each(["modern", "legacy"] as const)(
-    "a client of the %s generation works a task over stdio",
-    async (era, context) => {
-      const node = nodeFor(context);
-      await using bridged = await connect(node, era);
-      const { client } = bridged;
-      const agent = `stdio-${era}`;
-      await callTool(client, "agent_register", { name: agent, capabilities: [{ name: `bridge.${era}` }] });
-      await callTool(client, "task_create", { type: `bridge.${era}`, input: { text: "hello" } });
-      const { assignments } = await callTool(client, "task_claim", { agent });
-      const [{ assignmentId, fence }] = assignments as [{ assignmentId: string; fence: number }];
-      const done = await callTool(client, "task_complete", { agent, assignmentId, fence, output: { ok: true } });
-      expect(done).toMatchObject({ taskState: "completed" });
-    },
-  );
+describe.skipIf(givenServices().databaseUrl === undefined)("devmesh-mcp", () => {
+  test.each(["modern", "legacy"] as const)("a client of the %s generation works a task over stdio", async (era) => {
+    await using bridged = await connect(node, era);
+    const { client } = bridged;
+    const agent = `stdio-${era}`;
+    await callTool(client, "agent_register", { name: agent, capabilities: [{ name: `bridge.${era}` }] });
+    await callTool(client, "task_create", { type: `bridge.${era}`, input: { text: "hello" } });
+    const { assignments } = await callTool(client, "task_claim", { agent });
+    const [{ assignmentId, fence }] = assignments as [{ assignmentId: string; fence: number }];
+    const done = await callTool(client, "task_complete", { agent, assignmentId, fence, output: { ok: true } });
+    expect(done).toMatchObject({ taskState: "completed" });
+  });
 
-  test.each(["modern", "legacy"] as const)(
-    "mail is pushed into a session of the %s generation, once",
-    async (era, context) => {
-      const node = nodeFor(context);
-      await using sender = await connectOverHttp(node);
-      const agent = `channel-${era}`;
-      for (const name of [agent, `sender-${era}`]) {
-        await callTool(sender.client, "agent_register", { name, capabilities: [{ name: "talk" }] });
-      }
-      await using bridged = await connect(node, era, ["--channel", agent]);
-      await bridged.client.listTools();
-      expect(bridged.client.getServerCapabilities()).toHaveProperty(["experimental", "claude/channel"]);
-      const message = { agent: `sender-${era}`, to: agent, kind: "note", content: "please look" };
-      await callTool(sender.client, "message_send", message);
-      await expect.poll(() => bridged.pushed, { timeout: 10_000 }).toMatchObject([{ content: "please look" }]);
-      await callTool(sender.client, "message_send", { ...message, content: "and again" });
-      await expect.poll(() => bridged.pushed.length, { timeout: 10_000 }).toBe(2);
-    },
-  );
+  test.each(["modern", "legacy"] as const)("mail is pushed into a session of the %s generation, once", async (era) => {
+    await using sender = await connectOverHttp(node);
+    const agent = `channel-${era}`;
+    for (const name of [agent, `sender-${era}`]) {
+      await callTool(sender.client, "agent_register", { name, capabilities: [{ name: "talk" }] });
+    }
+    await using bridged = await connect(node, era, ["--channel", agent]);
+    await bridged.client.listTools();
+    expect(bridged.client.getServerCapabilities()).toHaveProperty(["experimental", "claude/channel"]);
+    const message = { agent: `sender-${era}`, to: agent, kind: "note", content: "please look" };
+    await callTool(sender.client, "message_send", message);
+    await expect.poll(() => bridged.pushed, { timeout: 10_000 }).toMatchObject([{ content: "please look" }]);
+    await callTool(sender.client, "message_send", { ...message, content: "and again" });
+    await expect.poll(() => bridged.pushed.length, { timeout: 10_000 }).toBe(2);
+  });
 
-  test("a key that the mesh does not take is answered with the mesh's own words", async (context) => {
-    const node = nodeFor(context);
+  test("a key that the mesh does not take is answered with the mesh's own words", async () => {
     const wrong = { url: node.url, apiKey: "dm_svc_unknown" };
     await expect(connect(wrong, "legacy")).rejects.toThrow("malformed API key");
   });

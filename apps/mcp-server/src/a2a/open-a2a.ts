@@ -6,7 +6,7 @@ import {
   validateVersion,
 } from "@a2a-js/sdk/server";
 import { type Authenticator, assertScope, type Principal, type Scope } from "@devmesh/auth";
-import { type Agent, AppError, parseTraceparent, toAppError } from "@devmesh/models";
+import { type Agent, AppError, parseTraceparent, reservedAgentName, toAppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { toBody } from "@devmesh/runtime";
 import { type Context, Hono } from "hono";
@@ -86,8 +86,9 @@ function scopeOf(method: unknown): Scope {
 
 async function findAgent({ agents }: OpenA2aDeps, { tenantId }: Principal, idOrName: string): Promise<Agent> {
   const agent = await agents.find(tenantId, idOrName);
-  if (agent === undefined) throw new AppError("not_found", `no agent ${JSON.stringify(idOrName)}`);
-  return agent;
+  // the mesh's own agent runs tools, and is nobody to talk to
+  if (agent !== undefined && agent.name !== reservedAgentName) return agent;
+  throw new AppError("not_found", `no agent ${JSON.stringify(idOrName)}`);
 }
 
 interface AgentCall {

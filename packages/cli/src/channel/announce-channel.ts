@@ -2,7 +2,7 @@ import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 import { isAnswer } from "../bridge/messages.ts";
 
 /** The experimental capability by which a client learns that messages may be pushed into its session. */
-export const channelCapability = "claude/channel";
+const channelCapability = "claude/channel";
 
 /**
  * Adds the channel to what the mesh says that it can do: to the answer of `initialize`, and of `server/discover` in the
