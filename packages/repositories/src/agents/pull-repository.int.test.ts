@@ -2,6 +2,7 @@ import type { Agent, AgentId, ConnectionId, NodeId, TenantId } from "@devmesh/mo
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   describeOnBoth,
+  describeOnPostgres,
   givenAgent,
   givenNode,
   givenTask,
@@ -20,6 +21,7 @@ import { nodeRepository } from "./node-repository.ts";
 import { type PullRepository, pullRepository } from "./pull-repository.ts";
 
 describeOnBoth(describePulling);
+describeOnPostgres(describeRaces);
 
 const presenceMs = 120_000;
 
@@ -210,6 +212,63 @@ function describePulling(open: OpenDatabase): void {
     const asked = [{ ...ref, afterSeq: 0, resume: true }];
     const frames = await deliveryRepository(database).findFrames(asked, 10);
     expect(frames.map((frame) => (frame.kind === "assign" ? frame.assignmentId : frame.seq))).toEqual([1, claimed, 3]);
+  });
+}
+
+function describeRaces(open: OpenDatabase): void {
+  let database: Database;
+  const stack = new AsyncDisposableStack();
+  beforeAll(async () => {
+    database = await open(stack);
+  });
+  afterAll(() => stack.disposeAsync());
+
+  test("signs of life, mail, claims and connections of the same agents at once stand in nobody's way", async () => {
+    const tenantId = await givenTenant(database);
+    const nodeId = await givenNode(database);
+    const agents = agentRepository(database);
+    const pull = pullRepository(database);
+    const names = ["a", "b", "c", "d"];
+    const capabilities = [{ name: "work", level: 1 }];
+    const register = (name: string): Promise<Agent> => {
+      const registration = { name, kind: "worker", capabilities, maxConcurrency: 100 } as const;
+      return agents.register(tenantId, newUuid(), registration, { delivery: "pull", presenceMs });
+    };
+    const ids = (await Promise.all(names.map(register))).map(({ id }) => id);
+    const connect = async (agentName: string): Promise<void> => {
+      const connection = { connectionId: newUuid<ConnectionId>(), nodeId };
+      const attached = await agents.attach(tenantId, agentName, connection, undefined);
+      if (attached === undefined || attached.ahead) throw new Error("it was not attached");
+      const held = { tenantId, agentId: attached.agent.id, connectionId: connection.connectionId };
+      await agents.touch([{ ...held, health: "healthy", ackedSeq: 1 }]);
+      await agents.detach([{ ...held, unreachable: true }]);
+    };
+    const claimOne = async (agentId: AgentId): Promise<void> => {
+      const task = await givenTask(database, tenantId);
+      // its slot is a connection's meanwhile
+      await claim(database, tenantId, { taskId: task.id, agentId }).catch(() => undefined);
+    };
+    const rounds = Array.from({ length: 8 }, (_, round) => (round % 2 === 0 ? ids : ids.toReversed()));
+    await Promise.all(
+      rounds.flatMap((order, round) => [
+        ...order.map((agentId) => pull.heartbeat({ tenantId, agentId }, { presenceMs, load: { cpu: round } })),
+        ...order.map((agentId) => pull.heartbeat({ tenantId, agentId }, { presenceMs })),
+        ...order.map((agentId) => pull.acknowledge({ tenantId, agentId }, round)),
+        ...order.map((agentId) => agents.setAdmin(tenantId, agentId, "active")),
+        ...order.map(claimOne),
+        ...names.map(connect),
+        // it is connected just now
+        ...names.map((name) => register(name).catch((error) => expect(error).toMatchObject({ reason: "connected" }))),
+        database.transaction({ role: "devmesh_app", tenants: [tenantId] }, (tx) =>
+          depositLetters(tx, [{ tenantId, type: frameTypes.MESSAGE, payload: "{}", agentIds: order }]),
+        ),
+      ]),
+    );
+    const { rows } = await database.query<{ isPull: boolean; isPresent: boolean; isConnected: boolean }>(sql`
+      select a.delivery = 'pull' as "isPull", s.present_until is not null as "isPresent",
+        s.connection_id is not null as "isConnected"
+      from agent a join agent_slot s on s.agent_id = a.id where a.tenant_id = ${tenantId}`);
+    for (const { isPull, isPresent, isConnected } of rows) expect([isPresent, isConnected]).toEqual([isPull, false]);
   });
 }
 
