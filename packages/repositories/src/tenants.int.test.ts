@@ -133,6 +133,9 @@ async function fillEveryTable(database: Database, tenantId: TenantId): Promise<v
       insert into task_answer (tenant_id, task_id, number, question_id, assignment_id, question, answer, answered_by)
       values (${tenantId}, ${first.id}, 1, ${newUuid<string>()}, ${assignmentId}, 'q', 'null', '{"kind":"default"}')`);
     await tx.query(sql`
+      insert into tool_input (tenant_id, task_id, question_id, name, response)
+      values (${tenantId}, ${first.id}, ${newUuid<string>()}, 'a', 'null')`);
+    await tx.query(sql`
       insert into idempotency_key (tenant_id, principal_id, operation, key, body_hash, response)
       values (${tenantId}, ${tenantId}, 'o', 'k', '', '{}')`);
   });
