@@ -41,3 +41,36 @@ test("needs a database where the process opens its own", () => {
   );
   expect(() => storesOf(toConfig(readEnv({ DEVMESH_PEPPER: pepper })))).toThrow("assertion failed");
 });
+
+test("reads how /mcp is reached, and signs with the pepper where no key is given", () => {
+  const { mcp } = toConfig(readEnv({ DEVMESH_PEPPER: pepper }));
+  expect(mcp).toMatchObject({
+    publicUrl: undefined,
+    allowedHosts: [],
+    rateLimit: { perSecond: 2_000, burst: 4_000 },
+    streams: { max: 10_000, maxPerTenant: 1_000 },
+    sessions: { maxLive: 5_000, maxPerTenant: 1_000, idleMs: 3_600_000, maxEvents: 256, maxEventBytes: 1_048_576 },
+  });
+  expect(mcp.stateSecret.reveal()).toBe(pepper);
+  const given = toConfig(
+    readEnv({
+      DEVMESH_PEPPER: pepper,
+      DEVMESH_MCP_STATE_KEY: "k".repeat(32),
+      DEVMESH_MCP_PUBLIC_URL: "https://mesh.example",
+      DEVMESH_MCP_ALLOWED_ORIGINS: "https://a.example, https://b.example:8443",
+      DEVMESH_RATE_LIMIT_PER_SECOND: "0",
+    }),
+  );
+  expect(given.mcp).toMatchObject({ publicUrl: "https://mesh.example", rateLimit: undefined });
+  expect(given.mcp.allowedOrigins).toEqual(["https://a.example", "https://b.example:8443"]);
+  expect(given.mcp.stateSecret.reveal()).toBe("k".repeat(32));
+});
+
+test.each([
+  ["DEVMESH_MCP_STATE_KEY", "too short"],
+  ["DEVMESH_MCP_PUBLIC_URL", "ftp://mesh.example"],
+  ["DEVMESH_MCP_MAX_SESSIONS", "0"],
+  ["DEVMESH_MCP_SESSION_IDLE_MS", "1"],
+])("refuses %s %s", (name, value) => {
+  expect(() => readEnv({ DEVMESH_PEPPER: pepper, [name]: value })).toThrow(name);
+});

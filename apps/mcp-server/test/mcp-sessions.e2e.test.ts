@@ -4,7 +4,7 @@ import { checkLeaks, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { intervals } from "../src/limits.ts";
 import { ask, callOf, type HeardStream, initialize, type McpRequest, request } from "./_mcp-http.ts";
-import { type Mesh, type Node, openMesh } from "./_mesh.ts";
+import { type Mesh, type Node, type NodeConfig, openMesh } from "./_mesh.ts";
 
 const url = process.env["DEVMESH_REDIS_URL"];
 const bounds = { idleMs: 60_000, maxPerTenant: 500, maxEvents: 256, maxEventBytes: 1_048_576 };
@@ -29,12 +29,12 @@ describe.skipIf(url === undefined)("a session of the older generation, on two no
   });
   afterAll(() => stack.disposeAsync());
 
-  async function startNode(): Promise<Node> {
+  async function startNode(config: NodeConfig = {}): Promise<Node> {
     const fanOut = stack.use(openRedisFanOut({ url: url ?? "", logger }));
     const sessions = stack.use(openRedisSessions({ url: url ?? "", ...bounds }));
     await waitFor(() => fanOut.isReady);
     return mesh.startNode(
-      { conformanceFixtures: true, intervals: { ...intervals, credentialCheckMs: 50 } },
+      { conformanceFixtures: true, intervals: { ...intervals, credentialCheckMs: 50 }, ...config },
       { fanOut, sessions },
     );
   }
@@ -162,14 +162,19 @@ describe.skipIf(url === undefined)("a session of the older generation, on two no
     expect(await own.rest()).toEqual([]);
   });
 
-  test("lives on when its node stops", async () => {
-    const c = await startNode();
-    const session = await initialize(c.port, mesh.key);
+  test("lives on when its node stops, and learns what that broke off", async () => {
+    const c = await startNode({ shutdownMs: 5_500 });
+    const session = await initialize(c.port, mesh.key, elicits);
     const own = await to(c, { session, method: "GET" });
     await own.next();
-    const ended = own.rest();
+    const message = callOf("test_elicitation", { message: "who?" });
+    const calling = await to(c, { session, message });
+    const priming = await calling.next();
+    const ended = [own.rest(), calling.rest()];
     await c.stop();
-    await ended;
+    await Promise.all(ended);
+    const resumed = await to(b, { session, method: "GET", headers: { "last-event-id": priming?.id ?? "" } });
+    expect((await resumed.rest()).at(-1)?.message).toMatchObject({ id: message.id, error: { code: -32_603 } });
     const heard = await to(a, { session, message: callOf("test_simple_text") });
     expect((await heard.rest()).at(-1)?.message.result.content).toHaveLength(1);
   });

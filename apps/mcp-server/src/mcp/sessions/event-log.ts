@@ -3,7 +3,8 @@ import type { FanOut, OpenStream, SessionStore } from "@devmesh/adapters";
 import type { NodeId } from "@devmesh/models";
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
 import type { SseSink } from "../http/sse.ts";
-import { type Follower, follow, primingFrame, readAlong, resumeHere } from "./follower.ts";
+import { follow, primingFrame, readAlong, resumeHere } from "./follower.ts";
+import { createFollowers } from "./followers.ts";
 import { type KeepDeps, keepEvent, type ToldEvent } from "./keep-event.ts";
 import { type NodeMail, sessionChannel } from "./node-mail.ts";
 
@@ -42,6 +43,15 @@ export interface EventLog extends AsyncDisposable {
   readonly isBusy: boolean;
 }
 
+/** The answer of requests that are still worked on when the session's server closes. */
+function stoppedError(id: RequestId): JSONRPCMessage {
+  return {
+    jsonrpc: "2.0",
+    id,
+    error: { code: -32_603, message: "the request was broken off: its server is stopping" },
+  };
+}
+
 /** Whoever reads the stream along at another node looks again. */
 function poke({ store, fanOut, sessionId }: EventLogDeps, stream: string): void {
   if (store.isShared) void fanOut.publish(sessionChannel(sessionId), stream);
@@ -66,26 +76,17 @@ interface Working {
 export function createEventLog(deps: EventLogDeps): EventLog {
   const { sessionId, nodeId, store } = deps;
   const working = new Map<string, Working>();
-  const followers = new Map<string, Follower>();
+  const followers = createFollowers();
+  const kept = new Set<Promise<void>>();
   let own: { seq: number } | undefined;
-
-  function detach(stream: string): void {
-    followers.get(stream)?.close();
-    followers.delete(stream);
-  }
-
-  function attach(stream: string, follower: Follower): void {
-    detach(stream);
-    followers.set(stream, follower);
-  }
 
   async function keep(event: ToldEvent): Promise<void> {
     const isKept = await keepEvent(deps, event);
-    if (followers.get(event.stream)?.isClosed !== false) poke(deps, event.stream);
+    if (!followers.isFollowed(event.stream)) poke(deps, event.stream);
     if (!event.isOwn || isKept !== false) return;
     // the session's own stream is at another node now
     own = undefined;
-    detach(ownStream);
+    followers.detach(ownStream);
   }
 
   function tell(stream: string, message: JSONRPCMessage, closes = false): void {
@@ -94,9 +95,11 @@ export function createEventLog(deps: EventLogDeps): EventLog {
     if (state === undefined) return;
     state.seq += 1;
     const text = JSON.stringify(message);
-    followers.get(stream)?.write(state.seq, text);
-    void keep({ stream, seq: state.seq, message, text, closes, isOwn });
-    if (closes && working.delete(stream)) detach(stream);
+    followers.write(stream, state.seq, text);
+    const keeping = keep({ stream, seq: state.seq, message, text, closes, isOwn });
+    kept.add(keeping);
+    void keeping.finally(() => kept.delete(keeping));
+    if (closes && working.delete(stream)) followers.detach(stream);
   }
 
   return {
@@ -104,7 +107,7 @@ export function createEventLog(deps: EventLogDeps): EventLog {
       const stream = randomBytes(12).toString("base64url");
       if (primes) sink.write(primingFrame(stream, 0));
       working.set(stream, { requestId, seq: 0 });
-      attach(stream, follow({ stream, sink, afterSeq: 0 }));
+      followers.attach(stream, follow({ stream, sink, afterSeq: 0 }));
       void noteOpen(deps, { stream, nodeId, requestId });
       return stream;
     },
@@ -113,13 +116,13 @@ export function createEventLog(deps: EventLogDeps): EventLog {
       if (!working.delete(stream)) return;
       // numbered nought, it is read by nobody
       void keepEvent(deps, { stream, seq: 0, message: noMessage, text: "{}", closes: true, isOwn: false });
-      detach(stream);
+      followers.detach(stream);
     },
-    cut: detach,
+    cut: (stream) => followers.detach(stream),
     async resume(stream, afterSeq, sink) {
       const isHere = working.has(stream);
       const follower = (isHere ? resumeHere : readAlong)({ ...deps, stream, sink, afterSeq });
-      attach(stream, follower);
+      followers.attach(stream, follower);
       await follower.catchUp();
       // answered while the store was read
       if (isHere && !working.has(stream)) follower.close();
@@ -130,19 +133,20 @@ export function createEventLog(deps: EventLogDeps): EventLog {
       own = { seq: Math.max(seq, own?.seq ?? 0) };
       if (primes) sink.write(primingFrame(ownStream, afterSeq ?? own.seq));
       const follower = resumeHere({ ...deps, stream: ownStream, sink, afterSeq: afterSeq ?? own.seq });
-      attach(ownStream, follower);
+      followers.attach(ownStream, follower);
       await follower.catchUp();
     },
     taken(stream) {
-      detach(stream);
+      followers.detach(stream);
       poke(deps, stream);
     },
     get isBusy() {
-      return working.size > 0 || [...followers.values()].some(({ isClosed }) => !isClosed);
+      return working.size > 0 || followers.hasOpen();
     },
     async [Symbol.asyncDispose]() {
-      working.clear();
-      for (const stream of [...followers.keys()]) detach(stream);
+      for (const [stream, { requestId }] of working) tell(stream, stoppedError(requestId), true);
+      await Promise.all(kept);
+      followers.detachAll();
     },
   };
 }
