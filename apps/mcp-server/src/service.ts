@@ -99,7 +99,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   await using waiters = createNodeWaiters(config, stores.taskReads, parts);
   await hearHints({ hints, nodeId, server, engine, mailWaiters, waiters });
   await using memory = openMemory(config, parts);
-  await using tools = openNodeTools(config, parts);
+  await using tools = await openNodeTools(config, parts);
   const doors = {
     ...parts,
     ...stores,
@@ -189,7 +189,7 @@ function createNodeWaiters(
   return waiters;
 }
 
-function openNodeTools({ tools }: McpConfig, { hints, ...parts }: NodeParts): Tools {
+function openNodeTools({ tools }: McpConfig, { hints, ...parts }: NodeParts): Promise<Tools> {
   const onToolsChanged = (tenantId: TenantId): void => hints.mcpChanged([{ tenantId, list: "tools" }]);
   return openTools({ ...parts, config: tools, onToolsChanged });
 }

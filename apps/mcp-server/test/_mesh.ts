@@ -13,7 +13,7 @@ import {
   openPostgres,
   sql,
 } from "@devmesh/repositories";
-import { createUuidV7, Secret, type SecretKey, systemClock } from "@devmesh/runtime";
+import { type ConfiguredKey, createUuidV7, Secret, systemClock } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas, type TaskEngine } from "@devmesh/tasks";
 import { openTestDatabase } from "@devmesh/testing";
 import type { McpConfig } from "../src/config.ts";
@@ -24,7 +24,7 @@ const pepper = "a pepper of the tests";
 const newId = createUuidV7();
 
 /** With it every node opens the secrets of tool servers. */
-export const toolSecretsKey: SecretKey = { id: "test", key: randomBytes(32) };
+const toolSecretsKey: ConfiguredKey = { id: "test", bytes: randomBytes(32), isWrapped: false };
 
 const baseConfig: McpConfig = {
   http: { host: "127.0.0.1", port: 0 },
@@ -57,6 +57,7 @@ const baseConfig: McpConfig = {
     allowPrivate: false,
     allowLoopback: true,
     secretKeys: () => [toolSecretsKey],
+    kms: { region: "us-east-1", endpoint: undefined },
     checkMs: 60_000,
   },
   stores: undefined,

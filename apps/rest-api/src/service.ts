@@ -91,7 +91,7 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     nudgeEmbeddings: () => hints.nudgeEmbeddings(),
   });
   await hints.onCollectionsChanged((refs) => memory.collectionWaiters.onChanged(refs));
-  await using tools = openTools({
+  await using tools = await openTools({
     config: config.tools,
     database,
     newId,

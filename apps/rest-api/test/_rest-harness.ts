@@ -107,7 +107,7 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
   });
   const config = toConfig(readEnv({ DEVMESH_PEPPER: pepper, ...toolsEnv }));
   const onToolsChanged = (): void => undefined;
-  const tools = stack.use(openTools({ config: config.tools, database, newId, logger, metrics, onToolsChanged }));
+  const tools = stack.use(await openTools({ config: config.tools, database, newId, logger, metrics, onToolsChanged }));
   const memory = stack.use(openMemory({ config, database, metrics, newId, nudgeEmbeddings: () => undefined }));
   const knowledge = createKnowledge({ database, memory, logger, tellChanged: () => undefined });
   const contexts = createContexts({ database, memory, objects: undefined });

@@ -25,6 +25,7 @@ const config: RestConfig = {
     allowPrivate: false,
     allowLoopback: false,
     secretKeys: () => [],
+    kms: { region: "us-east-1", endpoint: undefined },
     checkMs: 300_000,
   },
   stores: undefined,

@@ -12,6 +12,7 @@ export {
   type NodeHint,
   type TaskHint,
 } from "./hints/hints.ts";
+export { decryptKey, type KmsOptions } from "./kms/decrypt-key.ts";
 export { type McpTransport, type McpTransportOptions, openMcpTransport } from "./mcp/open-mcp-transport.ts";
 export { createToolBreaker } from "./mcp/tool-breaker.ts";
 export { fallbackFanOut } from "./redis/fallback-fan-out.ts";

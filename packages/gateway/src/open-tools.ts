@@ -16,6 +16,8 @@ import { createSecretBox, type SecretBox, type ToolsConfig } from "@devmesh/runt
 import { openOutputSchemas } from "@devmesh/tasks";
 import { createToolGateway, serverFindings, type ToolGateway, type ToolGatewayObserver } from "@devmesh/tools";
 
+import { openKeys } from "./open-keys.ts";
+
 /** What the tools of other servers are put together of. */
 export interface OpenToolsOptions {
   readonly config: ToolsConfig;
@@ -38,14 +40,19 @@ export interface Tools extends AsyncDisposable {
   readonly onToolsChanged: (tenantId: TenantId) => void;
 }
 
-/** Puts the stores, the way out and the gateway together. Nothing is started or opened before the first call. */
-export function openTools(options: OpenToolsOptions): Tools {
+/**
+ * Puts the stores, the way out and the gateway together. Nothing is started or opened before the first call, but that KMS is
+ * asked for keys that it holds.
+ *
+ * @throws AppError as {@link openKeys} does.
+ */
+export async function openTools(options: OpenToolsOptions): Promise<Tools> {
   const { config, database, newId, logger, onToolsChanged } = options;
   const toolServers = toolServerRepository(database);
   const externalTools = externalToolRepository(database);
   const toolCalls = toolCallRepository(database);
   const checks = toolChecks(database);
-  const secretBox = createSecretBox(config.secretKeys());
+  const secretBox = createSecretBox(await openKeys(config));
   const stack = new AsyncDisposableStack();
   const transport = stack.use(
     openMcpTransport({

@@ -77,13 +77,15 @@ create table tool_call (
   reason text,
   duration_ms int not null,
   argument_bytes int not null,
+  -- of the canonical JSON, in hex: tells equal calls
+  arguments_sha256 text check (arguments_sha256 ~ '^[0-9a-f]{64}$'),
   result_bytes int not null,
   task_id uuid,
   traceparent text,
   at timestamptz(3) not null default now()
 );
 create index tool_call_listed on tool_call (server_id, at desc, id desc);
-create index tool_call_age on tool_call (at);
+create index tool_call_age on tool_call (at) include (id);
 alter table tool_call add primary key (id);
 
 do $$

@@ -47,5 +47,5 @@ export { findStanding, type TaskStanding, type TaskStates } from "./task-waiters
 export { createTaskWaiters, type TaskWaiters, type TaskWatch } from "./task-waiters/task-waiters.ts";
 export { waitForTask } from "./task-waiters/wait-for-task.ts";
 export { toBody } from "./to-body.ts";
-export { readToolsEnv, type ToolsConfig, type ToolsEnv, toToolsConfig } from "./tools-env.ts";
+export { type ConfiguredKey, readToolsEnv, type ToolsConfig, type ToolsEnv, toToolsConfig } from "./tools-env.ts";
 export { createUuidV7, type UuidV7Options } from "./uuid-v7.ts";

@@ -15,25 +15,28 @@ function read(env: Readonly<Record<string, string>>): ToolsConfig {
 
 describe("the environment of external tool servers", () => {
   it("lets nothing be started, no plain address be asked, and no secret be kept by default", () => {
-    const { secretKeys, ...config } = read({});
+    const { secretKeys, ...config } = read({ AWS_REGION: "eu-west-1" });
     expect(config).toEqual({
       commands: [],
       allowHttp: false,
       allowPrivate: false,
       allowLoopback: false,
       checkMs: 300_000,
+      kms: { region: "eu-west-1", endpoint: undefined },
     });
     expect(secretKeys()).toEqual([]);
   });
 
   it("reads one key without a name, and several with", () => {
     const one = read({ DEVMESH_TOOL_SECRETS_KEY: encoded }).secretKeys();
-    expect(one.map(({ id, key }) => [id, key.toString("base64")])).toEqual([["default", encoded]]);
+    expect(one.map(({ id, bytes }) => [id, bytes.toString("base64")])).toEqual([["default", encoded]]);
     const two = read({ DEVMESH_TOOL_SECRETS_KEY: `new:${other}, old:${encoded}` }).secretKeys();
-    expect(two.map(({ id, key }) => [id, key.length])).toEqual([
-      ["new", 32],
-      ["old", 32],
+    expect(two.map(({ id, bytes, isWrapped }) => [id, bytes.length, isWrapped])).toEqual([
+      ["new", 32, false],
+      ["old", 32, false],
     ]);
+    const wrapped = read({ DEVMESH_TOOL_SECRETS_KEY: `kms:AQIDBA==,old:${encoded}` }).secretKeys();
+    expect(wrapped[0]).toEqual({ id: "default", bytes: Buffer.from([1, 2, 3, 4]), isWrapped: true });
   });
 
   it.each([

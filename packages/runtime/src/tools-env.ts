@@ -1,6 +1,5 @@
 import type { EnvReader } from "./env-reader.ts";
 import type { Secret } from "./secret.ts";
-import type { SecretKey } from "./secret-box.ts";
 
 /** What the environment says about external tool servers, typed; durations in milliseconds. */
 export interface ToolsEnv {
@@ -10,7 +9,16 @@ export interface ToolsEnv {
   readonly allowLoopback: boolean;
   /** Undefined: no secret is kept. */
   readonly secretsKey: Secret | undefined;
+  readonly kmsRegion: string;
+  readonly kmsEndpoint: string | undefined;
   readonly checkMs: number;
+}
+
+/** A key as it is configured: its bytes, or, where `isWrapped`, what KMS makes its bytes of. */
+export interface ConfiguredKey {
+  readonly id: string;
+  readonly bytes: Buffer;
+  readonly isWrapped: boolean;
 }
 
 /** How external tool servers are reached, and looked after. */
@@ -24,7 +32,9 @@ export interface ToolsConfig {
   /** Takes addresses of this machine. */
   readonly allowLoopback: boolean;
   /** The first seals, all open. None: no secret is kept. */
-  readonly secretKeys: () => readonly SecretKey[];
+  readonly secretKeys: () => readonly ConfiguredKey[];
+  /** Who decrypts wrapped keys. */
+  readonly kms: { readonly region: string; readonly endpoint: string | undefined };
   /** How often a server is looked at. */
   readonly checkMs: number;
 }
@@ -43,32 +53,43 @@ export function readToolsEnv(reader: EnvReader): ToolsEnv {
     allowPrivate: reader.boolean("DEVMESH_TOOL_ALLOW_PRIVATE", false),
     allowLoopback: reader.boolean("DEVMESH_TOOL_ALLOW_LOOPBACK", false),
     secretsKey: problem === undefined ? secretsKey : undefined,
+    kmsRegion: reader.string("AWS_REGION", undefined) ?? reader.string("AWS_DEFAULT_REGION", "us-east-1"),
+    kmsEndpoint: reader.url("DEVMESH_AWS_ENDPOINT", undefined, { protocols: ["http", "https"] }),
     checkMs: reader.int("DEVMESH_TOOL_CHECK_MS", 300_000, { min: 1_000, max: 86_400_000 }),
   };
 }
 
 /** Gives what was read its shape. */
-export function toToolsConfig({ secretsKey, ...env }: ToolsEnv): ToolsConfig {
-  return { ...env, secretKeys: () => (secretsKey === undefined ? [] : parseKeys(secretsKey)) };
+export function toToolsConfig({ secretsKey, kmsRegion, kmsEndpoint, ...env }: ToolsEnv): ToolsConfig {
+  return {
+    ...env,
+    secretKeys: () => (secretsKey === undefined ? [] : parseKeys(secretsKey)),
+    kms: { region: kmsRegion, endpoint: kmsEndpoint },
+  };
 }
 
-/** `id:base64` each, separated by commas; a single one may leave out its id. What is no key has no bytes. */
-function parseKeys(text: Secret): readonly SecretKey[] {
+/**
+ * `id:base64`, or `id:kms:base64` for a wrapped one, separated by commas; one may leave out its id. What is no key has no
+ * bytes.
+ */
+function parseKeys(text: Secret): readonly ConfiguredKey[] {
   return text
     .reveal()
     .split(",")
     .map((part) => {
-      const [, id = "default", encoded = ""] =
-        /^(?:([A-Za-z0-9._-]{1,64}):)?([A-Za-z0-9+/_=-]+)$/.exec(part.trim()) ?? [];
-      return { id, key: Buffer.from(encoded, "base64") };
+      const [, id = "default", kms, encoded = ""] = keyPattern.exec(part.trim()) ?? [];
+      return { id, bytes: Buffer.from(encoded, "base64"), isWrapped: kms !== undefined };
     });
 }
+
+const keyPattern = /^(?:(?!kms:)([A-Za-z0-9._-]{1,64}):)?(kms:)?([A-Za-z0-9+/_=-]+)$/;
 
 /** Shows nothing of a key. */
 function findProblem(text: Secret): string | undefined {
   const keys = parseKeys(text);
-  const bad = keys.findIndex(({ key }) => key.length !== keyBytes);
-  if (bad !== -1) return `[secret] must be id:key, …, each key ${keyBytes} bytes in base64: key ${bad + 1} is not`;
+  const bad = keys.findIndex(({ bytes, isWrapped }) => (isWrapped ? bytes.length === 0 : bytes.length !== keyBytes));
+  if (bad !== -1)
+    return `[secret] must be id:key, …, each key ${keyBytes} bytes in base64, or kms: and what KMS decrypts: key ${bad + 1} is not`;
   if (keys.length > maxKeys) return `[secret] of ${keys.length} keys exceeds the limit of ${maxKeys}`;
   return new Set(keys.map(({ id }) => id)).size === keys.length ? undefined : "[secret] names two keys alike";
 }
