@@ -73,6 +73,8 @@ export interface TaskEngine extends AsyncDisposable {
   claim(asked: ClaimAsked): Promise<readonly ClaimedTask[]>;
   /** Has claims looked at that wait here: something may wait in these lanes, or in those of these limits. Never waits. */
   wakeClaims(scope: ClaimableScope): void;
+  /** How many claims of this process are under way, most of them waiting for a task. */
+  readonly openClaims: number;
   /** Answers the claims that wait here at once, with nothing, and lets no later one wait: the process is about to end. */
   stopWaiting(): void;
   /** One round of what time brings: leases, accept windows, deadlines, scheduled tasks, what a dead process left. */
@@ -169,6 +171,9 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
     },
     claim: (asked) => claimer.claim(asked),
     wakeClaims: (scope) => claimer.wake({ ...scope, agents: [] }),
+    get openClaims() {
+      return claimer.size;
+    },
     stopWaiting: () => claimer.stopWaiting(),
     sweep: () => sweep(deps.store, { say, assigner, resumer }),
     async [Symbol.asyncDispose]() {

@@ -153,6 +153,7 @@ test("who waits is woken by what may be for it, and only then looks again", asyn
   const state = open({ tasks: 0 });
   const waiting = claimer.claim(asked(1, { waitMs: 20_000 }));
   await expect.poll(() => state.looks).toBe(1);
+  expect(claimer.size).toBe(1);
   const lanes = [{ tenantId, laneId: laneIdOf(1) }];
   // the look for whom to wake finds nobody
   claimer.wake({ lanes, agents: [], limits: [] });
@@ -161,6 +162,7 @@ test("who waits is woken by what may be for it, and only then looks again", asyn
   state.tasks = 1;
   claimer.wake({ lanes: [], agents: [{ tenantId, agentId: agentIdOf(1) }], limits: [] });
   expect(await waiting).toHaveLength(1);
+  expect(claimer.size).toBe(0);
   // nobody waits: nothing is looked at
   claimer.wake({ lanes, agents: [], limits: [] });
   await new Promise(setImmediate);

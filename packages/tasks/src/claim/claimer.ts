@@ -11,6 +11,8 @@ import { type ClaimWaker, createClaimWaker } from "./claim-waker.ts";
 /** Carries out claims, and keeps those that wait. */
 export interface Claimer extends Pick<ClaimWaker, "wake">, AsyncDisposable {
   claim(asked: ClaimAsked): Promise<readonly ClaimedTask[]>;
+  /** How many claims are under way. */
+  readonly size: number;
   /** Answers those that wait with what they have: nothing. Later claims do not wait. */
   stopWaiting(): void;
 }
@@ -105,6 +107,9 @@ export function createClaimer(options: ClaimerOptions): Claimer {
       const done = (): boolean => underWay.delete(claiming);
       claiming.then(done, done);
       return claiming;
+    },
+    get size() {
+      return waits.size;
     },
     wake: (scope) => waker.wake(scope),
     stopWaiting: () => waits.stop(),
