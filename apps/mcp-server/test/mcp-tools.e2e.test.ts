@@ -129,6 +129,16 @@ describe("a claim", () => {
     expect(assignments).toMatchObject([{ dependencies: [{ id: taskId, output: [1, null] }] }]);
   });
 
+  test("says what is too large to go along", async () => {
+    await register("large", { maxConcurrency: 5 });
+    const input = "x".repeat(1_000_000);
+    for (let n = 0; n < 5; n++) await create("large", { input });
+    const { assignments } = await mcp.call("task_claim", { agent: "large", max: 5 });
+    expect(assignments.map(({ isCut }: Output) => isCut)).toEqual([undefined, undefined, undefined, undefined, true]);
+    const { task } = await mcp.call("task_get", { taskId: assignments[4].task.id });
+    expect(task.input).toBe(input);
+  });
+
   test("is refused to an agent that drains, or has no slot", async () => {
     await holding("single");
     expect(await mcp.refused("task_claim", { agent: "single" })).toMatchObject({

@@ -1,12 +1,11 @@
-import { assignmentStates, type ClaimedTask } from "@devmesh/models";
 import { maxClaimed, maxLeaseMs } from "@devmesh/tasks";
 import { z } from "zod";
 import { actAs } from "../acting.ts";
-import { agentArgument, idempotencyKeyArgument, maxWaitMs, timeSchema, waitMsArgument } from "../arguments.ts";
+import { agentArgument, idempotencyKeyArgument, maxWaitMs, waitMsArgument } from "../arguments.ts";
 import { reportWaiting } from "../report-waiting.ts";
 import { defineTool, type Tool } from "../tool.ts";
+import { claimedSchema, toClaimedViews } from "./claimed-view.ts";
 import type { TaskToolDeps } from "./task-tools.ts";
-import { answerSchema, taskSchema, toAnswerView, toTaskView } from "./task-view.ts";
 
 const input = z.strictObject({
   agent: agentArgument,
@@ -31,37 +30,6 @@ const input = z.strictObject({
   ),
 });
 
-const claimedSchema = z.object({
-  assignmentId: z.string(),
-  fence: z.int(),
-  state: z.enum(assignmentStates).describe("running; with an idempotencyKey that was used before what became of it."),
-  leaseUntil: timeSchema.optional().describe("Yours until then; task_progress renews it."),
-  task: taskSchema.pick({
-    id: true,
-    type: true,
-    title: true,
-    input: true,
-    labels: true,
-    parentId: true,
-    attempt: true,
-    maxAttempts: true,
-    deadline: true,
-    timeoutMs: true,
-    outputSchema: true,
-    contexts: true,
-    budget: true,
-  }),
-  dependencies: z
-    .array(z.object({ id: z.string(), ref: z.string().optional(), output: z.unknown() }))
-    .optional()
-    .describe("What the tasks that it depends on resulted in."),
-  answers: z
-    .array(answerSchema)
-    .optional()
-    .describe("What people answered to questions of earlier attempts, oldest first."),
-  traceparent: z.string().optional(),
-});
-
 const output = z.object({ assignments: z.array(claimedSchema).describe("Empty where there is nothing for you now.") });
 
 /** `task_claim` */
@@ -84,38 +52,7 @@ export function taskClaim(deps: TaskToolDeps): Tool {
       const { id: agentId } = await actAs(deps, call.caller.principal, agent);
       const asked = { tenantId, agentId, max, leaseMs, waitMs, principalId, idempotencyKey, signal: call.signal };
       const claimed = await reportWaiting(call, { waitMs, message: "no task yet" }, deps.engine.claim(asked));
-      return { kind: "complete", output: { assignments: claimed.map(toClaimedView) } };
+      return { kind: "complete", output: { assignments: toClaimedViews(claimed) } };
     },
   });
-}
-
-function toClaimedView(claimed: ClaimedTask): z.input<typeof claimedSchema> {
-  const { assignmentId, fence, state, leaseUntil, traceparent, task: whole } = claimed;
-  const { dependencies, answers } = whole;
-  const { id, type, title, input: given, labels, parentId, attempt, ...rest } = toTaskView(whole);
-  const { maxAttempts, deadline, timeoutMs, outputSchema, contexts, budget } = rest;
-  return {
-    assignmentId,
-    fence,
-    state,
-    leaseUntil,
-    task: {
-      id,
-      type,
-      title,
-      input: given,
-      labels,
-      parentId,
-      attempt,
-      maxAttempts,
-      deadline,
-      timeoutMs,
-      outputSchema,
-      contexts,
-      budget,
-    },
-    dependencies: dependencies?.map((dependency) => ({ ...dependency })),
-    answers: answers?.map(toAnswerView),
-    traceparent,
-  };
 }
