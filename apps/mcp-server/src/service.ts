@@ -159,8 +159,8 @@ function createNodeEngine(
   config: McpConfig,
   parts: NodeParts & { readonly outputSchemas: OutputSchemas; readonly tellNodes: TellNodes },
 ): TaskEngine {
-  const { ledger, hints, tellNodes, outputSchemas, newId, nodeId, logger } = parts;
-  return createTaskEngine({
+  const { ledger, hints, tellNodes, outputSchemas, newId, nodeId, logger, metrics } = parts;
+  const engine = createTaskEngine({
     store: ledger,
     hints: withLocalDelivery(hints.engineHints, tellNodes),
     outputSchemas,
@@ -172,6 +172,12 @@ function createNodeEngine(
     maxDepth: config.maxTaskDepth,
     onError: (err) => logger.warn({ err }, "assignment round failed"),
   });
+  metrics.gauge({
+    name: "devmesh_claims_open",
+    help: "Claims of tasks under way, most of them waiting for one.",
+    read: () => engine.openClaims,
+  });
+  return engine;
 }
 
 function createNodeWaiters(
