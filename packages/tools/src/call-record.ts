@@ -9,23 +9,24 @@ export interface RecordDeps {
   readonly observer?: ToolGatewayObserver;
 }
 
-/** What a call came to, and what it cost. */
+/** What a call came to, and what is known of it. */
 export interface CallEnd {
   readonly outcome: ToolResult | AppError;
   readonly durationMs: number;
-  readonly bytes: CallBytes;
+  readonly facts: CallFacts;
 }
 
 /** Filled in as they become known. */
-export interface CallBytes {
-  arguments: number;
-  result: number;
+export interface CallFacts {
+  argumentBytes: number;
+  argumentsSha256?: string;
+  resultBytes: number;
 }
 
 /** Writes the call down. It never fails: the call was made, and its answer is somebody's. */
 export async function recordCall(deps: RecordDeps, invocation: ToolInvocation, end: CallEnd): Promise<void> {
   const { tenantId, server, tool, caller, traceparent } = invocation;
-  const { durationMs, bytes } = end;
+  const { durationMs, facts } = end;
   const { outcome, reason } = nameOutcome(end.outcome);
   deps.observer?.onCall?.({ outcome: reason ?? outcome, durationMs });
   try {
@@ -38,8 +39,7 @@ export async function recordCall(deps: RecordDeps, invocation: ToolInvocation, e
       outcome,
       ...(reason !== undefined && { reason }),
       durationMs,
-      argumentBytes: bytes.arguments,
-      resultBytes: bytes.result,
+      ...facts,
       ...(caller.taskId !== undefined && { taskId: caller.taskId }),
       ...(traceparent !== undefined && { traceparent }),
     });

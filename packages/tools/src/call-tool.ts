@@ -1,6 +1,6 @@
 import { AppError, type ToolResult, toAppError } from "@devmesh/models";
 import { assertMayUseServer } from "./access.ts";
-import { type CallBytes, recordCall } from "./call-record.ts";
+import { type CallFacts, recordCall } from "./call-record.ts";
 import { type CheckedArguments, checkArguments } from "./check-arguments.ts";
 import type { Connections } from "./connections.ts";
 import { toCallersError, withinDeadline } from "./deadline.ts";
@@ -18,12 +18,12 @@ export interface CallDeps extends Pick<ToolGatewayDeps, "audit" | "newId" | "sch
 
 /** Calls a tool, and writes down what came of it, whatever that is. */
 export async function callTool(deps: CallDeps, invocation: ToolInvocation): Promise<ToolResult> {
-  const bytes: CallBytes = { arguments: 0, result: 0 };
+  const facts: CallFacts = { argumentBytes: 0, resultBytes: 0 };
   const beganAt = performance.now();
   const tell = (outcome: ToolResult | AppError): Promise<void> =>
-    recordCall(deps, invocation, { outcome, durationMs: Math.round(performance.now() - beganAt), bytes });
+    recordCall(deps, invocation, { outcome, durationMs: Math.round(performance.now() - beganAt), facts });
   try {
-    const result = await execute(deps, invocation, bytes);
+    const result = await execute(deps, invocation, facts);
     await tell(result);
     return result;
   } catch (error) {
@@ -32,7 +32,7 @@ export async function callTool(deps: CallDeps, invocation: ToolInvocation): Prom
   }
 }
 
-async function execute(deps: CallDeps, invocation: ToolInvocation, bytes: CallBytes): Promise<ToolResult> {
+async function execute(deps: CallDeps, invocation: ToolInvocation, facts: CallFacts): Promise<ToolResult> {
   const { server, tool, caller, signal } = invocation;
   assertMayUseServer(caller.scopes, server);
   if (!server.enabled) {
@@ -40,13 +40,14 @@ async function execute(deps: CallDeps, invocation: ToolInvocation, bytes: CallBy
   }
   const { schemas, maxArgumentBytes, maxOutputBytes } = deps;
   const values = await checkArguments(invocation.arguments, { tool, schemas, maxBytes: maxArgumentBytes });
-  bytes.arguments = values.bytes;
+  facts.argumentBytes = values.bytes;
+  facts.argumentsSha256 = values.sha256;
   const guard = deps.guards.of(invocation);
   // behind an open breaker nobody waits for a place among calls that hang
   const leave = guard.breaker.state === "open" ? undefined : await guard.enter(signal);
   try {
     const result = await reach(deps.connections, invocation, { values, guard });
-    bytes.result = measureResult(result, { tool: tool.name, maxBytes: maxOutputBytes });
+    facts.resultBytes = measureResult(result, { tool: tool.name, maxBytes: maxOutputBytes });
     return result;
   } catch (error) {
     throw toCallersError(error);

@@ -1,4 +1,5 @@
-import { AppError, assertStorableJson, type ExternalTool, utf8Bytes } from "@devmesh/models";
+import { createHash } from "node:crypto";
+import { AppError, assertStorableJson, canonicalJson, type ExternalTool, utf8Bytes } from "@devmesh/models";
 import type { SchemaChecker } from "./ports.ts";
 import { toCheckableSchema } from "./tool-schema.ts";
 
@@ -7,6 +8,8 @@ export interface CheckedArguments {
   readonly value: Readonly<Record<string, unknown>>;
   /** As JSON. */
   readonly bytes: number;
+  /** Of their canonical JSON, in hex. */
+  readonly sha256: string;
 }
 
 /** What the arguments are held against. */
@@ -35,7 +38,7 @@ export async function checkArguments(given: unknown, options: CheckArgumentsOpti
     const details = problems.map(({ path, message }) => ({ path: `arguments${toDots(path)}`, message }));
     throw refuse(`${details[0]?.path}: ${details[0]?.message}`, details);
   }
-  return { value, bytes };
+  return { value, bytes, sha256: createHash("sha256").update(canonicalJson(value)).digest("hex") };
 }
 
 function refuse(message: string, details: unknown): AppError {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   type ApiKeyId,
   AppError,
@@ -98,6 +99,7 @@ describe("createToolGateway", () => {
         outcome: "ok",
         durationMs: expect.any(Number),
         argumentBytes: 22,
+        argumentsSha256: createHash("sha256").update('{"password":"hunter2"}').digest("hex"),
         resultBytes: 43,
       },
     ]);

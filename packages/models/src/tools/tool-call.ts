@@ -26,6 +26,8 @@ export interface ToolCallRecord {
   readonly durationMs: number;
   /** Of the arguments as JSON. */
   readonly argumentBytes: number;
+  /** Of the arguments as canonical JSON (RFC 8785), in hex: tells equal calls. Absent where they were refused. */
+  readonly argumentsSha256?: string;
   /** Of the result as JSON; 0 where there is none. */
   readonly resultBytes: number;
   /** The task that carried the call, where one did. */

@@ -30,6 +30,7 @@ interface CallRow {
   readonly reason: string | null;
   readonly durationMs: number;
   readonly argumentBytes: number;
+  readonly argumentsSha256: string | null;
   readonly resultBytes: number;
   readonly taskId: TaskId | null;
   readonly traceparent: string | null;
@@ -46,9 +47,10 @@ export function toolCallRepository(database: Database): ToolCallRepository {
         scopeOf(tenantId),
         sql`
           insert into tool_call (tenant_id, id, server_id, tool, principal_id, door, outcome, reason, duration_ms,
-            argument_bytes, result_bytes, task_id, traceparent)
+            argument_bytes, arguments_sha256, result_bytes, task_id, traceparent)
           values (${tenantId}, ${id}, ${serverId}, ${tool}, ${principalId}, ${door}, ${outcome}, ${reason},
-            ${Math.round(durationMs)}, ${call.argumentBytes}, ${call.resultBytes}, ${call.taskId}, ${call.traceparent})`,
+            ${Math.round(durationMs)}, ${call.argumentBytes}, ${call.argumentsSha256}, ${call.resultBytes},
+            ${call.taskId}, ${call.traceparent})`,
       );
     },
     list: async (tenantId, serverId, { limit, after }) => {
@@ -56,7 +58,8 @@ export function toolCallRepository(database: Database): ToolCallRepository {
         scopeOf(tenantId),
         sql`
           select id, server_id as "serverId", tool, principal_id as "principalId", door, outcome, reason,
-            duration_ms as "durationMs", argument_bytes as "argumentBytes", result_bytes as "resultBytes",
+            duration_ms as "durationMs", argument_bytes as "argumentBytes",
+            arguments_sha256 as "argumentsSha256", result_bytes as "resultBytes",
             task_id as "taskId", traceparent, at
           from tool_call
           where server_id = ${serverId} and tenant_id = ${tenantId}
@@ -69,10 +72,11 @@ export function toolCallRepository(database: Database): ToolCallRepository {
   };
 }
 
-function toRecord({ reason, taskId, traceparent, at, ...call }: CallRow): ToolCallRecord {
+function toRecord({ reason, argumentsSha256, taskId, traceparent, at, ...call }: CallRow): ToolCallRecord {
   return {
     ...call,
     ...(reason !== null && { reason }),
+    ...(argumentsSha256 !== null && { argumentsSha256 }),
     ...(taskId !== null && { taskId }),
     ...(traceparent !== null && { traceparent }),
     at: at.toISOString(),

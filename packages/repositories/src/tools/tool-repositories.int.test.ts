@@ -240,6 +240,7 @@ function call(serverId: ToolServerId) {
     outcome: "ok" as const,
     durationMs: 3.4,
     argumentBytes: 10,
+    argumentsSha256: "a1".repeat(32),
     resultBytes: 20,
   };
 }
