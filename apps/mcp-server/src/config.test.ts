@@ -69,6 +69,8 @@ test("reads how /mcp is reached, and signs with the pepper where no key is given
 test.each([
   ["DEVMESH_MCP_STATE_KEY", "too short"],
   ["DEVMESH_MCP_PUBLIC_URL", "ftp://mesh.example"],
+  ["DEVMESH_MCP_ALLOWED_ORIGINS", "https://a.example/path"],
+  ["DEVMESH_MCP_ALLOWED_HOSTS", "a.example:443"],
   ["DEVMESH_MCP_MAX_SESSIONS", "0"],
   ["DEVMESH_MCP_SESSION_IDLE_MS", "1"],
 ])("refuses %s %s", (name, value) => {

@@ -126,6 +126,17 @@ export function readEnv(
     listedTools: reader.int("DEVMESH_MCP_LISTED_TOOLS", 40, { min: 0, max: 1_000 }),
     tools: readToolsEnv(reader),
   };
+  for (const origin of raw.allowedOrigins) {
+    if (URL.parse(origin)?.origin === origin) continue;
+    reader.refuse(
+      "DEVMESH_MCP_ALLOWED_ORIGINS",
+      `${JSON.stringify(origin)} is no origin such as https://pages.example`,
+    );
+  }
+  for (const host of raw.allowedHosts) {
+    if (URL.parse(`http://${host}`)?.hostname === host.toLowerCase()) continue;
+    reader.refuse("DEVMESH_MCP_ALLOWED_HOSTS", `${JSON.stringify(host)} is no host name without a port`);
+  }
   if (raw.conformanceFixtures && raw.isProduction) {
     reader.refuse("DEVMESH_MCP_CONFORMANCE_FIXTURES", "is refused where NODE_ENV is production");
   }

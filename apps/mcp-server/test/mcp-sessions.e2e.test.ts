@@ -129,6 +129,19 @@ describe.skipIf(url === undefined)("a session of the older generation, on two no
     expect((await told.rest()).filter(({ message }) => message?.method === "notifications/message")).toHaveLength(3);
   });
 
+  test("hears at the other node of a resource that it subscribed at the first", async () => {
+    const session = await initialize(a.port, mesh.key);
+    const created = await to(a, { session, message: callOf("task_create", { type: "watched" }) });
+    const { id } = (await created.rest()).at(-1)?.message.result.structuredContent.task ?? {};
+    const uri = `devmesh://tasks/${id}`;
+    await (await to(a, { session, message: ask("resources/subscribe", { uri }) })).rest();
+    const own = await to(b, { session, method: "GET" });
+    await own.next();
+    await (await to(b, { session, message: callOf("task_cancel", { taskId: id, reason: "test" }) })).rest();
+    expect((await own.next("notifications/resources/updated"))?.message.params).toEqual({ uri });
+    own.cut();
+  });
+
   test("is nobody else's, at either node", async () => {
     const session = await initialize(a.port, mesh.key, elicits);
     const other = await mesh.createKey();

@@ -24,7 +24,10 @@ export function trackResponse(response: Response, onDone: () => void): TrackedRe
       controller = started;
     },
     async pull(to) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((error: unknown) => {
+        finish();
+        throw error;
+      });
       if (value !== undefined && !isDone) to.enqueue(value);
       if (done && finish()) to.close();
     },

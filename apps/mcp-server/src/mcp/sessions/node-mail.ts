@@ -1,5 +1,6 @@
 import type { FanOut, SessionStore } from "@devmesh/adapters";
 import type { NodeId } from "@devmesh/models";
+import type { Logger } from "@devmesh/observability";
 import type { JSONRPCMessage } from "@modelcontextprotocol/server";
 
 /** What one node tells another about a session. */
@@ -23,7 +24,8 @@ export interface NodeMailOptions {
   readonly fanOut: Pick<FanOut, "publish" | "subscribe">;
   /** Carries what is too large for the fan-out. */
   readonly store: Pick<SessionStore, "stash" | "unstash">;
-  readonly onMail: (mail: SessionMail) => void;
+  readonly onMail: (mail: SessionMail) => Promise<void> | void;
+  readonly logger: Logger;
 }
 
 /** Where those who read a stream along hear that there is more of it; the message is the stream's name. */
@@ -34,11 +36,11 @@ const allChannel = "devmesh:mcp:sessions";
 /** NOTIFY carries 7,999 bytes. */
 const maxMailBytes = 7_000;
 
-export async function openNodeMail({ nodeId, fanOut, store, onMail }: NodeMailOptions): Promise<NodeMail> {
+export async function openNodeMail({ nodeId, fanOut, store, onMail, logger }: NodeMailOptions): Promise<NodeMail> {
   async function receive(text: string): Promise<void> {
     const whole = text.startsWith("@") ? await store.unstash(text.slice(1)) : text;
     const mail = whole === undefined ? undefined : parseMail(whole);
-    if (mail !== undefined) onMail(mail);
+    if (mail !== undefined) await onMail(mail);
   }
 
   async function post(channel: string, mail: SessionMail): Promise<void> {
@@ -51,7 +53,9 @@ export async function openNodeMail({ nodeId, fanOut, store, onMail }: NodeMailOp
     if (name !== undefined) await fanOut.publish(channel, `@${name}`);
   }
 
-  const hear = (text: string): void => void receive(text);
+  const hear = (text: string): void => {
+    receive(text).catch((err: unknown) => logger.warn({ err }, "mail about a session was not taken"));
+  };
   const ends = await Promise.all([fanOut.subscribe(nodeChannel(nodeId), hear), fanOut.subscribe(allChannel, hear)]);
   return {
     send: (to, mail) => post(nodeChannel(to), mail),

@@ -33,15 +33,15 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
   const pool = createSessionPool(deps);
   const ending = new AbortController();
 
-  function receive(mail: SessionMail): void {
+  async function receive(mail: SessionMail): Promise<void> {
     const session = pool.get(mail.session)?.session;
     if (session === undefined) return;
     if ("message" in mail) session.accept(mail.message);
     else if ("taken" in mail) session.taken(mail.taken);
-    else void pool.drop(mail.session);
+    else await pool.drop(mail.session);
   }
 
-  const mail = await openNodeMail({ nodeId, fanOut: deps.fanOut, store, onMail: receive });
+  const mail = await openNodeMail({ nodeId, fanOut: deps.fanOut, store, onMail: receive, logger });
   const live: LiveSessionDeps = {
     ...deps,
     mail,

@@ -63,10 +63,10 @@ export function createSessionTaker(deps: SessionTakerDeps): SessionTaker {
   }
 
   /** Requests that come together have it revived once. */
-  async function reviveOnce(id: string, exchange: Exchange): Promise<Pooled> {
-    const pooled = await (arriving.get(id) ?? addTo(arriving, id, revive(id, exchange)));
-    if (pooled.session.record.principalId !== exchange.principal.id) throw noSession();
-    return pooled;
+  function reviveOnce(id: string, exchange: Exchange): Promise<Pooled> {
+    // by principal, too: what a stranger is refused is no answer for who it belongs to
+    const name = `${id}/${exchange.principal.id}`;
+    return arriving.get(name) ?? addTo(arriving, name, revive(id, exchange));
   }
 
   async function take(id: string, exchange: Exchange): Promise<LiveSession> {
