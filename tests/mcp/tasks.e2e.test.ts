@@ -148,7 +148,9 @@ describe("a task of MCP", () => {
     });
     expect((await ask({ ...b, key: reader }, "tasks/get", { taskId: "no-id" })).error).toMatchObject({ code: -32_602 });
     // whoever made the call may cancel it
-    expect((await call({ ...a, key: reader }, "slow_compute", { seconds: 30 })).taskId).toBeDefined();
+    const own = await call({ ...a, key: reader }, "slow_compute", { seconds: 30 });
+    await ask({ ...b, key: reader }, "tasks/cancel", { taskId: own.taskId });
+    await reaches(b, own.taskId, "cancelled");
     await ask(a, "tasks/cancel", { taskId });
     await reaches(b, taskId, "cancelled");
     const response = await sendModern(b.url, a.apiKey, {
