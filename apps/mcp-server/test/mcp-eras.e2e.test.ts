@@ -49,6 +49,16 @@ test("begins a session of revision 2025-11-25", async () => {
   expect(await answer.text()).toContain('"protocolVersion":"2025-11-25"');
 });
 
+test.each(["2025-06-18", "2025-03-26"])("speaks revision %s, without events that it doesn't know", async (version) => {
+  const params = { protocolVersion: version, capabilities: {}, clientInfo: { name: "test", version: "1" } };
+  const begun = await post({ jsonrpc: "2.0", id: 1, method: "initialize", params });
+  const session = begun.headers.get("mcp-session-id") ?? "";
+  expect(await begun.text()).toContain(`"protocolVersion":"${version}"`);
+  const headers = { "mcp-session-id": session, "mcp-protocol-version": version };
+  const listed = await (await post({ jsonrpc: "2.0", id: 2, method: "tools/list" }, headers)).text();
+  expect(listed.match(/^data: ?.*$/gm)).toEqual([expect.stringContaining('"name":"task_claim"')]);
+});
+
 test("asks for a key, and says where the resource is described", async () => {
   const url = `http://127.0.0.1:${node.port}/mcp`;
   const answer = await fetch(url, { method: "POST", headers: json, body: "{}" });
