@@ -115,6 +115,18 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
       for (const answer of answers) expect(answer).not.toContain(secret);
     });
 
+    test("that tells its secret to everybody is not passed on", async () => {
+      const secret = `hunter2-${randomUUID()}`;
+      const script = "console.error('my token is', process.env.TOKEN); process.exit(3)";
+      const transport = { kind: "stdio", command: process.execPath, args: ["-e", script], env: { TOKEN: { secret } } };
+      const server = await register({ transport });
+      await waitFor(async () => doors.logs().includes("my token is [secret]"), { what: "what it said" });
+      const health = await doors.ask("GET", `/tools/${server.id}/health`);
+      expect(health.data).toMatchObject({ state: "unhealthy", error: { reason: "tool_crashed" } });
+      expect(health.text + doors.logs()).not.toContain(secret);
+      await doors.ask("DELETE", `/tools/${server.id}`);
+    });
+
     test("is not started where the operator does not allow it", async () => {
       const server = await register({ transport: { kind: "stdio", command: "/bin/sh", args: ["-c", "true"] } });
       expect(server).toMatchObject({ health: "unhealthy", tools: [] });

@@ -8,15 +8,18 @@ import { type LookDeps, startLooking } from "./look-at-servers.ts";
 const tenantId = "tenant" as TenantId;
 const due = (name: string) => ({ tenantId, server: { name } as ToolServerStanding });
 
-async function given(rounds: (readonly ReturnType<typeof due>[])[], more: Partial<LookDeps["toolGateway"]> = {}) {
+interface Given extends Partial<Pick<LookDeps["toolGateway"], "refresh">> {
+  readonly claim?: (asked: { readonly limit: number }) => void;
+}
+
+async function given(rounds: (readonly ReturnType<typeof due>[])[], { claim, ...more }: Given = {}) {
   const looked: string[] = [];
-  let claims = 0;
   let hear: (changes: readonly McpChange[]) => void = () => undefined;
   const looking = await startLooking({
     toolChecks: {
-      claim: async ({ againInMs }) => {
-        expect(againInMs).toBe(60_000);
-        claims += 1;
+      claim: async (asked) => {
+        expect(asked.againInMs).toBe(60_000);
+        claim?.(asked);
         return rounds.shift() ?? [];
       },
       record: async () => true,
@@ -37,20 +40,39 @@ async function given(rounds: (readonly ReturnType<typeof due>[])[], more: Partia
     checkMs: 60_000,
     logger: createLogger({ level: "silent", service: "test" }),
   });
-  return { looking, looked, claims: () => claims, tell: (changes: readonly McpChange[]) => hear(changes) };
+  return { looking, looked, tell: (changes: readonly McpChange[]) => hear(changes) };
 }
 
-test("looks at what is due, at once at more where there was much, and then when it is told", async () => {
-  const many = Array.from({ length: 8 }, (_, at) => due(`s${at}`));
-  const { looking, looked, claims, tell } = await given([many, [due("last")], [], [due("new")]]);
+test("looks at what is due, and again when it is told", async () => {
+  const { looking, looked, tell } = await given([[due("first")], [], [], [due("new")]]);
   await using _ = looking;
-  await vi.waitFor(() => expect(looked).toHaveLength(9));
-  expect(claims()).toBe(2);
+  await vi.waitFor(() => expect(looked).toEqual(["first"]));
   tell([{ tenantId, list: "prompts" }]);
+  await vi.waitFor(() => {
+    tell([{ tenantId, list: "tools" }]);
+    expect(looked).toContain("new");
+  });
+});
+
+test("one that hangs holds up no other, as long as there is a place", async () => {
+  const hanging = Array.from({ length: 15 }, (_, at) => due(`hangs-${at}`));
+  const seen: string[] = [];
+  const asked: number[] = [];
+  const { looking, tell } = await given([hanging, [due("a")], [due("b")]], {
+    claim: ({ limit }) => asked.push(limit),
+    refresh: async ({ server }, { signal }) => {
+      seen.push(server.name);
+      if (!server.name.startsWith("hangs")) return { check: { state: "healthy", latencyMs: 1 }, listing: undefined };
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      throw signal.reason;
+    },
+  });
+  await vi.waitFor(() => expect(seen).toHaveLength(15));
   tell([{ tenantId, list: "tools" }]);
-  await vi.waitFor(() => expect(claims()).toBe(3));
-  tell([{ tenantId, list: "tools" }]);
-  await vi.waitFor(() => expect(looked).toContain("new"));
+  // the end of a look makes room for the next
+  await vi.waitFor(() => expect(seen.slice(15)).toEqual(["a", "b"]));
+  expect(asked.slice(0, 2)).toEqual([16, 1]);
+  await looking[Symbol.asyncDispose]();
 });
 
 test("ends the looks under way when it is closed", async () => {

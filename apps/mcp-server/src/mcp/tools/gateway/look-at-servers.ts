@@ -1,6 +1,7 @@
 import type { Hints } from "@devmesh/adapters";
 import type { Tools } from "@devmesh/gateway";
 import type { Logger } from "@devmesh/observability";
+import type { DueServer } from "@devmesh/repositories";
 import { createNudge, runLoop } from "@devmesh/runtime";
 
 export interface LookDeps extends Pick<Tools, "toolChecks" | "toolGateway"> {
@@ -10,8 +11,8 @@ export interface LookDeps extends Pick<Tools, "toolChecks" | "toolGateway"> {
   readonly logger: Logger;
 }
 
-/** Servers that a node looks at together. */
-const batchSize = 8;
+/** Looks of a node at once: some of them may hang. */
+const maxLooks = 16;
 /** What no hint told of is found after so long. */
 const idleMs = 30_000;
 
@@ -26,14 +27,28 @@ export async function startLooking(deps: LookDeps): Promise<AsyncDisposable> {
   const end = await hints.onMcpChanges((changes) => {
     if (changes.some((change) => "list" in change && change.list === "tools")) nudge.nudge();
   });
+  const underWay = new Set<Promise<unknown>>();
+
+  function look(target: DueServer, signal: AbortSignal): void {
+    const ended = toolGateway
+      .refresh(target, { signal })
+      .catch((err: unknown) => logger.info({ err }, "a look at a tool server was not kept"))
+      .finally(() => {
+        underWay.delete(ended);
+        nudge.nudge();
+      });
+    underWay.add(ended);
+  }
+
   const looking = runLoop({
     name: "look-at-tool-servers",
     signal: stopping.signal,
     logger,
     async work(signal) {
-      const due = await toolChecks.claim({ limit: batchSize, againInMs: checkMs });
-      await Promise.all(due.map((target) => toolGateway.refresh(target, { signal })));
-      if (due.length < batchSize) await nudge.wait(Math.min(idleMs, checkMs), signal);
+      const limit = maxLooks - underWay.size;
+      const due = limit === 0 ? [] : await toolChecks.claim({ limit, againInMs: checkMs });
+      for (const target of due) look(target, signal);
+      if (due.length < limit || limit === 0) await nudge.wait(Math.min(idleMs, checkMs), signal);
     },
   });
   return {
@@ -41,6 +56,7 @@ export async function startLooking(deps: LookDeps): Promise<AsyncDisposable> {
       stopping.abort();
       await end();
       await looking;
+      await Promise.all(underWay);
     },
   };
 }
