@@ -94,6 +94,15 @@ describe("a program as a tool server", () => {
     await expect(kit.call(server, "echo")).rejects.toMatchObject({ code: "failed_precondition", reason });
   });
 
+  it("is said to be out of order where the system can't start it", async () => {
+    await using kit = openGateway({ transport: { cwd: "/no/such/folder" } });
+    await expect(kit.call(stdioServerOf(), "pid")).rejects.toMatchObject({
+      code: "unavailable",
+      reason: "tool_crashed",
+      message: "the tool server can't be started: ENOENT",
+    });
+  });
+
   it("gets no model, no person and no file", async () => {
     await using kit = openGateway();
     expect(textOf(await kit.call(stdioServerOf(["era=legacy"]), "ask"))).toBe("refused with -32601");

@@ -50,11 +50,24 @@ export function openMcpTransport(options: McpTransportOptions): McpTransport {
   const { maxMessageBytes = 4_194_304, probeTimeoutMs = 10_000, clientVersion = "0", cwd = tmpdir() } = options;
   const legacy = new Set<string>();
   const open = new Set<OpenedClient>();
+  const living = new Set<() => void>();
+  const killAll = (): void => {
+    for (const kill of living) kill();
+  };
+  process.once("exit", killAll);
 
   async function openStdio(target: StdioServer, secrets: ToolSecrets, terms: ConnectOptions): Promise<OpenedClient> {
     const file = await findCommand(target.command, options.allowedCommands);
     const logger = options.logger.child({ toolServer: terms.server });
-    const child = { file, args: target.args, env: toValues(target.env, secrets), cwd, logger, hide: terms.hide };
+    const child = {
+      file,
+      args: target.args,
+      env: toValues(target.env, secrets),
+      cwd,
+      logger,
+      hide: terms.hide,
+      living,
+    };
     const limits = { maxMessageBytes, maxNoiseLines, maxUnasked };
     try {
       return await openStdioClient(child, limits, terms);
@@ -108,6 +121,7 @@ export function openMcpTransport(options: McpTransportOptions): McpTransport {
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...open].map((opened) => opened.close()));
       open.clear();
+      process.removeListener("exit", killAll);
     },
   };
 }

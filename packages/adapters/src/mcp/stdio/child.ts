@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
+import { AppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { HideSecrets } from "../hide-secrets.ts";
 
@@ -14,6 +15,8 @@ export interface ChildOptions {
   readonly cwd: string;
   readonly logger: Logger;
   readonly hide: HideSecrets;
+  /** Kills each program that runs: whoever has it calls them all when this process exits. */
+  readonly living: Set<() => void>;
 }
 
 /** A program that runs, at the head of a process group of its own. */
@@ -37,42 +40,37 @@ const terminateGraceMs = 2_000;
 const maxLoggedBytes = 65_536;
 const maxLogLineLength = 2_000;
 
-/** Starts a program. @throws what `spawn` does where there is none. */
-export async function startChild({ file, args, env, cwd, logger, hide }: ChildOptions): Promise<Child> {
-  const child = spawn(file, args, {
-    cwd,
-    env: { ...inherited(), ...env },
+/** Starts a program. @throws AppError `unavailable`, reason `tool_crashed`, where the system can't. */
+export async function startChild(options: ChildOptions): Promise<Child> {
+  const { living } = options;
+  const child = spawn(options.file, options.args, {
+    cwd: options.cwd,
+    env: { ...inherited(), ...options.env },
     stdio: ["pipe", "pipe", "pipe"],
     detached: true,
     shell: false,
   });
+  const kill = (): void => {
+    if (isAlive(child)) signalGroup(child, "SIGKILL");
+  };
   const ended = new Promise<string>((resolve) => {
     child.once("exit", (code, signal) => {
       // what it started goes with it; after this its pid may be somebody else's
       signalGroup(child, "SIGKILL");
-      process.removeListener("exit", stopWithUs);
+      living.delete(kill);
       resolve(signal === null ? `exit code ${code}` : `signal ${signal}`);
     });
   });
-  const stopWithUs = (): void => signalGroup(child, "SIGKILL");
-  process.once("exit", stopWithUs);
   child.stdin.on("error", () => {
     // it went: whoever waits for an answer learns that from its end
   });
-  logErrors(child.stderr, logger, hide);
-  await once(child, "spawn").catch((error: unknown) => {
-    process.removeListener("exit", stopWithUs);
-    throw error;
+  logErrors(child.stderr, options.logger, options.hide);
+  await once(child, "spawn").catch((cause: unknown) => {
+    const code = cause instanceof Error && "code" in cause ? cause.code : "no process";
+    throw new AppError("unavailable", `the tool server can't be started: ${code}`, { reason: "tool_crashed", cause });
   });
-  return {
-    stdin: child.stdin,
-    stdout: child.stdout,
-    ended,
-    stop: () => stop(child, ended),
-    kill: () => {
-      if (isAlive(child)) signalGroup(child, "SIGKILL");
-    },
-  };
+  living.add(kill);
+  return { stdin: child.stdin, stdout: child.stdout, ended, stop: () => stop(child, ended), kill };
 }
 
 type Spawned = ChildProcessByStdio<Writable, Readable, Readable>;
