@@ -141,7 +141,8 @@ async function makeKnown({ ask, deps, tenantId }: RestHarness): Promise<Known> {
   const named = { name: "known", mediaType: "text/plain", size: 1, sha256: "00".repeat(32) };
   await deps.contexts.create(tenantId, { id: contexts, ...named, ...digest }, undefined);
   const tasks = await make("/tasks", { type: "a" });
-  return { tasks, imports, contexts, knowledge: await make("/knowledge", { title: "known", content: "known" }) };
+  const tools = await make("/tools", { name: "known", transport: { kind: "stdio", command: "not-allowed" } });
+  return { tasks, imports, contexts, tools, knowledge: await make("/knowledge", { title: "known", content: "known" }) };
 }
 
 const keys = new WeakMap<RestHarness, Promise<string>>();
