@@ -258,11 +258,11 @@ test("tells what clients of the MCP server asked for, and hears nothing that is 
   await hints.onMcpChanges((changes) => heard.push(...changes));
   const changes: readonly McpChange[] = [
     { tenantId, list: "tools" },
-    { tenantId, uri: "devmesh://tasks/1" },
+    { tenantId, list: "prompts" },
   ];
   hints.mcpChanged([...changes, ...changes]);
   await turns();
-  const garbled = [[tenantId, "nothing"], [tenantId, "uri", 1], ["no tenant", "tools"], 7];
+  const garbled = [[tenantId, "nothing"], [tenantId], ["no tenant", "tools"], 7];
   await fanOut.publish("devmesh:mcp", JSON.stringify(garbled));
   await turns();
   expect(heard).toEqual(changes);

@@ -62,10 +62,11 @@ export interface EntryHint {
   readonly entryId: KnowledgeId;
 }
 
-/** What clients of the MCP server can be told: a list of theirs is another one now, or a resource has changed. */
-export type McpChange =
-  | { readonly tenantId: TenantId; readonly list: McpList }
-  | { readonly tenantId: TenantId; readonly uri: string };
+/** Names a list that the MCP server gives to clients of a tenant: it is another one now. */
+export interface McpChange {
+  readonly tenantId: TenantId;
+  readonly list: McpList;
+}
 
 /** A list that the MCP server gives. */
 export type McpList = (typeof mcpLists)[number];
@@ -157,7 +158,7 @@ export interface Hints extends AsyncDisposable {
  * | devmesh:embeddings, devmesh:imports, devmesh:contexts | 1 |
  * | devmesh:collections | `[tenantId, collectionId]` |
  * | devmesh:knowledge | `[tenantId, entryId]` |
- * | devmesh:mcp | `[tenantId, list]`, or `[tenantId, "uri", uri]` of a resource |
+ * | devmesh:mcp | `[tenantId, list]` |
  */
 const channels = {
   node: (nodeId: NodeId): string => `devmesh:node:${nodeId}`,
@@ -275,7 +276,7 @@ function createNudges(gatherer: Pick<ReturnType<typeof gatherMessages>, "add">):
       }
     },
     mcpChanged(changes) {
-      for (const change of changes) gatherer.add(channels.mcp, toMcpItem(change), progressPauseMs);
+      for (const { tenantId, list } of changes) gatherer.add(channels.mcp, [tenantId, list], progressPauseMs);
     },
     entriesChanged(entries) {
       for (const { tenantId, entryId } of entries) gatherer.add(channels.knowledge, [tenantId, entryId], pauseMs);
@@ -292,10 +293,6 @@ function parsing<Item>(
     const parsed = items.flatMap((item) => parse(item) ?? []);
     if (parsed.length > 0) handler(parsed);
   };
-}
-
-function toMcpItem(change: McpChange): readonly string[] {
-  return "list" in change ? [change.tenantId, change.list] : [change.tenantId, "uri", change.uri];
 }
 
 /** Of one item: leaves room in a message, and an item that fits none would be left out as a whole. */

@@ -114,19 +114,14 @@ export function parseClose(
 /** What the MCP server gives lists of. */
 export const mcpLists = ["tools", "prompts", "resources"] as const;
 
-/** `[tenantId, list]`, or `[tenantId, "uri", uri]` */
+/** `[tenantId, list]` */
 export function parseMcpChange(
   item: unknown,
-):
-  | { readonly tenantId: TenantId; readonly list: (typeof mcpLists)[number] }
-  | { readonly tenantId: TenantId; readonly uri: string }
-  | undefined {
+): { readonly tenantId: TenantId; readonly list: (typeof mcpLists)[number] } | undefined {
   if (!Array.isArray(item)) return undefined;
   const tenantId = parseTenant(item[0]);
-  if (tenantId === undefined) return undefined;
-  if (item[1] === "uri") return typeof item[2] === "string" ? { tenantId, uri: item[2] } : undefined;
   const list = mcpLists.find((word) => word === item[1]);
-  return list && { tenantId, list };
+  return tenantId === undefined || list === undefined ? undefined : { tenantId, list };
 }
 
 /** The id of a tenant. */

@@ -6,14 +6,12 @@ import type { ServerEvent, ServerEventBus } from "@modelcontextprotocol/server";
 export type HearEvent = (event: ServerEvent) => void;
 
 /**
- * What clients are told without asking: that a list is another one now, or that a resource has changed. A hint, as all
- * that goes over the fan-out: it may come twice or never. No tenant hears of another's, whatever its URIs are.
+ * What clients are told without asking: that a list is another one now. A hint, as all that goes over the fan-out: it may
+ * come twice or never. No tenant hears of another's. Of resources the `ResourceWatch` tells.
  */
 export interface McpEvents extends AsyncDisposable {
   /** Tells the clients of all nodes. Never throws, never waits. */
   publish(change: McpChange): void;
-  /** Tells the clients of this node alone: for what every node finds out by itself. */
-  tellHere(change: McpChange): void;
   /** The answer ends the hearing, and may be called twice. */
   hear(tenantId: TenantId, handler: HearEvent): () => void;
 }
@@ -22,20 +20,14 @@ export interface McpEvents extends AsyncDisposable {
 export async function openMcpEvents(hints: Pick<Hints, "mcpChanged" | "onMcpChanges">): Promise<McpEvents> {
   const handlersByTenant = new Map<TenantId, Set<HearEvent>>();
 
-  function tellHere(change: McpChange): void {
-    const handlers = handlersByTenant.get(change.tenantId);
-    if (handlers === undefined) return;
-    const event = toServerEvent(change);
-    for (const handler of [...handlers]) handler(event);
-  }
-
   const end = await hints.onMcpChanges((changes) => {
-    for (const change of changes) tellHere(change);
+    for (const { tenantId, list } of changes) {
+      for (const handler of [...(handlersByTenant.get(tenantId) ?? [])]) handler({ kind: `${list}_list_changed` });
+    }
   });
 
   return {
     publish: (change) => hints.mcpChanged([change]),
-    tellHere,
     hear(tenantId, handler) {
       // one handler may hear twice: each hearing is its own
       const own: HearEvent = (event) => handler(event);
@@ -57,9 +49,4 @@ export function busOf(events: Pick<McpEvents, "hear">, tenantId: TenantId): Serv
     publish: () => undefined,
     subscribe: (listener) => events.hear(tenantId, listener),
   };
-}
-
-function toServerEvent(change: McpChange): ServerEvent {
-  if ("uri" in change) return { kind: "resource_updated", uri: change.uri };
-  return { kind: `${change.list}_list_changed` };
 }

@@ -50,7 +50,7 @@ test("is asked once, until a change of the tenant's tools is told, or it is old"
   expect(state.looks).toBe(1);
   tell([
     { tenantId, list: "prompts" },
-    { tenantId, uri: "devmesh://a" },
+    { tenantId, list: "prompts" },
     { tenantId: other, list: "tools" },
   ]);
   await remembered.of(tenantId);
