@@ -196,7 +196,12 @@ describe("task_await", () => {
       taskId: first.taskId,
       inputResponses: { [key]: { action: "accept", content } },
     });
-    expect((await ask(b, "tasks/update", said({ approved: "yes" }))).error).toMatchObject({ code: -32_602 });
+    const wrong = [
+      said({ approved: "yes" }),
+      { taskId: first.taskId, inputResponses: { [key]: 5 } },
+      { taskId: first.taskId },
+    ];
+    for (const params of wrong) expect((await ask(b, "tasks/update", params)).error).toMatchObject({ code: -32_602 });
     expect(
       (await ask(b, "tasks/update", { ...said({}), inputResponses: { [key]: { action: "decline" } } })).error,
     ).toBe(undefined);

@@ -21,7 +21,6 @@ export interface TasksPartDeps extends ReadTaskDeps, AnswerDeps {
 }
 
 const taskParams = z.looseObject({ taskId: z.string().min(1).max(128) });
-const updateParams = taskParams.extend({ inputResponses: z.record(z.string(), z.unknown()).optional() });
 const anyResult = z.looseObject({});
 
 /**
@@ -47,11 +46,10 @@ export function tasksPart(deps: TasksPartDeps): ServerPart {
           return { ...(await describeDetailed(deps, principal.tenantId, task)) };
         }),
       );
-      server.setRequestHandler("tasks/update", { params: updateParams, result: anyResult }, (params, ctx) =>
+      server.setRequestHandler("tasks/update", methods, ({ taskId }, ctx) =>
         handle(ctx, async (principal) => {
-          const task = await readTask(deps, principal, params.taskId, "tasks:write");
-          // the SDK lifts the member out of the params of requests that it knows
-          await answerInputs(deps, principal, task, params.inputResponses ?? ctx.mcpReq.inputResponses ?? {});
+          const task = await readTask(deps, principal, taskId, "tasks:write");
+          await answerInputs(deps, principal, task, readResponses(ctx));
           return {};
         }),
       );
@@ -64,6 +62,15 @@ export function tasksPart(deps: TasksPartDeps): ServerPart {
       );
     },
   };
+}
+
+/** The SDK lifts the member out of the params, and what is no response out of it: that stays, to be refused. */
+function readResponses({ mcpReq }: ServerContext): Readonly<Record<string, unknown>> {
+  const { inputResponses, droppedInputResponseKeys = [] } = mcpReq;
+  if (inputResponses !== undefined) {
+    return { ...inputResponses, ...Object.fromEntries(droppedInputResponseKeys.map((key) => [key, null])) };
+  }
+  throw new ProtocolError(ProtocolErrorCode.InvalidParams, "inputResponses: is required");
 }
 
 /** @throws MissingRequiredClientCapabilityError (-32021) for a client that has not declared the extension. */

@@ -36,7 +36,7 @@ export async function watchTasks(
 ): Promise<readonly string[]> {
   if (taskIds.length > maxWatchedTasks) {
     const message = `${taskIds.length} tasks in one subscription, the limit is ${maxWatchedTasks}`;
-    throw new AppError("invalid_argument", message);
+    throw new AppError("invalid_argument", message, { reason: "invalid_params" });
   }
   const { tenantId } = principal;
   const ids = [...new Set(taskIds)].filter(isUuid) as TaskId[];
