@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { SessionRecord, SessionStore } from "@devmesh/adapters";
 import type { Principal } from "@devmesh/auth";
-import { AppError } from "@devmesh/models";
+import { AppError, isUuid } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { JSONRPCRequest } from "@modelcontextprotocol/server";
 import {
@@ -53,7 +53,8 @@ export function createSessionTaker(deps: SessionTakerDeps): SessionTaker {
   }
 
   async function revive(id: string, exchange: Exchange): Promise<Pooled> {
-    const record = await store.find(id);
+    // ours are UUIDs: what is none is not looked for
+    const record = isUuid(id) ? await store.find(id) : undefined;
     if (record === undefined || record.principalId !== exchange.principal.id) throw noSession();
     const session = await reviveSession(live, record, exchange);
     const pooled = { session, isKept: true, usedAt: now(), checkedAt: now() };
