@@ -25,7 +25,7 @@ export async function startLooking(deps: LookDeps): Promise<AsyncDisposable> {
   const stopping = new AbortController();
   const nudge = createNudge();
   const end = await hints.onMcpChanges((changes) => {
-    if (changes.some((change) => "list" in change && change.list === "tools")) nudge.nudge();
+    if (changes.some(({ list }) => list === "tools")) nudge.nudge();
   });
   const underWay = new Set<Promise<unknown>>();
 

@@ -66,7 +66,7 @@ export async function openTenantServers(deps: TenantServersDeps): Promise<Tenant
 
   const end = await hints.onMcpChanges((changes) => {
     for (const change of changes) {
-      if (!("list" in change) || change.list !== "tools") continue;
+      if (change.list !== "tools") continue;
       const before = remembered.get(change.tenantId);
       remembered.delete(change.tenantId);
       if (before === undefined) continue;
