@@ -26,6 +26,14 @@ describe("an address as a tool server", () => {
     expect(http.seen).toEqual([...handshake, "tools/call", "tools/list", ...(era === "legacy" ? ["DELETE"] : [])]);
   });
 
+  it("may be a name", async () => {
+    await using http = await serveTools("modern", ({ answer }) => answer(text("found")));
+    await using kit = openGateway();
+    expect(textOf(await kit.call(httpServer(`http://localhost:${http.port}/mcp`), "echo"))).toBe("found");
+    const unknown = kit.call(httpServer("http://no-such-host.invalid/mcp"), "echo");
+    await expect(unknown).rejects.toMatchObject({ code: "unavailable", reason: "tool_unreachable" });
+  });
+
   it("gets the headers of its registration, secrets among them, and no cookie or proxy of ours", async () => {
     await using http = await serveTools("modern", ({ request, answer }) =>
       answer(text(JSON.stringify(request.headers))),

@@ -27,8 +27,8 @@ export interface GuardedFetch extends Disposable {
   fetch(url: string | URL, init?: RequestInit, onBroken?: (error: AppError) => void): Promise<Response>;
 }
 
-/** A socket that says nothing for so long before it is used again is closed. */
-const keepAliveMs = 30_000;
+/** An idle connection is closed before the server does so, by the 5 s of most: a call on one that closes would be lost. */
+const keepAliveMs = 4_000;
 /** A response with one of these has no body, and `Response` takes none. */
 const bodiless: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 
