@@ -194,7 +194,7 @@ describe("a bad address", () => {
     await fc.assert(
       fc.asyncProperty(anyAnswer, async (answer) => {
         answers.push(answer);
-        const server = { ...httpServer(http.url), timeoutMs: 200 };
+        const server = { ...httpServer(http.url), timeoutMs: 10_000 };
         const outcome = await kit.call(server, "echo").catch((error: unknown) => error);
         if (outcome instanceof AppError)
           expect(["unavailable", "invalid_argument", "failed_precondition"]).toContain(outcome.code);

@@ -236,7 +236,7 @@ describe("a bad program", () => {
   });
 
   it("that keeps failing is not asked for a while, and serves again after one call that works", async () => {
-    await using kit = openGateway({ resetMs: 500 });
+    await using kit = openGateway({ resetMs: 1_500 });
     const server = stdioServerOf();
     const first = textOf(await kit.call(server, "pid"));
     for (let count = 0; count < 2; count += 1) {
