@@ -406,14 +406,18 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
 
     test("a tenant has at most 50 servers, each name once, and a key registers one", async () => {
       const key = await doors.createKey(["admin"], await doors.createTenant());
-      const post = (name: string, headers = {}): Promise<Answer> =>
-        doors.ask("POST", "/tools", { key, headers, body: { name, transport: stdio(), enabled: false } });
+      const post = (name: string, headers = {}, secret = "hunter2"): Promise<Answer> => {
+        const transport = stdio([], { TOKEN: { secret } });
+        return doors.ask("POST", "/tools", { key, headers, body: { name, transport, enabled: false } });
+      };
       const once = { "idempotency-key": "k" };
       const first = await post("s-0", once);
       const again = await post("s-0", once);
       expect(again).toMatchObject({ status: 201, data: first.data });
       expect(again.headers.get("idempotent-replay")).toBe("true");
-      expect(await post("s-1", once)).toMatchObject({ status: 409, error: { reason: "idempotency_key_reused" } });
+      for (const reused of [post("s-1", once), post("s-0", once, "hunter3")]) {
+        expect(await reused).toMatchObject({ status: 409, error: { reason: "idempotency_key_reused" } });
+      }
       expect(await post("s-0")).toMatchObject({ status: 409, error: { code: "conflict", reason: "name_taken" } });
       const more = await Promise.all(Array.from({ length: 50 }, (_, at) => post(`s-${at + 1}`)));
       expect(more.filter(({ status }) => status === 201)).toHaveLength(49);

@@ -34,7 +34,19 @@ describe("createSecretBox", () => {
     expect(() => gone.open(sealed, "here")).toThrow(expect.objectContaining({ reason: "no_secrets_key" }));
   });
 
+  it("gives equal texts one fingerprint, which depends on the key", () => {
+    const keys = [key("a"), key("b")];
+    const print = createSecretBox(keys).fingerprint("hunter2");
+    expect(print).toMatch(/^[0-9a-f]{64}$/);
+    expect(createSecretBox(keys).fingerprint("hunter2")).toBe(print);
+    expect(createSecretBox(keys).fingerprint("hunter3")).not.toBe(print);
+    expect(createSecretBox([key("a")]).fingerprint("hunter2")).not.toBe(print);
+  });
+
   it("keeps nothing without a key", () => {
+    expect(() => createSecretBox([]).fingerprint("hunter2")).toThrow(
+      expect.objectContaining({ reason: "no_secrets_key" }),
+    );
     expect(() => createSecretBox([]).seal("hunter2", "here")).toThrow(
       expect.objectContaining({ code: "failed_precondition", reason: "no_secrets_key" }),
     );

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { AppError, type SealedSecret } from "@devmesh/models";
 
 /** A key of 32 bytes, and the name under which what it sealed is stored. */
@@ -16,6 +16,12 @@ export interface SecretBox {
    * what was sealed for another place, or was changed.
    */
   open(sealed: SealedSecret, place: string): string;
+  /**
+   * Equal for equal texts, and nothing to whoever hasn't the key: HMAC-SHA-256 in hex. Another one when keys are rotated.
+   *
+   * @throws AppError `failed_precondition`, reason `no_secrets_key`, without a key.
+   */
+  fingerprint(text: string): string;
 }
 
 const algorithm = "aes-256-gcm";
@@ -28,7 +34,7 @@ export function createSecretBox(keys: readonly SecretKey[]): SecretBox {
   const [first] = keys;
   return {
     seal(text, place) {
-      if (first === undefined) throw noKey("secrets can't be kept: no key is configured");
+      if (first === undefined) throw noKey(noneConfigured);
       const nonce = randomBytes(nonceBytes);
       const cipher = createCipheriv(algorithm, first.key, nonce).setAAD(Buffer.from(place));
       const ciphertext = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
@@ -38,6 +44,10 @@ export function createSecretBox(keys: readonly SecretKey[]): SecretBox {
         ciphertext: ciphertext.toString("base64"),
         tag: cipher.getAuthTag().toString("base64"),
       };
+    },
+    fingerprint(text) {
+      if (first === undefined) throw noKey(noneConfigured);
+      return createHmac("sha256", first.key).update("fingerprint\n").update(text).digest("hex");
     },
     open({ keyId, nonce, ciphertext, tag }, place) {
       const key = keyById.get(keyId);
@@ -56,6 +66,8 @@ export function createSecretBox(keys: readonly SecretKey[]): SecretBox {
     },
   };
 }
+
+const noneConfigured = "secrets can't be kept: no key is configured";
 
 function noKey(message: string): AppError {
   return new AppError("failed_precondition", message, { reason: "no_secrets_key" });

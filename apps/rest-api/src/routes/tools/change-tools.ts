@@ -1,4 +1,5 @@
 import { type NewId, parseWith } from "@devmesh/models";
+import type { SecretBox } from "@devmesh/runtime";
 import { changeServer, noServer, registerServer } from "@devmesh/tools";
 import { readRequestKey } from "../../http/idempotency-key.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
@@ -46,7 +47,7 @@ export function registerToolServer(deps: Deps & { readonly newId: NewId }): Rout
     errors: ["conflict", "failed_precondition"],
     async handle({ principal, headers, body }) {
       const asked = parseWith(newToolServerSchema, body);
-      const key = readRequestKey({ principal, headers, body });
+      const key = readRequestKey({ principal, headers, body: hideSecrets(body, secretBox) });
       const { made, isReplay } = await registerServer(
         { servers: toolServers, box: secretBox, newId },
         principal.tenantId,
@@ -129,4 +130,11 @@ export function deleteToolServer({
       return { data: { ...viewServer(principal, deleted), tools: [] } };
     },
   });
+}
+
+/** A body whose hash may be kept: it tells of another secret, and nobody can try secrets against it. */
+function hideSecrets(body: unknown, box: Pick<SecretBox, "fingerprint">): unknown {
+  const hide = (name: string, value: unknown): unknown =>
+    name === "secret" && typeof value === "string" ? box.fingerprint(value) : value;
+  return JSON.parse(JSON.stringify(body, hide));
 }
