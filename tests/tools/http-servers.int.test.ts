@@ -144,6 +144,14 @@ describe("a bad address", () => {
       "bad_answer",
       ({ response }) => void response.writeHead(200, { "content-type": "application/json" }).end('{"a":1}'),
     ],
+    ["an empty list", "unavailable", "bad_answer", ({ response }) => json(response, [])],
+    [
+      "the answer of another call",
+      "unavailable",
+      "bad_answer",
+      ({ response }) => json(response, { jsonrpc: "2.0", id: 999, result: { content: [] } }),
+    ],
+    ["nothing, at once", "unavailable", "bad_answer", ({ response }) => void response.writeHead(202).end()],
     [
       "events that are none",
       "unavailable",
@@ -247,6 +255,10 @@ describe("a bad address", () => {
     });
   });
 });
+
+function json(response: ReceivedCall["response"], body: unknown): void {
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
+}
 
 function flood({ response }: ReceivedCall): void {
   response.writeHead(200, { "content-type": "text/event-stream" });

@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { AppError } from "@devmesh/models";
+import type { AppError } from "@devmesh/models";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { type ConnectOptions, connectClient } from "./connect-client.ts";
 import type { GuardedFetch } from "./http/guarded-fetch.ts";
 import type { OpenedClient } from "./mcp-connection.ts";
-import { type RequestScope, screenTransport } from "./screened-transport.ts";
+import { noAnswer, type RequestScope, screenTransport } from "./screened-transport.ts";
 import type { ChildOptions } from "./stdio/child.ts";
 import type { ReaderLimits } from "./stdio/message-reader.ts";
 import { stdioTransport } from "./stdio/stdio-transport.ts";
@@ -34,7 +34,7 @@ export function openStdioClient(
 ): Promise<OpenedClient> {
   const inner = stdioTransport(child, limits);
   const screen = screenTransport(inner, { scopes: new AsyncLocalStorage(), isStdio: true });
-  inner.onbadanswer = (id) => screen.fail(id, noAnswer(options.server));
+  inner.onbadanswer = (id) => screen.fail(id, noAnswer());
   return connectClient(screen, { failure: () => inner.failure, close: () => inner.close() }, options);
 }
 
@@ -52,14 +52,18 @@ export function openHttpClient({ url, headers, http }: HttpTarget, options: Conn
       if (scope === undefined) return http.fetch(address, init);
       const signals = init.signal ? [init.signal, scope.signal] : [scope.signal];
       const onBroken = (error: AppError): void => screen.fail(scope.id, error);
-      return http.fetch(address, { ...init, signal: AbortSignal.any(signals) }, onBroken);
+      const answer = http.fetch(address, { ...init, signal: AbortSignal.any(signals) }, onBroken);
+      return answer.then((response) => {
+        scope.isWhole = response.headers.get("content-type")?.startsWith("text/event-stream") !== true;
+        return response;
+      });
     },
   });
   const screen = screenTransport(inner, { scopes, isStdio: false });
   const tellClient = inner.onerror;
   inner.onerror = (error) => {
     const id = scopes.getStore()?.id;
-    if (id !== undefined && isUnreadable(error)) screen.fail(id, noAnswer(options.server));
+    if (id !== undefined && isUnreadable(error)) screen.fail(id, noAnswer());
     tellClient?.(error);
   };
   const close = async (): Promise<void> => {
@@ -74,10 +78,6 @@ export function openHttpClient({ url, headers, http }: HttpTarget, options: Conn
 /** What came in a stream of events and was no message: JSON's own word, or the schema's. */
 function isUnreadable(error: Error): boolean {
   return error.name === "SyntaxError" || error.name === "ZodError" || error.name === "$ZodError";
-}
-
-function noAnswer(server: string): AppError {
-  return new AppError("unavailable", `tool server ${server} answered what is no answer`, { reason: "bad_answer" });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

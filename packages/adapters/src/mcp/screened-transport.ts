@@ -7,6 +7,8 @@ export interface RequestScope {
   readonly id: RequestId;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
+  /** Set once what came back is one document, and no stream: the answer is in it, or there is none. */
+  isWhole: boolean;
 }
 
 /** A transport whose messages are looked at before the client sees them. */
@@ -60,9 +62,11 @@ export function screenTransport(inner: Transport, { scopes, isStdio }: ScreenOpt
       if (message.method === "tools/list") lists.add(id);
       options?.requestSignal?.addEventListener("abort", () => settle(id), { once: true });
       const onRequestStreamEnd = (): void => outer.fail(id, brokeOff());
-      return scopes.run({ id, signal: ending.signal }, () =>
-        inner.send(message, { ...options, onRequestStreamEnd } satisfies TransportSendOptions),
-      );
+      const scope: RequestScope = { id, signal: ending.signal, isWhole: false };
+      return scopes.run(scope, async () => {
+        await inner.send(message, { ...options, onRequestStreamEnd } satisfies TransportSendOptions);
+        if (scope.isWhole) outer.fail(id, noAnswer());
+      });
     },
     fail: (id, error) => {
       const ending = endings.get(id);
@@ -112,6 +116,11 @@ function setToolsAside(message: JSONRPCMessage): JSONRPCMessage {
   if (!("result" in message) || !Array.isArray(message.result["tools"])) return message;
   const { tools, _meta, ...rest } = message.result;
   return { ...message, result: { ...rest, tools: [], _meta: { ..._meta, [rawToolsKey]: tools } } };
+}
+
+/** What came under the name of an answer. */
+export function noAnswer(): AppError {
+  return new AppError("unavailable", "the tool server answered what is no answer", { reason: "bad_answer" });
 }
 
 function brokeOff(): AppError {
