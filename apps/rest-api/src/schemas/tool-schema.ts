@@ -149,12 +149,9 @@ export const toolCallRecordSchema = z
     reason: z.string().optional(),
     durationMs: z.int().min(0),
     argumentBytes: z.int().min(0),
-    argumentsSha256: z
-      .string()
-      .optional()
-      .meta({
-        description: "Of the canonical JSON (RFC 8785), in hex: tells equal calls. Absent where they were refused.",
-      }),
+    argumentsSha256: z.string().optional().meta({
+      description: "Of the canonical JSON (RFC 8785), in hex: tells equal calls. Absent where they were refused.",
+    }),
     resultBytes: z.int().min(0),
     taskId: z.uuid().optional(),
     traceparent: z.string().optional(),
