@@ -2,9 +2,12 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AppError } from "@devmesh/models";
 import { createLogger } from "@devmesh/observability";
 import { checkLeaks, waitFor } from "@devmesh/testing";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { answerWithId } from "./kit/any-answer.ts";
 import { openGateway, serverOf, stdioServerOf, textOf, toolOf } from "./kit/gateway.ts";
 
 checkLeaks();
@@ -177,6 +180,21 @@ describe("a bad program", () => {
     const survives = ["nonsense", "refuse", "break"].includes(tool);
     expect(after === before).toBe(survives);
     if (!survives) await waitFor(() => !isAlive(Number(before)));
+  });
+
+  it("that answers anything at all gets a stated error, or gave a result", async () => {
+    await using kit = openGateway({ minCalls: 1_000 });
+    const server = stdioServerOf();
+    await fc.assert(
+      fc.asyncProperty(answerWithId, async (answer) => {
+        const call = kit.call(server, "say", { arguments: { line: JSON.stringify(answer) } });
+        const outcome = await call.catch((error: unknown) => error);
+        if (outcome instanceof AppError)
+          expect(["unavailable", "invalid_argument", "failed_precondition"]).toContain(outcome.code);
+        else expect(outcome).toMatchObject({ content: expect.any(Array), isError: expect.any(Boolean) });
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it("that gives more than may be kept is refused, and stays connected", async () => {

@@ -23,6 +23,8 @@ export interface GatewayKitOptions {
   readonly secrets?: ReadonlyMap<string, string>;
   /** How long a breaker that opened rests. */
   readonly resetMs?: number;
+  /** On how many calls it may open. */
+  readonly minCalls?: number;
 }
 
 /** A gateway that reaches real servers, and keeps what it writes down in memory. */
@@ -45,6 +47,7 @@ export function openGateway({
   limits,
   secrets = new Map(),
   resetMs = 10_000,
+  minCalls = 3,
 }: GatewayKitOptions = {}): GatewayKit {
   const records: NewToolCallRecord[] = [];
   const stack = new AsyncDisposableStack();
@@ -69,7 +72,7 @@ export function openGateway({
         },
       },
       schemas,
-      createBreaker: (operation) => createToolBreaker(operation, { resetMs }),
+      createBreaker: (operation) => createToolBreaker(operation, { resetMs, minCalls }),
       newId: randomUUID,
       ...(limits !== undefined && { limits }),
     }),

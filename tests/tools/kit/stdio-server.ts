@@ -131,6 +131,7 @@ const tools: Readonly<Record<string, (call: Call) => unknown>> = {
   flood: () => writeForEver("x".repeat(65_536)),
   chatter: () => writeForEver(`${JSON.stringify({ jsonrpc: "2.0", method: "notifications/message", params: {} })}\n`),
   big: ({ id, values }) => say(id, "x".repeat(Number(values["bytes"]))),
+  say: ({ id, values }) => write(`${String(values["line"]).replaceAll('"$id"', JSON.stringify(id))}\n`),
   nonsense: ({ id }) => send({ id, result: "not an object" }),
   garbage: () => writeForEver("this is no JSON\n"),
   refuse: ({ id }) => send({ id, error: { code: -32_602, message: "I don't know that tool" } }),
