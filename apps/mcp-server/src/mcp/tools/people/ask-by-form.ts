@@ -28,7 +28,8 @@ export async function askByForm(
   { asked, task }: { readonly asked: ApprovalAsked; readonly task: AskedForTask | undefined },
   call: ToolCall,
 ): Promise<ToolAnswer<Approval>> {
-  const decided = toDecision(call.inputResponses);
+  // without our state nobody was asked, whatever the client says of an answer
+  const decided = call.state === undefined ? undefined : toDecision(call.inputResponses);
   // before anybody is asked it is known that the task is still the agent's
   const taskId = task && (await log(deps, { task, line: lineOf(asked, decided) }, call));
   if (decided === undefined) {
