@@ -114,7 +114,9 @@ test("names the scopes that a message needs, and none for nonsense", () => {
   expect(factory.scopesOf({ method: "tools/call", params: { name: "echo" } })).toEqual(["tasks:read"]);
   expect(factory.scopesOf({ method: "prompts/get" })).toEqual(["knowledge:read"]);
   const nonsense = [{ method: "tools/call" }, { method: "tools/call", params: { name: "nope" } }, {}, [], null, 7];
-  for (const message of nonsense) expect(factory.scopesOf(message)).toEqual([]);
+  const textless = { toString: 1, valueOf: 1 };
+  const worse = [{ method: textless }, { method: "tools/call", params: { name: textless } }];
+  for (const message of [...nonsense, ...worse]) expect(factory.scopesOf(message)).toEqual([]);
 });
 
 describe("tools/list", () => {

@@ -83,9 +83,11 @@ export function createServerFactory(deps: ServerDeps): ServerFactory {
     scopesOf(message) {
       if (!isRecord(message)) return [];
       const { method, params } = message;
+      if (typeof method !== "string") return [];
       const given = isRecord(params) ? params : {};
-      if (method === "tools/call") return catalogue.scopesOf(String(given["name"]));
-      return parts.flatMap((part) => part.scopesOf?.(String(method), given) ?? []);
+      const { name } = given;
+      if (method === "tools/call") return typeof name === "string" ? catalogue.scopesOf(name) : [];
+      return parts.flatMap((part) => part.scopesOf?.(method, given) ?? []);
     },
   };
 }
