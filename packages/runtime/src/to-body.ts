@@ -25,6 +25,8 @@ export function toBody(source: AsyncGenerator<string, void>, onEnd: (error?: unk
       cancel() {
         isCancelled = true;
         onEnd();
+        // one that waits to be read on would hold for ever what it has
+        source.return().catch(() => undefined);
       },
     },
     { highWaterMark: 0 },
