@@ -48,6 +48,7 @@ import { type AgentServer, startAgentServer } from "./agent-server.ts";
 import type { McpConfig } from "./config.ts";
 import { createTellNodes, type TellNodes, withLocalDelivery } from "./delivery/local-hints.ts";
 import { createMessenger, type Messenger } from "./delivery/messenger.ts";
+import { gatherReads } from "./gather-reads.ts";
 import { maxTaskWatches } from "./limits.ts";
 import { openMcp } from "./mcp/open-mcp.ts";
 import { openMemory } from "./mcp/open-memory.ts";
@@ -117,6 +118,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     findWaiting: (limit: number) => findWaitingToolAgents(database, limit),
     pull: pullRepository(database),
     presenceMs: config.presenceMs,
+    leaseMs: config.tasks.leaseMs,
     nudgeOutbox: () => hints.nudgeOutbox(),
     closeConnection: hints.closeConnection,
     now: monotonicClock,
@@ -273,7 +275,7 @@ function createStores(database: Database, hints: Pick<Hints, "nudgeOutbox">): Se
     agents: tellOfAgents(agentRepository(database), () => hints.nudgeOutbox()),
     nodes: nodeRepository(database),
     deliveries: deliveryRepository(database),
-    taskReads: taskReads(database),
+    taskReads: gatherReads(taskReads(database)),
     subscriptions: subscriptionRepository(database),
     events: eventRepository(database),
   };
