@@ -6,6 +6,8 @@ import { bareTool, callRequest, exampleTask, listRequest, type McpRequest } from
 import { startBareServer } from "./start-bare-server.ts";
 
 const sizes = { rounds: 5, seconds: 3, connections: 16 };
+/** So many are read in turn. */
+const taskCount = 100;
 /** As operators run it, but for the limit of one key. */
 const inProduction = { NODE_ENV: "production", DEVMESH_RATE_LIMIT_PER_SECOND: "0" };
 /** Shows that the harness works. */
@@ -14,8 +16,8 @@ const quickSizes = { rounds: 1, seconds: 0.3, connections: 4 };
 /** Ours, with a credential to check and a row to read behind it, and the SDK's own server with nothing behind it. */
 interface Side {
   readonly url: string;
-  readonly call: McpRequest;
-  readonly list: McpRequest;
+  readonly call: readonly McpRequest[];
+  readonly list: readonly McpRequest[];
 }
 
 type Sides = Readonly<Record<"bare" | "bareTools" | "devmesh", Side>>;
@@ -28,8 +30,8 @@ export async function benchMcp({ isQuick = false } = {}): Promise<void> {
   const url = fleet.mcp[0]?.url ?? "";
   const own = {
     url,
-    call: callRequest("task_get", await endTask(fleet), fleet.apiKey),
-    list: listRequest(fleet.apiKey),
+    call: (await endTasks(fleet)).map((id) => callRequest("task_get", id, fleet.apiKey)),
+    list: [listRequest(fleet.apiKey)],
   };
   const tools = await countTools(own);
   const sides: Sides = {
@@ -86,24 +88,28 @@ async function printAlone(sides: Sides, names: Readonly<Record<keyof Sides, stri
 }
 
 function toBare(url: string): Side {
-  return { url, call: callRequest(bareTool, exampleTask.id), list: listRequest() };
+  return { url, call: [callRequest(bareTool, exampleTask.id)], list: [listRequest()] };
 }
 
 async function countTools({ url, list }: Side): Promise<number> {
   const agent = new Agent();
-  const { tools } = (await send(url, list, agent)) as { readonly tools: readonly unknown[] };
+  const [request] = list as [McpRequest];
+  const { tools } = (await send(url, request, agent)) as { readonly tools: readonly unknown[] };
   agent.destroy();
   return tools.length;
 }
 
-/** A task that is over: to tell why one waits, agents are looked at, too. */
-async function endTask({ rest, apiKey }: Pick<Fleet, "rest" | "apiKey">): Promise<string> {
+/** Tasks that are over: to tell why one waits, agents are looked at, too. */
+async function endTasks({ rest, apiKey }: Pick<Fleet, "rest" | "apiKey">): Promise<readonly string[]> {
   const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json" };
   const post = async (path: string, body: object): Promise<{ readonly id: string }> => {
     const response = await fetch(`${rest.url}/api/v1/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
     return ((await response.json()) as { readonly data: { readonly id: string } }).data;
   };
-  const { id } = await post("tasks", { type: exampleTask.type, input: exampleTask.input });
-  await post(`tasks/${id}/cancel`, {});
-  return id;
+  const ended = Array.from({ length: taskCount }, async () => {
+    const { id } = await post("tasks", { type: exampleTask.type, input: exampleTask.input });
+    await post(`tasks/${id}/cancel`, {});
+    return id;
+  });
+  return Promise.all(ended);
 }

@@ -8,20 +8,21 @@ export interface Load {
   readonly latencies: readonly number[];
 }
 
-/** Sends the same request again and again over so many connections that stay open, each when the one before is answered. */
+/** Sends requests in turn, again and again, over so many connections that stay open, each when the one before is answered. */
 export async function load(
   url: string,
-  asked: McpRequest,
+  asked: readonly McpRequest[],
   { connections, seconds }: { readonly connections: number; readonly seconds: number },
 ): Promise<Load> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const latencies: number[] = [];
+  let next = 0;
   const begunAt = performance.now();
   const endsAt = begunAt + seconds * 1_000;
   const loop = async (): Promise<void> => {
     while (performance.now() < endsAt) {
       const sentAt = performance.now();
-      await send(url, asked, agent);
+      await send(url, asked[next++ % asked.length] as McpRequest, agent);
       latencies.push(performance.now() - sentAt);
     }
   };
