@@ -228,6 +228,24 @@ describe.skipIf(isSkipped)("what A2A refuses", () => {
     expect(await response.json()).toMatchObject({ error: { code: -32602, message: expect.stringContaining("part") } });
   });
 
+  test.each([
+    ["a part that is none", { parts: [null] }],
+    ["a messageId that nobody can keep", { messageId: "m\0" }],
+    ["a messageId that is too long", { messageId: "m".repeat(256), contextId: "c" }],
+  ])("%s, without a word of how it was found", async (_, more) => {
+    const params = { message: { messageId: "m", role: "ROLE_USER", parts: [{ text: "x" }], ...more } };
+    const response = await call({ jsonrpc: "2.0", id: 1, method: "SendMessage", params }, version);
+    expect(await response.json()).toMatchObject({
+      error: { code: -32602, message: expect.stringMatching(/^(params|message\.messageId): /) },
+    });
+  });
+
+  test("a token of a page that holds no id", async () => {
+    const pageToken = Buffer.from(`2026-01-01T00:00:00.000Z ${"-".repeat(36)}`).toString("base64url");
+    const response = await call({ jsonrpc: "2.0", id: 1, method: "ListTasks", params: { pageToken } }, version);
+    expect(await response.json()).toMatchObject({ error: { message: expect.stringContaining("pageToken: ") } });
+  });
+
   test("push notifications, which are not offered", async () => {
     const params = { taskId: "t", url: "https://example.test" };
     const response = await call({ jsonrpc: "2.0", id: 1, method: "CreateTaskPushNotificationConfig", params }, version);

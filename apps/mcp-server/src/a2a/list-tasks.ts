@@ -1,7 +1,7 @@
 import type { ListTasksRequest, ListTasksResponse } from "@a2a-js/sdk";
 import { TaskState } from "@a2a-js/sdk";
 import { RequestMalformedError } from "@a2a-js/sdk/errors";
-import type { Agent, Task, TenantId } from "@devmesh/models";
+import { type Agent, isUuid, type Task, type TenantId } from "@devmesh/models";
 import type { A2aReads } from "./a2a-deps.ts";
 import { agentLabel, contextOf } from "./labels.ts";
 import { toA2aState, toA2aTask } from "./to-a2a-task.ts";
@@ -54,7 +54,7 @@ function toToken({ createdAt, id }: Task): string {
 }
 
 function parseToken(token: string): { readonly at: string; readonly id: string } {
-  const [, at, id] = /^(\S{24}) ([0-9a-f-]{36})$/.exec(Buffer.from(token, "base64url").toString()) ?? [];
-  if (at !== undefined && id !== undefined && !Number.isNaN(Date.parse(at))) return { at, id };
+  const [, at, id] = /^(\d\S{23}) (\S{36})$/.exec(Buffer.from(token, "base64url").toString()) ?? [];
+  if (at !== undefined && id !== undefined && isUuid(id) && !Number.isNaN(Date.parse(at))) return { at, id };
   throw new RequestMalformedError("pageToken: is not one that this server gave out");
 }

@@ -6,19 +6,23 @@ import {
   validateVersion,
 } from "@a2a-js/sdk/server";
 import { type Authenticator, assertScope, type Principal, type Scope } from "@devmesh/auth";
-import { type Agent, AppError, parseTraceparent, reservedAgentName, toAppError } from "@devmesh/models";
+import { type Agent, AppError, isStorable, parseTraceparent, reservedAgentName, toAppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
-import { toBody } from "@devmesh/runtime";
+import { createRateLimiter, toBody } from "@devmesh/runtime";
 import { type Context, Hono } from "hono";
+import { type Admission, addressOf, admit } from "../mcp/http/admit.ts";
+import { runCredentialCheck } from "../mcp/http/check-credentials.ts";
 import { createOriginGuard, type OriginGuard } from "../mcp/http/guard-origin.ts";
+import { createOpenStreams, type OpenStreams } from "../mcp/http/open-streams.ts";
 import { readMessage } from "../mcp/http/read-message.ts";
 import { refusal } from "../mcp/http/refusal.ts";
 import { originOf } from "../mcp/http/resource-metadata.ts";
-import { signIn } from "../mcp/http/sign-in.ts";
+import type { SignedIn } from "../mcp/http/sign-in.ts";
 import type { McpHttpConfig } from "../mcp/open-mcp.ts";
 import type { A2aDeps } from "./a2a-deps.ts";
 import { toA2aError } from "./a2a-errors.ts";
 import { toAgentCard } from "./agent-card.ts";
+import { assertForm } from "./assert-form.ts";
 import { createRequestHandler } from "./request-handler.ts";
 import { tellOfFailures } from "./tell-of-failures.ts";
 import { writeStream } from "./write-stream.ts";
@@ -26,9 +30,14 @@ import { writeStream } from "./write-stream.ts";
 /** What the A2A door stands on. */
 export interface OpenA2aDeps extends A2aDeps {
   readonly authenticator: Authenticator;
+  /** One that remembers nothing, for credentials of open streams, and how often these are checked. */
+  readonly freshAuthenticator: Authenticator;
+  readonly credentialCheckMs: number;
   readonly config: McpHttpConfig;
   /** Ends what waits and streams. */
   readonly stopping: AbortSignal;
+  /** Milliseconds, rising. */
+  readonly now: () => number;
   readonly logger: Logger;
 }
 
@@ -45,38 +54,47 @@ const oldVersion = "0.3";
  */
 export function openA2a(deps: OpenA2aDeps): Hono {
   const app = new Hono();
-  const guarded = { guard: createOriginGuard(deps.config), authenticator: deps.authenticator };
+  const { config, now, authenticator, stopping } = deps;
+  const streams = createOpenStreams(config.streams);
+  const rateLimiter = config.rateLimit && createRateLimiter({ ...config.rateLimit, now });
+  const guarded: Guarded = { guard: createOriginGuard(config), authenticator, rateLimiter };
+  void runCredentialCheck({ ...deps, authenticator: deps.freshAuthenticator, streams }, stopping);
   app.get(cardPath, (c) =>
-    answering(guarded, c, async (principal) => {
+    answering(guarded, c, async ({ principal }) => {
       assertScope(principal, "agents:read");
       const agent = await findAgent(deps, principal, c.req.param("agent"));
       return c.json(AgentCard.toJSON(toAgentCard(agent, originOf(c.req.raw, deps.config.publicUrl))));
     }),
   );
   app.post("/a2a/:agent", (c) =>
-    answering(guarded, c, async (principal) => {
+    answering(guarded, c, async (signedIn) => {
+      const { principal } = signedIn;
       const message = (await readMessage(c.req.raw)) as Record<string, unknown>;
       assertScope(principal, scopeOf(message["method"]));
       const agent = await findAgent(deps, principal, c.req.param("agent"));
-      return callAgent(deps, c.req.raw, { agent, principal, message });
+      return callAgent({ ...deps, streams }, c.req.raw, { ...signedIn, agent, message });
     }),
   );
   app.all("/a2a/:agent", () => refusal(new AppError("invalid_argument", "agents are asked by POST", wrongMethod)));
   return app;
 }
 
+interface Guarded extends Admission {
+  readonly guard: OriginGuard;
+}
+
 /** What every request needs before it is looked at; what is refused has the shape of JSON-RPC. */
 async function answering(
-  { guard, authenticator }: { readonly guard: OriginGuard; readonly authenticator: Authenticator },
+  guarded: Guarded,
   c: Context,
-  answer: (principal: Principal) => Promise<Response>,
+  answer: (signedIn: SignedIn) => Promise<Response>,
 ): Promise<Response> {
   try {
-    guard.check(c.req.raw.headers);
-    const { principal } = await signIn(authenticator, c.req.raw.headers);
-    return await answer(principal);
+    guarded.guard.check(c.req.raw.headers);
+    return await answer(await admit(guarded, c.req.raw.headers, addressOf(c.env)));
   } catch (caught) {
-    return refusal(toAppError(caught));
+    const error = toAppError(caught);
+    return refusal(error, null, error.code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {});
   }
 }
 
@@ -85,22 +103,21 @@ function scopeOf(method: unknown): Scope {
 }
 
 async function findAgent({ agents }: OpenA2aDeps, { tenantId }: Principal, idOrName: string): Promise<Agent> {
-  const agent = await agents.find(tenantId, idOrName);
+  const agent = isStorable(idOrName) ? await agents.find(tenantId, idOrName) : undefined;
   // the mesh's own agent runs tools, and is nobody to talk to
   if (agent !== undefined && agent.name !== reservedAgentName) return agent;
   throw new AppError("not_found", `no agent ${JSON.stringify(idOrName)}`);
 }
 
-interface AgentCall {
+interface AgentCall extends SignedIn {
   readonly agent: Agent;
-  readonly principal: Principal;
   readonly message: Record<string, unknown>;
 }
 
 async function callAgent(
-  deps: OpenA2aDeps,
+  deps: OpenA2aDeps & { readonly streams: OpenStreams },
   request: Request,
-  { agent, principal, message }: AgentCall,
+  { agent, principal, credential, message }: AgentCall,
 ): Promise<Response> {
   const gone = new AbortController();
   const signal = AbortSignal.any([request.signal, deps.stopping, gone.signal]);
@@ -112,15 +129,21 @@ async function callAgent(
   const answer = await handle(handler, message, requestedVersion);
   if (!(Symbol.asyncIterator in answer)) return Response.json(answer);
   const text = writeStream(answer, (error) => toErrorAnswer(message, toA2aError(error, report)));
-  return new Response(
-    toBody(text, () => gone.abort()),
-    { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } },
-  );
+  deps.streams.assertRoom(principal.tenantId);
+  const leave = deps.streams.add({ principal, credential, kind: "listen", end: () => gone.abort() });
+  const end = (): void => {
+    leave();
+    gone.abort();
+  };
+  return new Response(toBody(text, end), {
+    headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
+  });
 }
 
 async function handle(handler: A2ARequestHandler, message: Record<string, unknown>, requestedVersion: string) {
   try {
     validateVersion(requestedVersion, await handler.getAgentCard(), "JSONRPC");
+    assertForm(message);
     return await new JsonRpcTransportHandler(handler).handle(message, new ServerCallContext({ requestedVersion }));
   } catch (error) {
     return toErrorAnswer(message, error);
