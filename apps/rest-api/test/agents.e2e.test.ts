@@ -1,3 +1,6 @@
+import type { AgentId } from "@devmesh/models";
+import { agentRepository } from "@devmesh/repositories";
+import { createUuidV7 } from "@devmesh/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { envelopeOf, openRest, type RestHarness } from "./_rest-harness.ts";
 
@@ -106,5 +109,22 @@ describe("the agent routes", () => {
     expect((await post("other")).status).toBe(403);
     const pause = await rest.app.request("/api/v1/agents/reviewer-1/pause", { method: "POST", headers });
     expect(pause.status).toBe(403);
+  });
+
+  test("the mesh's own agent is shown, and changed by nobody", async () => {
+    const own = { name: "devmesh.tools", kind: "worker" as const, capabilities: [{ name: "mcp.tool", level: 1 }] };
+    const id = createUuidV7()() as AgentId;
+    const registration = { ...own, maxConcurrency: 1_000 };
+    await agentRepository(rest.database).register(rest.tenantId, id, registration, { delivery: "pull", presenceMs: 1 });
+    const before = (await envelopeOf(await rest.ask("GET", "/agents/devmesh.tools"))).data;
+    for (const agent of ["devmesh.tools", id]) {
+      const changes = [
+        rest.ask("PATCH", `/agents/${agent}`, { capabilities: [{ name: "anything" }] }),
+        rest.ask("DELETE", `/agents/${agent}`),
+        ...["pause", "resume", "drain", "revoke"].map((verb) => rest.ask("POST", `/agents/${agent}/${verb}`)),
+      ];
+      for (const { status } of await Promise.all(changes)) expect(status).toBe(403);
+    }
+    expect((await envelopeOf(await rest.ask("GET", "/agents/devmesh.tools"))).data).toEqual(before);
   });
 });

@@ -1,4 +1,4 @@
-import { type Agent, AppError } from "@devmesh/models";
+import { type Agent, AppError, assertNotReserved } from "@devmesh/models";
 import type { RouteRequest } from "../../http/route.ts";
 import type { RouteDeps } from "../route-deps.ts";
 
@@ -16,12 +16,18 @@ export async function findAgent(
   return agent;
 }
 
-/** {@link findAgent}, for a change. @throws AppError `permission_denied` where the credential is bound to another agent. */
+/**
+ * {@link findAgent}, for a change.
+ *
+ * @throws AppError `permission_denied` where the credential is bound to another agent, and for the mesh's own: with other
+ * capabilities it would carry out what anybody submits, and what it gives back would be done twice.
+ */
 export async function findAgentToChange(
   deps: Pick<RouteDeps, "agents">,
   request: Pick<RouteRequest, "principal" | "params">,
 ): Promise<Agent> {
   const agent = await findAgent(deps, request);
+  assertNotReserved(agent.name);
   const { agentName } = request.principal;
   if (agentName === undefined || agentName === agent.name) return agent;
   throw new AppError("permission_denied", `the credential is bound to the agent ${agentName}`);
