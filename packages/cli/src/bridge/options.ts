@@ -55,7 +55,7 @@ export function parseOptions(
 
 function toOptions(given: Readonly<Record<string, string | undefined>>): ParsedOptions {
   const apiKey = given["DEVMESH_API_KEY"]?.trim();
-  if (!apiKey) return refuse("DEVMESH_API_KEY is not set: the mesh's first start prints a key");
+  if (!apiKey) return refuse("DEVMESH_API_KEY is not set: `npm start` writes a key into .devmesh/local.json");
   const text = given["DEVMESH_MCP_URL"] || defaultUrl;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
