@@ -35,7 +35,7 @@ beforeAll(async () => {
     url: `${node.url.replace("http", "ws")}/ws`,
     apiKey: node.apiKey,
     name: "writer",
-    capabilities: [{ name: "text.write", level: 2 }, { name: "text.ask" }],
+    capabilities: [{ name: "text.write", level: 2 }, { name: "text.ask" }, { name: "text.ask-twice" }],
     maxConcurrency: 8,
     signal: stop.signal,
   });
@@ -51,6 +51,7 @@ beforeAll(async () => {
       }
       return `written: ${text}`;
     },
+    "text.ask-twice": async (_, ctx) => [await ctx.ask("First?"), await ctx.ask("Second?")].join(" and "),
     "text.ask": async (_, ctx) => ({ chosen: await ctx.ask("Which branch?", { schema: { type: "string" } }) }),
   });
   stack.defer(async () => {
@@ -108,7 +109,7 @@ describe.skipIf(isSkipped)("A2A", () => {
     const card = await (await connect()).getAgentCard();
     expect(card).toMatchObject({
       name: "writer",
-      skills: [{ id: "text.write" }, { id: "text.ask" }],
+      skills: [{ id: "text.write" }, { id: "text.ask" }, { id: "text.ask-twice" }],
       supportedInterfaces: [{ protocolBinding: "JSONRPC", protocolVersion: "1.0" }],
     });
     expect(card.supportedInterfaces[0]?.url.startsWith(`${node.url}/a2a/`)).toBe(true);
@@ -171,6 +172,24 @@ describe.skipIf(isSkipped)("A2A", () => {
       history: [{}, { role: "ROLE_AGENT" }, { role: "ROLE_USER", parts: [{ text: "main" }] }],
     });
     await expect(send(client, "again", { taskId: asked.id })).rejects.toThrow("completed");
+  });
+
+  test("an answer that comes again answers what it was to, and not what is asked next", async () => {
+    const client = await connect();
+    const { id: taskId } = await send(client, "ask me", { metadata: { skill: "text.ask-twice" } });
+    const messageId = randomUUID();
+    const second = {
+      id: taskId,
+      status: { state: "TASK_STATE_INPUT_REQUIRED", message: { parts: [{ text: "Second?" }] } },
+    };
+    const twice = await Promise.all([1, 2].map(() => send(client, "one", { taskId, messageId })));
+    expect(twice).toMatchObject([second, second]);
+    expect(await send(client, "one", { taskId, messageId })).toMatchObject(second);
+    await expect(send(client, "another", { taskId, messageId })).rejects.toThrow("came before with another answer");
+    expect(await send(client, "two", { taskId })).toMatchObject({ artifacts: [{ parts: [{ text: "one and two" }] }] });
+    expect(await send(client, "one", { taskId, messageId })).toMatchObject({
+      status: { state: "TASK_STATE_COMPLETED" },
+    });
   });
 
   test("a task is cancelled once", async () => {

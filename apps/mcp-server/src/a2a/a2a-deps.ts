@@ -1,7 +1,7 @@
 import type { AgentStore } from "@devmesh/agents";
 import type { NewId, Task, TaskEvent, TaskId, TaskState, TenantId } from "@devmesh/models";
 import type { TaskStates, TaskWaiters } from "@devmesh/runtime";
-import type { TaskEngine } from "@devmesh/tasks";
+import type { LedgerStore, TaskEngine } from "@devmesh/tasks";
 
 /** What the A2A door asks of the ledger for reading. */
 export interface A2aReads extends TaskStates {
@@ -20,6 +20,7 @@ export interface A2aReads extends TaskStates {
 /** What the agents of A2A stand on. */
 export interface A2aDeps {
   readonly engine: Pick<TaskEngine, "submit" | "answer" | "cancel">;
+  readonly ledger: Pick<LedgerStore, "transaction">;
   readonly agents: Pick<AgentStore, "find">;
   readonly reads: A2aReads;
   readonly waiters: Pick<TaskWaiters, "watch">;

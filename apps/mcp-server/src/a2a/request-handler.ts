@@ -14,6 +14,7 @@ import { findStanding, waitForTask } from "@devmesh/runtime";
 import type { Outcome } from "@devmesh/tasks";
 import type { A2aDeps } from "./a2a-deps.ts";
 import { toAgentCard } from "./agent-card.ts";
+import { bindAnswer, hasAnswered } from "./bind-answer.ts";
 import { agentLabel, contextOf } from "./labels.ts";
 import { listTasks } from "./list-tasks.ts";
 import { streamTask } from "./task-stream.ts";
@@ -88,8 +89,16 @@ async function answer(deps: A2aDeps, request: A2aRequest, message: Message): Pro
     throw new RequestMalformedError(`contextId: task ${task.id} is of context ${contextOf(task)}`);
   }
   const { tenantId, id, kind } = request.principal;
-  const given = { answer: toAnswer(message), answeredBy: { kind, id } };
-  assertRecorded(await deps.engine.answer({ tenantId, taskId: task.id }, given));
+  const given = toAnswer(message);
+  const brought = { messageId: message.messageId, answer: given };
+  const questionId = await bindAnswer(deps.ledger, request.principal, task, brought);
+  if (hasAnswered(request.principal, task, questionId)) return task;
+  const ref = { tenantId, taskId: task.id };
+  const outcome = await deps.engine.answer(ref, { answer: given, questionId, answeredBy: { kind, id } });
+  // the same message may have been quicker on another way
+  if (outcome.kind === "refused" && hasAnswered(request.principal, await findTask(deps, request, task.id), questionId))
+    return task;
+  assertRecorded(outcome);
   deps.nudgeOutbox();
   return task;
 }
