@@ -15,9 +15,21 @@ const plainValueSchema = textSchema(8_192);
 const newValueSchema = z.union([plainValueSchema, secretValueSchema]);
 const changedValueSchema = z.union([plainValueSchema, secretValueSchema, keptSecretSchema]);
 
-/** With these a program of the allow list would load or start what is not on it. */
-const refusedVariables =
-  /^(?:PATH|LD_.*|DYLD_.*|NODE_OPTIONS|NODE_PATH|BASH_ENV|ENV|PYTHON(?:PATH|HOME|STARTUP)|PERL5(?:LIB|OPT)|RUBY(?:LIB|OPT))$/;
+/**
+ * With these a program of the allow list would load, start or write what is not on it: variables of the loader, of shells, of
+ * the runtimes and package runners that tool servers are written for, and of what these start. No list is whole: it keeps a
+ * registrant from what needs no file of his on the machine.
+ */
+const refusedVariables = new RegExp(
+  `^(?:${[
+    "PATH|HOME|IFS|ENV|TMPDIR|XDG_.*|BROWSER|PAGER|EDITOR|VISUAL|.*_PAGER|.*_EDITOR|.*_ASKPASS",
+    "LD_.*|DYLD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|HOSTALIASES|OPENSSL_.*|SSLKEYLOGFILE",
+    "BASH.*|SHELLOPTS|PS[0-4]|PROMPT_COMMAND|ZDOTDIR|NODE_(?!ENV$).*|NPM_CONFIG_.*|YARN_.*|PNPM_.*|COREPACK_.*|BUN_.*|DENO_.*",
+    "PYTHON(?!UNBUFFERED$|IOENCODING$|UTF8$).*|PIP_.*|UV_.*|PERL.*|RUBY.*|GEM_.*|BUNDLE_.*|PHPRC|PHP_INI_.*|LUA_.*",
+    "_?JAVA_.*|JDK_.*|CLASSPATH|MAVEN_.*|GRADLE_.*|DOTNET_.*|CORECLR_.*|COR_.*|GIT_.*|SSH_.*|DOCKER_.*",
+  ].join("|")})$`,
+  "i",
+);
 /** What the connection itself needs to say. */
 const refusedHeaders =
   /^(?:host|connection|content-.*|transfer-encoding|accept|te|upgrade|keep-alive|trailer|expect|proxy-.*|mcp-.*|last-event-id)$/i;
