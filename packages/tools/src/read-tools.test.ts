@@ -38,6 +38,13 @@ describe("readTools", () => {
     );
   });
 
+  it("keeps nothing that is hidden in what schemas say", async () => {
+    const hidden = { type: "object", properties: { a: { description: "see\u{E0041}n\u202e\0" } } };
+    const { tools } = await read([{ name: "a", inputSchema: hidden, outputSchema: hidden }]);
+    const shown = { type: "object", properties: { a: { description: "seen" } } };
+    expect(tools).toEqual([{ name: "a", inputSchema: shown, outputSchema: shown }]);
+  });
+
   it("comes in one order, whatever order the server has", async () => {
     const raw = ["c", "a", "b"].map((name) => ({ name, inputSchema }));
     expect((await read(raw)).tools).toEqual((await read(raw.toReversed())).tools);

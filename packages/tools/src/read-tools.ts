@@ -9,7 +9,7 @@ import {
 import { cleanText } from "./clean-text.ts";
 import { toolCallName } from "./names.ts";
 import type { LeftOutTool, SchemaChecker, ToolListing } from "./ports.ts";
-import { nestsTooDeep, refersElsewhere, toCheckableSchema } from "./tool-schema.ts";
+import { cleanSchema, nestsTooDeep, refersElsewhere, toCheckableSchema } from "./tool-schema.ts";
 
 /** More of them tell nothing new. */
 const maxLeftOut = 50;
@@ -58,9 +58,13 @@ function readTool(entry: unknown): ExternalTool | string {
 }
 
 function cleanTool(tool: ExternalTool): ExternalTool {
-  const { title, description, annotations } = tool;
+  const { title, description, annotations, inputSchema, outputSchema } = tool;
+  // how long they are, the schema as a whole bounds
+  const clean = (text: string): string => cleanText(text, text.length);
   return {
     ...tool,
+    inputSchema: cleanSchema(inputSchema, clean),
+    ...(outputSchema && { outputSchema: cleanSchema(outputSchema, clean) }),
     ...(title !== undefined && { title: cleanText(title, maxTitleLength) }),
     ...(description !== undefined && { description: cleanText(description, maxDescriptionLength) }),
     ...(annotations?.title !== undefined && {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nestsTooDeep, refersElsewhere, toCheckableSchema } from "./tool-schema.ts";
+import { cleanSchema, nestsTooDeep, refersElsewhere, toCheckableSchema } from "./tool-schema.ts";
 
 describe("a tool's schema", () => {
   it("may refer to itself alone", () => {
@@ -35,6 +35,21 @@ describe("a tool's schema", () => {
         $id: { type: "string" },
         fixed: { const: { items: [1], $schema: "kept" }, default: { items: [2] } },
       },
+    });
+  });
+
+  it("has its texts cleaned wherever they stand, and its values left as they are", () => {
+    const clean = (text: string): string => text.toUpperCase();
+    const values = { const: { title: "a" }, enum: ["b"], default: { description: "c" }, type: "object" };
+    const given = {
+      ...values,
+      description: "d",
+      properties: { description: { title: "e", $comment: "f" }, default: { anyOf: [{ description: "g" }] } },
+    };
+    expect(cleanSchema(given, clean)).toEqual({
+      ...values,
+      description: "D",
+      properties: { description: { title: "E", $comment: "F" }, default: { anyOf: [{ description: "G" }] } },
     });
   });
 });

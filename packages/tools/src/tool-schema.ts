@@ -69,3 +69,21 @@ const namingKeywords: ReadonlySet<string> = new Set([
   "dependentSchemas",
   "dependencies",
 ]);
+
+/** What of a schema people and models read. */
+const textKeywords: ReadonlySet<string> = new Set(["title", "description", "$comment"]);
+
+/** The schema with its texts cleaned; names and values stay as they are. */
+export function cleanSchema<Schema extends Members>(schema: Schema, clean: (text: string) => string): Schema {
+  const cleaned = (value: unknown, isSchema: boolean): unknown => {
+    if (Array.isArray(value)) return value.map((item) => cleaned(item, isSchema));
+    if (typeof value !== "object" || value === null) return value;
+    const entries = Object.entries(value).map(([key, member]): [string, unknown] => {
+      if (isSchema && dataKeywords.has(key)) return [key, member];
+      if (isSchema && textKeywords.has(key) && typeof member === "string") return [key, clean(member)];
+      return [key, cleaned(member, isSchemaUnder(key, isSchema))];
+    });
+    return Object.fromEntries(entries);
+  };
+  return cleaned(schema, true) as Schema;
+}
