@@ -58,6 +58,18 @@ describe("a request that is none", () => {
     ["a method of HTTP that is not offered", { method: "PUT", message: "{}" }, 405, -32_000],
     ["GET without a session", { method: "GET" }, 400, -32_600],
     ["GET of the newer generation", { method: "GET", headers: { "mcp-protocol-version": "2026-07-28" } }, 405, -32_000],
+    [
+      "a session that begins with too much to keep",
+      {
+        message: ask("initialize", {
+          protocolVersion: "2025-11-25",
+          capabilities: {},
+          clientInfo: { name: "n".repeat(70_000), version: "1" },
+        }),
+      },
+      400,
+      -32_602,
+    ],
     ["of no generation", { message: { jsonrpc: "2.0", id: 1, method: "tools/list" } }, 400, -32_600],
   ] as const)("is refused: %s", async (_, asked, status, code) => {
     expect(await refusalOf(asked)).toMatchObject({ status, code });
@@ -178,6 +190,17 @@ describe("what a client finds without a key", () => {
     });
   });
 
+  test("is not said under a host that is not ours", async () => {
+    for (const path of [
+      "/.well-known/oauth-protected-resource/mcp",
+      "/.well-known/mcp/catalog.json",
+      "/mcp/server-card",
+    ]) {
+      const { status } = await rawRequest(node.port, { host: "evil.example" }, { method: "GET", path });
+      expect(status).toBe(403);
+    }
+  });
+
   test("leads to the card of the server, which says that it is experimental", async () => {
     const catalog = await request({ port: node.port, method: "GET", path: "/.well-known/mcp/catalog.json" });
     const { entries, ...about } = (await catalog.next())?.message ?? {};
@@ -264,6 +287,23 @@ describe("a subscription", () => {
     for (const stream of open) stream.cut();
   });
 
+  test("is one of a bounded number, when many come at once, too", async () => {
+    const submission = { type: "crowded" };
+    const { task } = await mesh.engine.submit(
+      { tenantId: mesh.tenantId, principalId: randomUUID() as never },
+      submission,
+    );
+    const asked = listen({ resourceSubscriptions: [`devmesh://tasks/${task.id}`] });
+    const came = await Promise.all(Array.from({ length: 12 }, () => send(asked)));
+    expect(came.filter(({ response }) => response.ok)).toHaveLength(4);
+    for (const stream of came) stream.cut();
+    await waitFor(async () => {
+      const next = await send(asked);
+      next.cut();
+      return next.response.ok;
+    });
+  });
+
   test("leaves nothing behind when its client goes", async () => {
     const key = await mesh.createKey({ scopes: ["metrics:read"] });
     const count = async (): Promise<readonly string[]> => {
@@ -302,19 +342,17 @@ describe("a subscription", () => {
 async function rawRequest(
   port: number,
   headers: Readonly<Record<string, string>>,
+  { method = "POST", path = "/mcp" } = {},
 ): Promise<{ readonly status: number; readonly body: string }> {
   const { request: httpRequest } = await import("node:http");
   const answered = Promise.withResolvers<{ status: number; body: string }>();
-  const sent = httpRequest(
-    { port, host: "127.0.0.1", path: "/mcp", method: "POST", agent: false, headers },
-    (response) => {
-      let body = "";
-      response.setEncoding("utf8").on("data", (part: string) => {
-        body += part;
-      });
-      response.on("end", () => answered.resolve({ status: response.statusCode ?? 0, body }));
-    },
-  );
-  sent.on("error", answered.reject).end("{}");
+  const sent = httpRequest({ port, host: "127.0.0.1", path, method, agent: false, headers }, (response) => {
+    let body = "";
+    response.setEncoding("utf8").on("data", (part: string) => {
+      body += part;
+    });
+    response.on("end", () => answered.resolve({ status: response.statusCode ?? 0, body }));
+  });
+  sent.on("error", answered.reject).end(method === "POST" ? "{}" : undefined);
   return answered.promise;
 }

@@ -15,6 +15,8 @@ export interface OriginLists {
 export interface OriginGuard {
   /** @throws AppError `permission_denied`, reason `host` or `origin`. */
   check(headers: Headers): void;
+  /** The same of the host alone. */
+  checkHost(headers: Headers): void;
   /** The header fields that let an allowed page read the answer; none for a request without `Origin`. */
   corsOf(headers: Headers): Readonly<Record<string, string>>;
 }
@@ -35,12 +37,17 @@ export function createOriginGuard(lists: OriginLists): OriginGuard {
   const isAllowed = (origin: string): boolean =>
     origins.has(origin) || (/^https?:/.test(origin) && own.includes(hostnameOf(origin) ?? ""));
 
+  function checkHost(headers: Headers): void {
+    const host = headers.get("host") ?? "";
+    if (hosts.size > 0 && !hosts.has(hostnameOf(`http://${host}`) ?? "")) {
+      throw refused("host", `host ${JSON.stringify(host.slice(0, 80))} is not one of this server`);
+    }
+  }
+
   return {
+    checkHost,
     check(headers) {
-      const host = headers.get("host") ?? "";
-      if (hosts.size > 0 && !hosts.has(hostnameOf(`http://${host}`) ?? "")) {
-        throw refused("host", `host ${JSON.stringify(host.slice(0, 80))} is not one of this server`);
-      }
+      checkHost(headers);
       const origin = headers.get("origin");
       if (origin === null || isAllowed(origin)) return;
       throw refused("origin", `origin ${JSON.stringify(origin.slice(0, 80))} is not allowed`);

@@ -1,13 +1,13 @@
-import { type Authenticator, defaultScopesOf, hasScope, type Scope } from "@devmesh/auth";
+import { defaultScopesOf, hasScope, type Scope } from "@devmesh/auth";
 import { AppError, toAppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
-import { assertAllowed, type RateLimiter } from "@devmesh/runtime";
 import { isLegacyRequest, PROTOCOL_VERSION_META_KEY, ProtocolError } from "@modelcontextprotocol/server";
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import type { Era } from "../caller.ts";
 import type { McpHttpConfig } from "../open-mcp.ts";
 import type { SessionExchange } from "../sessions/answer-session.ts";
 import type { Sessions } from "../sessions/open-sessions.ts";
+import { type Admission, addressOf, admit } from "./admit.ts";
 import { createOriginGuard, type OriginGuard } from "./guard-origin.ts";
 import type { McpMetrics } from "./mcp-metrics.ts";
 import { readMessage } from "./read-message.ts";
@@ -15,17 +15,14 @@ import { echoedId, methodNotAllowed, protocolRefusal, refusal } from "./refusal.
 import { describeResource, metadataPath, originOf } from "./resource-metadata.ts";
 import { type Modern, methodOf } from "./serve-modern.ts";
 import { mountServerCard } from "./server-card.ts";
-import { challengeOf, type SignedIn, signIn, toAuthInfo } from "./sign-in.ts";
+import { challengeOf, toAuthInfo } from "./sign-in.ts";
 
-export interface MountDeps {
+export interface MountDeps extends Admission {
   readonly config: McpHttpConfig;
-  readonly authenticator: Authenticator;
   readonly modern: Modern;
   readonly sessions: Sessions;
   /** What the sender of a message needs. */
   readonly scopesOf: (message: unknown) => readonly Scope[];
-  /** Undefined where there is no limit. */
-  readonly rateLimiter: RateLimiter | undefined;
   readonly isDraining: () => boolean;
   readonly metrics: McpMetrics;
   readonly now: () => number;
@@ -37,6 +34,9 @@ export function mountMcp(deps: MountDeps): Hono {
   const { publicUrl } = deps.config;
   const app = new Hono();
   const guard = createOriginGuard(deps.config);
+  // every page may read them, but not under a name that is not ours: they repeat it
+  app.use("/.well-known/*", ofOurHost(guard));
+  app.use("/mcp/server-card", ofOurHost(guard));
   // the second is for clients that look for it without the path
   for (const path of [metadataPath, "/.well-known/oauth-protected-resource"]) {
     app.get(path, (c) => c.json(describeResource(originOf(c.req.raw, publicUrl)), 200, openToAll));
@@ -120,25 +120,6 @@ interface Claiming {
 
 const newerRevision = "2026-07-28";
 
-/** Takes the request out of the budget of its key, or, where there is no good one, of its address. */
-async function admit({ authenticator, rateLimiter }: MountDeps, headers: Headers, address: string): Promise<SignedIn> {
-  try {
-    const signedIn = await signIn(authenticator, headers);
-    if (rateLimiter !== undefined) assertAllowed(rateLimiter.take(signedIn.principal.id));
-    return signedIn;
-  } catch (error) {
-    const isStranger = error instanceof AppError && error.code === "unauthenticated";
-    if (isStranger && rateLimiter !== undefined) assertAllowed(rateLimiter.take(`address:${address}`));
-    throw error;
-  }
-}
-
-/** Node's server hands its request in as `incoming`; a test that calls the app directly has none. */
-function addressOf(env: unknown): string {
-  const { incoming } = (env ?? {}) as { readonly incoming?: { readonly socket?: { readonly remoteAddress?: string } } };
-  return incoming?.socket?.remoteAddress ?? "unknown";
-}
-
 const methods = ["POST", "GET", "DELETE"];
 const draining = { reason: "draining", retryAfterMs: 1_000 };
 
@@ -167,6 +148,17 @@ function allowOf(error: AppError): Readonly<Record<string, string>> {
 function insufficientScope(missing: readonly Scope[]): AppError {
   const message = `the credential lacks the ${missing.length === 1 ? "scope" : "scopes"} ${missing.join(", ")}`;
   return new AppError("permission_denied", message, { reason: "insufficient_scope" });
+}
+
+function ofOurHost(guard: OriginGuard): MiddlewareHandler {
+  return async (c, next) => {
+    try {
+      guard.checkHost(c.req.raw.headers);
+    } catch (caught) {
+      return refusal(toAppError(caught));
+    }
+    return next();
+  };
 }
 
 /** Asked by a page before it calls: it has no credential yet. */

@@ -51,11 +51,17 @@ export function serveModern(deps: ModernDeps): Modern {
     if (!isEventStream(response)) return response;
     const joined: Joined =
       taskIds === undefined ? { response } : await joinTasks(deps, response, { ...exchange, taskIds });
-    return track(joined.response, exchange, {
-      kind: "listen",
-      end: () => (joined.end === undefined ? void handler.close() : joined.end()),
-      onDone: () => void handler.close(),
-    });
+    const end = (): void => (joined.end === undefined ? void handler.close() : joined.end());
+    try {
+      // others may have come meanwhile
+      streams.assertRoom(principal.tenantId);
+    } catch (error) {
+      end();
+      void handler.close();
+      void joined.response.body?.cancel();
+      throw error;
+    }
+    return track(joined.response, exchange, { kind: "listen", end, onDone: () => void handler.close() });
   }
 
   function track(response: Response, { principal, credential }: SessionExchange, about: Tracked): Response {

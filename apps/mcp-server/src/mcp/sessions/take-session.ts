@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { SessionRecord, SessionStore } from "@devmesh/adapters";
 import type { Principal } from "@devmesh/auth";
-import { AppError, isUuid } from "@devmesh/models";
+import { AppError, isUuid, utf8Bytes } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { JSONRPCRequest } from "@modelcontextprotocol/server";
 import {
@@ -84,7 +84,16 @@ export function createSessionTaker(deps: SessionTakerDeps): SessionTaker {
   return { begin, take };
 }
 
+/** Of what a client says at the beginning: it is kept as long as the session. Judgement: room for an icon. */
+const maxOpeningBytes = 65_536;
+
+/** @throws AppError `invalid_argument`, reason `invalid_params`. */
 function newRecord(message: JSONRPCRequest, { tenantId, id: principalId }: Principal): SessionRecord {
+  const bytes = utf8Bytes(JSON.stringify(message.params ?? {}));
+  if (bytes > maxOpeningBytes) {
+    const what = `params of initialize of ${bytes} bytes exceed the limit of ${maxOpeningBytes}`;
+    throw new AppError("invalid_argument", what, { reason: "invalid_params" });
+  }
   return { id: randomUUID(), tenantId, principalId, initialize: message.params ?? {}, resources: [] };
 }
 
