@@ -1,3 +1,4 @@
+import { isDeepStrictEqual as isEqual } from "node:util";
 import type { Scope } from "@devmesh/auth";
 import { z } from "zod";
 import type { Tool } from "../tools/tool.ts";
@@ -63,9 +64,21 @@ type ObjectSchema = Record<string, unknown> & { readonly type: "object" };
 
 function toJsonSchema(schema: z.ZodObject): ObjectSchema {
   // the side that the client sees: what it sends, and what it is sent
-  const { $schema, ...json } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  const { $schema, ...json } = z.toJSONSchema(schema, {
+    io: "input",
+    unrepresentable: "any",
+    override: ({ jsonSchema }) => dropSelfEvident(jsonSchema),
+  });
   // the dialect goes without saying, and there are clients that refuse to compile what names it
   return { ...(schema.meta()?.["$schema"] === $schema && { $schema }), ...json, type: "object" };
+}
+
+/** What a model reads at each beginning for nothing: that integers are safe ones, that names are texts, that values are anything. */
+function dropSelfEvident(schema: z.core.JSONSchema.BaseSchema): void {
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  if (isEqual(schema.propertyNames, { type: "string" })) delete schema.propertyNames;
+  if (isEqual(schema.additionalProperties, {})) delete schema.additionalProperties;
 }
 
 /**
