@@ -45,6 +45,16 @@ describe("a server that is registered", () => {
       "transport.headers",
     ],
     [
+      "a header that HTTP can't carry",
+      { ...http, transport: { ...http.transport, headers: { "X-A": "a\r\nB: c" } } },
+      "transport.headers.X-A",
+    ],
+    [
+      "a secret that no header can carry",
+      { ...http, transport: { ...http.transport, headers: { Authorization: { secret: "Bearer …" } } } },
+      "transport.headers.Authorization",
+    ],
+    [
       "a secret to keep where there is none yet",
       { ...stdio, transport: { ...stdio.transport, env: { TOKEN: { isSecret: true } } } },
       "transport.env.TOKEN",

@@ -65,7 +65,10 @@ function httpSchema<Value extends z.ZodType>(value: Value) {
     kind: z.literal("http"),
     url: z.string().max(2_048).refine(isHttpUrl, "must be an http or https URL without user, password and fragment"),
     headers: z
-      .record(headerNameSchema, value)
+      .record(
+        headerNameSchema,
+        value.refine(isHeaderValue, "a header can't carry it: visible characters of Latin-1, and spaces"),
+      )
       .refine(...atMost50)
       .refine(namesDiffer, "names a header twice")
       .default({}),
@@ -171,6 +174,12 @@ function isHttpUrl(text: string): boolean {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return false;
   return url.username === "" && url.password === "" && url.hash === "";
+}
+
+/** Of a secret that is kept it was asked when it was given. RFC 9110, 5.5. */
+function isHeaderValue(value: unknown): boolean {
+  const text = typeof value === "object" && value !== null && "secret" in value ? value.secret : value;
+  return typeof text !== "string" || /^[\t\x20-\x7e\x80-\xff]*$/.test(text);
 }
 
 function namesDiffer(values: object): boolean {
