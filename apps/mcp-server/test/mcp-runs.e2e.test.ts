@@ -1,16 +1,17 @@
 import type { Principal } from "@devmesh/auth";
-import { type ApiKeyId, AppError, type Task, type TaskId } from "@devmesh/models";
+import { type ApiKeyId, AppError, type Task, type TaskId, type TenantId } from "@devmesh/models";
 import { createLogger, createMetrics } from "@devmesh/observability";
 import {
   agentRepository,
   findWaitingToolAgents,
+  keyRepository,
   pullRepository,
   sql,
   taskReads,
   toolInputs,
 } from "@devmesh/repositories";
 import { createTaskWaiters, createUuidV7, sleep } from "@devmesh/runtime";
-import { openOutputSchemas } from "@devmesh/tasks";
+import { openOutputSchemas, type TaskEngine } from "@devmesh/tasks";
 import { checkLeaks, waitFor } from "@devmesh/testing";
 import { ProtocolError } from "@modelcontextprotocol/server";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -44,14 +45,18 @@ interface TestNode extends AsyncDisposable {
 }
 
 /** What a node has for tasks, with kinds of its own. */
-async function openNode(kinds: readonly RunKind[], limits = {}, leaseMs = 30_000): Promise<TestNode> {
+async function openNode(
+  kinds: readonly RunKind[],
+  limits = {},
+  { leaseMs = 30_000, engine = mesh.engine }: { leaseMs?: number; engine?: TaskEngine } = {},
+): Promise<TestNode> {
   await using opening = new AsyncDisposableStack();
   const reads = taskReads(mesh.database);
   const waiters = opening.use(createTaskWaiters({ reads, logger, maxWatches: 1_000, recheckMs: 500 }));
   opening.defer(await mesh.hints.onTaskChanges((refs) => waiters.onChanged(refs)));
   const outputSchemas = opening.use(openOutputSchemas({ timeoutMs: 5_000, maxWaiting: 100 }));
   const tasks = openTasks({
-    engine: mesh.engine,
+    engine,
     agents: agentRepository(mesh.database),
     pull: pullRepository(mesh.database),
     taskReads: reads,
@@ -185,6 +190,63 @@ describe("a run", () => {
   });
 });
 
+describe("what a node carries out", () => {
+  test("takes no places of other tenants", async () => {
+    const hang = once("hang", async ({ signal }) => {
+      await sleep(60_000, signal);
+      return text("too late");
+    });
+    await using node = await openNode([hang, once("echo", async () => text("here"))], {
+      maxRuns: 3,
+      maxRunsOfTenant: 2,
+    });
+    const ids = [await node.start("hang"), await node.start("hang"), await node.start("hang")];
+    await waitFor(async () => (await Promise.all(ids.map(read))).filter(isRunning).length === 2, { what: "two runs" });
+    const tenantId = newId() as TenantId;
+    await keyRepository(mesh.database).createTenant({ id: tenantId, name: tenantId });
+    const toolAgents = createToolAgents(agentRepository(mesh.database), newId);
+    const asked = {
+      principal: { ...principal, tenantId },
+      kind: "echo",
+      arguments: {},
+      title: "echo",
+      isRepeatable: false,
+    };
+    const { id } = await submitRun({ engine: mesh.engine, toolAgents, nudgeOutbox: () => undefined }, asked);
+    await waitFor(
+      async () => (await taskReads(mesh.database).get(tenantId, [id], "listed"))[0]?.state === "completed",
+      { what: "the other tenant's" },
+    );
+    for (const taskId of ids) await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId }, "enough");
+  });
+
+  test("is recorded once the database is there again", async () => {
+    let refusals = 0;
+    const perform: TaskEngine["perform"] = (operation) => {
+      if (operation.word.kind !== "complete" || refusals === 2) return mesh.engine.perform(operation);
+      refusals += 1;
+      return Promise.reject(new AppError("unavailable", "the database is away"));
+    };
+    let calls = 0;
+    const count = once("count", async () => text(`call ${++calls}`));
+    await using node = await openNode([count], {}, { engine: { ...mesh.engine, perform } });
+    expect((await reaches(await node.start("count"), "completed")).output).toEqual(text("call 1"));
+    expect(refusals).toBe(2);
+  });
+
+  test("is what was submitted as a run, and nothing else that fits the mesh's own agent", async () => {
+    await using _node = await openNode([once("echo", async () => text("here"))]);
+    await createToolAgents(agentRepository(mesh.database), newId).find(mesh.tenantId);
+    const context = { tenantId: mesh.tenantId, principalId: principal.id, isOwn: true };
+    const requirements = { agent: "devmesh.tools", capabilities: ["mcp.tool"] };
+    const input = { kind: "echo", arguments: {}, principal: { ...principal, scopes: ["admin"] } };
+    const { task } = await mesh.engine.submit(context, { type: "work", requirements, input });
+    expect((await reaches(task.id, "failed")).error?.message).toBe("is no run of a tool");
+  });
+});
+
+const isRunning = ({ state }: Task): boolean => state === "running";
+
 describe("a node that dies", () => {
   /** A run whose node is gone: nobody holds its lease. */
   async function left(node: TestNode, isRepeatable: boolean): Promise<TaskId> {
@@ -218,6 +280,17 @@ describe("a node that dies", () => {
     await mesh.database.query(sql`update task set wake_at = now() where id = ${taskId} and state = 'scheduled'`);
     await mesh.engine.sweep();
     expect(await reaches(taskId, "completed")).toMatchObject({ attempt: 2, output: text("here") });
+  });
+
+  test("leaves it to one that is told to look, long before it looks by itself", async () => {
+    await using node = await openNode([echo], { lookMs: 60_000, soonMs: 10 });
+    const taskId = await left(node, true);
+    await endLease(taskId);
+    await mesh.database.query(sql`update task set wake_at = now() where id = ${taskId} and state = 'scheduled'`);
+    await mesh.engine.sweep();
+    await waitFor(async () => (await read(taskId)).state === "queued", { what: "its turn" });
+    node.tasks.lookSoon();
+    expect(await reaches(taskId, "completed")).toMatchObject({ attempt: 2 });
   });
 
   test("and is told to end gives back what may be repeated, uncounted, and fails the rest", async () => {

@@ -134,6 +134,7 @@ export async function openMcp(deps: McpDeps): Promise<Mcp> {
   );
   // runs that are under way get some seconds, before what they need goes
   stack.use(served.tasks);
+  stack.defer(await deps.hints.onClaimable(() => served.tasks.lookSoon()));
   stack.defer(() => checking);
   stack.defer(() => ending.abort());
   let isDraining = false;

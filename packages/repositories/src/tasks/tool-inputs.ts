@@ -1,6 +1,7 @@
 import type { AgentId, TaskId, TenantId } from "@devmesh/models";
 import type { Database } from "../database/database.ts";
 import { sql, unnest } from "../database/sql.ts";
+import { firstInLane } from "../ledger/candidates.ts";
 
 /** What a tool asked for with one question. */
 export interface AskedInputs {
@@ -54,23 +55,26 @@ export function toolInputs(database: Database): ToolInputs {
   };
 }
 
-/** The mesh's own agents (`reservedAgentName`, written out for the index) for which tasks wait, of all tenants, by id. */
+/**
+ * The mesh's own agents (`reservedAgentName`, written out for the index) for which tasks wait, of all tenants, by id. Every
+ * node looks: one statement and no transaction round it, so that an idle mesh is quiet.
+ */
 export async function findWaitingToolAgents(
   database: Database,
   limit: number,
 ): Promise<readonly { readonly tenantId: TenantId; readonly agentId: AgentId }[]> {
-  const { rows } = await database.queryAs<{ tenantId: TenantId; agentId: AgentId }>(
-    { role: "devmesh_engine", plans: "by_index" },
-    sql`
-      select a.tenant_id as "tenantId", a.id as "agentId"
-      from agent a
-      where a.name = 'devmesh.tools' and a.deregistered_at is null and exists (
-        select from lane_agent l
-        join task t on t.lane_id = l.lane_id and t.queue_rank is not null
-        where l.agent_id = a.id and l.misfit is null
-      )
-      order by a.id
-      limit ${limit}`,
-  );
+  const { rows } = await database.query<{ tenantId: TenantId; agentId: AgentId }>(sql`
+    select a.tenant_id as "tenantId", a.id as "agentId"
+    from agent a
+    cross join lateral (
+      select 1 as one
+      from lane_agent l
+      cross join lateral (${firstInLane(sql`l.lane_id`)}) waiting
+      where l.agent_id = a.id and l.misfit is null
+      limit 1
+    ) first
+    where a.name = 'devmesh.tools' and a.deregistered_at is null
+    order by a.id
+    limit ${limit}`);
   return rows;
 }

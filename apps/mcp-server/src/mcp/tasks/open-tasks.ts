@@ -23,6 +23,8 @@ export interface McpTasks extends AsyncDisposable {
   /** Tells a subscription of tasks. @throws AppError as `watchTasks` does */
   watchTasks(asked: WatchTasksAsked): Promise<readonly string[]>;
   readonly runs: Runs;
+  /** Another node may have left a run. Never waits. */
+  lookSoon(): void;
   /** Carries out nothing new from now on: the node is about to end. */
   stopClaiming(): void;
 }
@@ -59,6 +61,7 @@ export function openTasks(deps: McpTasksDeps): McpTasks {
     },
     watchTasks: (asked) => watchTasks(shown, asked),
     runs: createRuns({ ...deps, engine, toolAgents, wake: (tenantId) => runner.wake(tenantId) }),
+    lookSoon: () => runner.lookSoon(),
     stopClaiming: () => runner.stopClaiming(),
     [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose](),
   };

@@ -4,10 +4,12 @@ import {
   type ClaimedTask,
   maxTaskJsonBytes,
   type NewId,
+  reservedTaskType,
   toAppError,
   utf8Bytes,
 } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
+import { sleep } from "@devmesh/runtime";
 import type { AgentWord } from "@devmesh/tasks";
 import { type CallToolResult, ProtocolError } from "@modelcontextprotocol/server";
 import { toFailedResult } from "../../server/tool-result.ts";
@@ -40,9 +42,11 @@ export async function carryOut(
   { task, traceparent }: Pick<ClaimedTask, "task" | "traceparent">,
   stopping: AbortSignal,
 ): Promise<RunOutcome> {
+  // what anybody may submit is no run, whoever's agent it fits
+  if (task.type !== reservedTaskType) return (await record(deps, held, noRun, stopping)) ? "failed" : "lost";
   const { kind: name, principal, arguments: given } = readRunInput(task.input);
   const kind = deps.kinds.get(name);
-  if (kind === undefined) return (await record(deps, held, toUnknownKind(name))) ? "given_back" : "lost";
+  if (kind === undefined) return (await record(deps, held, toUnknownKind(name), stopping)) ? "given_back" : "lost";
   const over = new AbortController();
   const lost = new AbortController();
   const holding = holdRun(deps, held, over.signal).then(() => lost.abort());
@@ -59,17 +63,21 @@ export async function carryOut(
   };
   const ended = await runOnce(kind, run, signal);
   const isLost = lost.signal.aborted;
-  over.abort();
-  await holding;
-  if (isLost) return "lost";
   // the question stays, and its answer; another node goes on with it where it may be repeated
-  if (stopping.aborted && asking.isWaiting) return "left_waiting";
+  const isLeft = stopping.aborted && asking.isWaiting;
   const { word, outcome } =
     "error" in ended
       ? toFailure(deps, ended.error, { stopping, maxAttempts: task.maxAttempts })
       : toResult(ended.result);
-  return (await record(deps, held, word)) ? outcome : "lost";
+  // the lease is kept until the end is recorded
+  const isRecorded = !isLost && !isLeft && (await record(deps, held, word, signal));
+  over.abort();
+  await holding;
+  if (isLeft && !isLost) return "left_waiting";
+  return isRecorded ? outcome : "lost";
 }
+
+const noRun: AgentWord = { kind: "fail", class: "permanent", message: "is no run of a tool", usage: undefined };
 
 /** What is said of a run's end, and how it is counted. */
 interface Said {
@@ -152,20 +160,38 @@ function toFailure(
 /** As messages of agents have it. */
 const maxMessage = 16_000;
 
+/**
+ * Records the end of a run: again and again while the database is away, until `signal` says that there is no use in it. What
+ * was done is not to be done again, or to be taken for failed, for that.
+ */
 async function record(
   { engine, nudgeOutbox, logger }: CarryOutDeps,
   { tenantId, assignmentId, agentId, fence }: HeldRun,
   word: AgentWord,
+  signal: AbortSignal,
 ): Promise<boolean> {
-  try {
-    const outcome = await engine.perform({ tenantId, assignmentId, agentId, fence, word });
-    nudgeOutbox();
-    return outcome.kind === "recorded";
-  } catch (err) {
-    // the lease will end
-    logger.warn({ err, assignmentId }, "the end of a run was not recorded");
-    return false;
+  for (;;) {
+    try {
+      const outcome = await engine.perform({ tenantId, assignmentId, agentId, fence, word });
+      nudgeOutbox();
+      return outcome.kind === "recorded";
+    } catch (err) {
+      if (isAway(err) && !signal.aborted) {
+        await sleep(recordAgainMs, signal);
+        continue;
+      }
+      // the lease will end
+      logger.warn({ err, assignmentId }, "the end of a run was not recorded");
+      return false;
+    }
   }
+}
+
+/** Judgement: databases that fail over are away for seconds. */
+const recordAgainMs = 500;
+
+function isAway(error: unknown): boolean {
+  return error instanceof AppError && (error.code === "unavailable" || error.code === "deadline_exceeded");
 }
 
 function createReport({ engine }: CarryOutDeps, { tenantId, assignmentId, agentId, fence }: HeldRun): Run["report"] {

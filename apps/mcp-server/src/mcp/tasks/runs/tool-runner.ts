@@ -11,6 +11,8 @@ import type { ToolAgents } from "./submit-run.ts";
 export interface ToolRunner extends AsyncDisposable {
   /** A task of this tenant waits. Never waits. */
   wake(tenantId: TenantId): void;
+  /** Another node may have left something. Never waits. */
+  lookSoon(): void;
   /** Takes nothing new from now on: the node is about to end. */
   stopClaiming(): void;
 }
@@ -28,13 +30,22 @@ export interface ToolRunnerDeps extends Omit<CarryOutDeps, "engine"> {
 interface RunnerLimits {
   /** Runs of this node at once; those that wait for a person count, too. */
   readonly maxRuns: number;
-  /** How soon what another node left is looked for. */
+  /** Of one tenant: what waits for people, or for a slow tool, takes no places of others. */
+  readonly maxRunsOfTenant: number;
+  /** How soon what another node left is looked for without a hint, and how long after the last look with one. */
   readonly lookMs: number;
+  readonly soonMs: number;
   /** How long runs may go on when the node ends. */
   readonly graceMs: number;
 }
 
-const defaultLimits: RunnerLimits = { maxRuns: 256, lookMs: 15_000, graceMs: 5_000 };
+const defaultLimits: RunnerLimits = {
+  maxRuns: 256,
+  maxRunsOfTenant: 64,
+  lookMs: 60_000,
+  soonMs: 5_000,
+  graceMs: 5_000,
+};
 /** Tasks of one claim, and tenants of one look. */
 const claimSize = 20;
 const tenantsPerLook = 100;
@@ -43,7 +54,7 @@ const nobody = "00000000-0000-0000-0000-000000000000";
 /** Starts a runner: it claims at once what waits, and is woken for what comes. */
 export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
   const { logger } = deps;
-  const { maxRuns, lookMs, graceMs } = { ...defaultLimits, ...deps.limits };
+  const { maxRuns, maxRunsOfTenant, lookMs, soonMs, graceMs } = { ...defaultLimits, ...deps.limits };
   const waiting = new Set<TenantId>();
   const mail = createMailClearing(deps.pull);
   const nudge = createNudge();
@@ -53,22 +64,30 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
     nudge.nudge();
   });
 
+  const roomOf = (tenantId: TenantId): number =>
+    Math.min(claimSize, maxRuns - runs.size, maxRunsOfTenant - runs.countOf(tenantId));
+
   async function claim(tenantId: TenantId): Promise<void> {
     // who wakes it from here on is heard in the next round
     waiting.delete(tenantId);
     const agentId = await deps.toolAgents.find(tenantId);
-    const max = Math.min(claimSize, maxRuns - runs.size);
+    const max = roomOf(tenantId);
     // no request claims it, and no key of idempotency: nobody is named by the principal
     const principalId = nobody as ApiKeyId;
     const asked = { tenantId, agentId, max, leaseMs: deps.leaseMs, principalId, signal: stopping.signal };
     const claimed = await deps.engine.claim(asked);
     for (const one of claimed) runs.start({ tenantId, taskId: one.task.id, agentId, ...one }, one);
-    if (claimed.length === max) waiting.add(tenantId);
+    if (claimed.length < max) return;
+    // there may be more
+    waiting.add(tenantId);
+    nudge.nudge();
   }
 
   async function claimAll(): Promise<void> {
     for (const tenantId of [...waiting]) {
-      if (runs.size >= maxRuns || stopping.signal.aborted) return;
+      if (stopping.signal.aborted) return;
+      // whoever has no room now has it when a run ends
+      if (roomOf(tenantId) <= 0) continue;
       await claim(tenantId).catch((err: unknown) => {
         deps.toolAgents.forget(tenantId);
         // what is still there is found by the next look
@@ -83,14 +102,19 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
     for (const { tenantId } of found) waiting.add(tenantId);
   }
 
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  let isHinted = false;
+  const leftMs = (): number => lookedAt + (isHinted ? soonMs : lookMs) - performance.now();
+
   async function loop(): Promise<void> {
-    for (let lookAt = 0; !stopping.signal.aborted; ) {
-      if (performance.now() >= lookAt) {
+    while (!stopping.signal.aborted) {
+      if (leftMs() <= 0) {
+        isHinted = false;
+        lookedAt = performance.now();
         await look().catch((err: unknown) => logger.debug({ err }, "looking for runs failed"));
-        lookAt = performance.now() + lookMs;
       }
       await claimAll();
-      await nudge.wait(Math.max(1, lookAt - performance.now()), stopping.signal);
+      await nudge.wait(Math.max(1, leftMs()), stopping.signal);
     }
   }
   const looping = loop();
@@ -98,6 +122,11 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
   return {
     wake(tenantId) {
       waiting.add(tenantId);
+      nudge.nudge();
+    },
+    lookSoon() {
+      if (isHinted) return;
+      isHinted = true;
       nudge.nudge();
     },
     stopClaiming: () => stopping.abort(),
@@ -112,19 +141,21 @@ export function startToolRunner(deps: ToolRunnerDeps): ToolRunner {
 /** The runs of a node. */
 interface RunSet {
   readonly size: number;
+  countOf(tenantId: TenantId): number;
   start(held: HeldRun, claimed: ClaimedTask): void;
   /** Resolves when all have ended; those that have not in so long are told to. */
   finish(graceMs: number): Promise<void>;
 }
 
 function createRunSet(deps: ToolRunnerDeps, onEnded: (held: HeldRun) => void): RunSet {
-  const runs = new Set<Promise<void>>();
+  const runs = new Map<Promise<void>, TenantId>();
   const ending = new AbortController();
   const tell = countRuns(deps.metrics, () => runs.size);
   return {
     get size() {
       return runs.size;
     },
+    countOf: (tenantId) => [...runs.values()].filter((owner) => owner === tenantId).length,
     start(held, claimed) {
       const run = carryOut(deps, held, claimed, ending.signal)
         .then(tell)
@@ -133,11 +164,11 @@ function createRunSet(deps: ToolRunnerDeps, onEnded: (held: HeldRun) => void): R
           runs.delete(run);
           onEnded(held);
         });
-      runs.add(run);
+      runs.set(run, held.tenantId);
     },
     async finish(graceMs) {
       const grace = setTimeout(() => ending.abort(), runs.size === 0 ? 0 : graceMs);
-      await Promise.allSettled([...runs]);
+      await Promise.allSettled(runs.keys());
       clearTimeout(grace);
     },
   };
