@@ -25,6 +25,10 @@ export interface ToolChecks {
 export function toolChecks(database: Database): ToolChecks {
   return {
     claim: async ({ limit, againInMs }) => {
+      // what nodes ask when there is nothing: one statement and no transaction round it, so that an idle mesh is quiet
+      const due = await database.query<{ isAny: boolean }>(sql`
+        select exists (select from tool_server where enabled and check_due_at <= now()) as "isAny"`);
+      if (due.rows[0]?.isAny !== true) return [];
       const { rows } = await database.queryAs<ServerRow & { readonly tenantId: TenantId }>(
         { role: "devmesh_engine", plans: "by_index" },
         sql`

@@ -14,7 +14,7 @@ export interface LookDeps extends Pick<Tools, "toolChecks" | "toolGateway"> {
 /** Looks of a node at once: some of them may hang. */
 const maxLooks = 16;
 /** What no hint told of is found after so long. */
-const idleMs = 30_000;
+const idleMs = 60_000;
 
 /**
  * Looks at servers whose time has come: how they do, and which tools they have. Of all nodes one takes a server, and puts its
