@@ -1,18 +1,12 @@
 import type { AgentStore } from "@devmesh/agents";
 import type { Principal } from "@devmesh/auth";
-import { type Agent, type AgentId, AppError, assertNotReserved, type TenantId } from "@devmesh/models";
+import { type Agent, AppError, assertNotReserved } from "@devmesh/models";
 import type { PullPresence } from "./pull-presence.ts";
 
 /** What finding the agent of a call needs. */
 export interface ActingDeps {
   readonly agents: Pick<AgentStore, "find">;
   readonly presence: PullPresence;
-}
-
-/** An agent, and whose it is. */
-export interface AgentRef {
-  readonly tenantId: TenantId;
-  readonly agentId: AgentId;
 }
 
 /**

@@ -1,8 +1,12 @@
-import { type AgentToolDeps, agentTools } from "./agents/agent-tools.ts";
-import { type MessageToolDeps, messageTools } from "./messages/message-tools.ts";
-import { type PeopleToolDeps, peopleTools } from "./people/people-tools.ts";
+import type { AgentToolDeps } from "./agents/agent-tool-deps.ts";
+import { agentTools } from "./agents/agent-tools.ts";
+import type { MessageToolDeps } from "./messages/message-tool-deps.ts";
+import { messageTools } from "./messages/message-tools.ts";
+import type { PeopleToolDeps } from "./people/people-tool-deps.ts";
+import { peopleTools } from "./people/people-tools.ts";
 import { createPullPresence } from "./pull-presence.ts";
-import { type TaskToolDeps, taskTools } from "./tasks/task-tools.ts";
+import type { TaskToolDeps } from "./tasks/task-tool-deps.ts";
+import { taskTools } from "./tasks/task-tools.ts";
 import type { Tool } from "./tool.ts";
 
 /** What the tools of agents, tasks, messages and people work on. */

@@ -1,5 +1,11 @@
 import type { PullStore } from "@devmesh/agents";
-import type { AgentRef } from "./acting.ts";
+import type { AgentId, TenantId } from "@devmesh/models";
+
+/** An agent, and whose it is. */
+export interface AgentRef {
+  readonly tenantId: TenantId;
+  readonly agentId: AgentId;
+}
 
 /** Keeps agents present that act by calls alone. */
 export interface PullPresence {

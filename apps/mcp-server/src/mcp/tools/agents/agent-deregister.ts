@@ -4,7 +4,7 @@ import { endAgent } from "../../../agents/end-agent.ts";
 import { findOwnAgent } from "../acting.ts";
 import { agentArgument, idempotencyKeyArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
-import type { AgentToolDeps } from "./agent-tools.ts";
+import type { AgentToolDeps } from "./agent-tool-deps.ts";
 import { agentSchema, toAgentView } from "./agent-view.ts";
 
 const input = z.strictObject({

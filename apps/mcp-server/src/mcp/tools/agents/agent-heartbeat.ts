@@ -3,7 +3,7 @@ import { z } from "zod";
 import { actAs } from "../acting.ts";
 import { agentArgument, idempotencyKeyArgument, timeSchema } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
-import type { AgentToolDeps } from "./agent-tools.ts";
+import type { AgentToolDeps } from "./agent-tool-deps.ts";
 import { agentSchema, toAgentView } from "./agent-view.ts";
 import { notPull } from "./not-pull.ts";
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { decodeCursor, encodeCursor, takeFitting } from "../../../page.ts";
 import { cursorArgument, limitArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
-import type { AgentToolDeps } from "./agent-tools.ts";
+import type { AgentToolDeps } from "./agent-tool-deps.ts";
 import { agentSchema, toAgentView } from "./agent-view.ts";
 
 const input = z.strictObject({

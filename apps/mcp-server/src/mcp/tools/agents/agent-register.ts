@@ -3,7 +3,7 @@ import { agentRegistrationSchema } from "@devmesh/models";
 import { z } from "zod";
 import { idempotencyKeyArgument, timeSchema } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
-import type { AgentToolDeps } from "./agent-tools.ts";
+import type { AgentToolDeps } from "./agent-tool-deps.ts";
 import { agentSchema, toAgentView } from "./agent-view.ts";
 import { notPull } from "./not-pull.ts";
 

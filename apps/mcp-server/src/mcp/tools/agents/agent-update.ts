@@ -4,7 +4,7 @@ import { changeAgent } from "../../../agents/change-agent.ts";
 import { actAs } from "../acting.ts";
 import { agentArgument, neededNoKey } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
-import type { AgentToolDeps } from "./agent-tools.ts";
+import type { AgentToolDeps } from "./agent-tool-deps.ts";
 import { agentSchema, toAgentView } from "./agent-view.ts";
 
 const { capabilities, maxConcurrency, availability, load, metadata } = agentUpdateSchema.shape;

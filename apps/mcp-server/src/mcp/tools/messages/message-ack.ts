@@ -4,7 +4,7 @@ import { actAs } from "../acting.ts";
 import { notPull } from "../agents/not-pull.ts";
 import { agentArgument, idempotencyKeyArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
-import type { MessageToolDeps } from "./message-tools.ts";
+import type { MessageToolDeps } from "./message-tool-deps.ts";
 
 const input = z.strictObject({
   agent: agentArgument,

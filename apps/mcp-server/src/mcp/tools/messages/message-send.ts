@@ -6,7 +6,7 @@ import { actAs } from "../acting.ts";
 import { agentArgument, idempotencyKeyArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { messageIdOf } from "./message-id.ts";
-import type { MessageToolDeps } from "./message-tools.ts";
+import type { MessageToolDeps } from "./message-tool-deps.ts";
 
 const { to, topic, broadcast, kind, content, correlationId, messageId, ttlMs } = messageSchemas.SEND.shape;
 

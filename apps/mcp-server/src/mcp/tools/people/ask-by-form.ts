@@ -5,8 +5,8 @@ import { progressWord } from "../../../assignments/words.ts";
 import { findOwnAgent } from "../acting.ts";
 import { sayWord } from "../tasks/assignment-word.ts";
 import type { ToolAnswer, ToolCall } from "../tool.ts";
-import type { Approval, ApprovalAsked, AskedForTask } from "./approval-request.ts";
-import type { PeopleToolDeps } from "./people-tools.ts";
+import type { Approval, ApprovalAsked, AskedForTask } from "./approval.ts";
+import type { PeopleToolDeps } from "./people-tool-deps.ts";
 
 /** What the form asks for. */
 const formSchema = {

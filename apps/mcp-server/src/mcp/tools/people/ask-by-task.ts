@@ -3,8 +3,8 @@ import { z } from "zod";
 import { askWord } from "../../../assignments/words.ts";
 import { sayWord } from "../tasks/assignment-word.ts";
 import type { ToolCall } from "../tool.ts";
-import type { Approval, AskedForTask } from "./approval-request.ts";
-import type { PeopleToolDeps } from "./people-tools.ts";
+import type { Approval, AskedForTask } from "./approval.ts";
+import type { PeopleToolDeps } from "./people-tool-deps.ts";
 
 /** What whoever answers gives. */
 const schema = {

@@ -1,16 +1,6 @@
-import type { NewId } from "@devmesh/models";
-import type { Logger } from "@devmesh/observability";
-import type { TaskReads } from "../../../stores.ts";
-import type { WordDeps } from "../tasks/assignment-word.ts";
 import type { Tool } from "../tool.ts";
 import { approvalRequest } from "./approval-request.ts";
-
-/** What the tools of people work on. */
-export interface PeopleToolDeps extends WordDeps {
-  readonly taskReads: Pick<TaskReads, "get">;
-  readonly newId: NewId;
-  readonly logger: Logger;
-}
+import type { PeopleToolDeps } from "./people-tool-deps.ts";
 
 /** The tools by which agents ask people. */
 export function peopleTools(deps: PeopleToolDeps): readonly Tool[] {

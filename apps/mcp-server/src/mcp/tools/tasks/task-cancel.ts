@@ -4,7 +4,7 @@ import { z } from "zod";
 import { toRecorded } from "../../../assignments/words.ts";
 import { idempotencyKeyArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
-import type { TaskToolDeps } from "./task-tools.ts";
+import type { TaskToolDeps } from "./task-tool-deps.ts";
 import { listedTaskSchema, toListedView } from "./task-view.ts";
 
 const input = z.strictObject({

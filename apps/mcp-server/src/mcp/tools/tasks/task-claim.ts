@@ -5,7 +5,7 @@ import { agentArgument, idempotencyKeyArgument, maxWaitMs, waitMsArgument } from
 import { reportWaiting } from "../report-waiting.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { claimedSchema, toClaimedViews } from "./claimed-view.ts";
-import type { TaskToolDeps } from "./task-tools.ts";
+import type { TaskToolDeps } from "./task-tool-deps.ts";
 
 const input = z.strictObject({
   agent: agentArgument,

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { actAs } from "../acting.ts";
 import { agentArgument, idempotencyKeyArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
-import type { TaskToolDeps } from "./task-tools.ts";
+import type { TaskToolDeps } from "./task-tool-deps.ts";
 import { listedTaskSchema, toListedView } from "./task-view.ts";
 
 const {

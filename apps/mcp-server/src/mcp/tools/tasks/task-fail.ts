@@ -4,7 +4,7 @@ import { failWord } from "../../../assignments/words.ts";
 import { assignmentArguments, idempotencyKeyArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { recordedSchema, sayWord } from "./assignment-word.ts";
-import type { TaskToolDeps } from "./task-tools.ts";
+import type { TaskToolDeps } from "./task-tool-deps.ts";
 
 const { class: failureClass, message, retryAfterMs, usage } = messageSchemas.TASK_FAIL.shape;
 

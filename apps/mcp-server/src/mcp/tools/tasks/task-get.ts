@@ -3,7 +3,7 @@ import { getTask } from "@devmesh/tasks";
 import { z } from "zod";
 import { takeFitting } from "../../../page.ts";
 import { defineTool, type Tool } from "../tool.ts";
-import type { TaskToolDeps } from "./task-tools.ts";
+import type { TaskToolDeps } from "./task-tool-deps.ts";
 import { taskEventSchema, taskSchema, toEventView, toTaskView } from "./task-view.ts";
 
 const input = z.strictObject({

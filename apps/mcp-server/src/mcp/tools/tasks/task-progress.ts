@@ -5,7 +5,7 @@ import { progressWord } from "../../../assignments/words.ts";
 import { assignmentArguments, idempotencyKeyArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { recordedSchema, sayWord } from "./assignment-word.ts";
-import type { TaskToolDeps } from "./task-tools.ts";
+import type { TaskToolDeps } from "./task-tool-deps.ts";
 
 const { percent, note, log } = messageSchemas.TASK_PROGRESS.shape;
 const { line, level, at } = log.unwrap().element.shape;

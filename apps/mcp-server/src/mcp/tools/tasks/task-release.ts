@@ -3,7 +3,7 @@ import { z } from "zod";
 import { assignmentArguments, idempotencyKeyArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { recordedSchema, sayWord } from "./assignment-word.ts";
-import type { TaskToolDeps } from "./task-tools.ts";
+import type { TaskToolDeps } from "./task-tool-deps.ts";
 
 const input = z.strictObject({
   ...assignmentArguments,

@@ -1,0 +1,13 @@
+import type { PullStore } from "@devmesh/agents";
+import type { NewId } from "@devmesh/models";
+import type { Messenger } from "../../../delivery/messenger.ts";
+import type { ActingDeps } from "../acting.ts";
+import type { MailWaiters } from "./mail-waiters.ts";
+
+/** What the tools of messages work on. */
+export interface MessageToolDeps extends ActingDeps {
+  readonly messenger: Messenger;
+  readonly pull: Pick<PullStore, "readInbox" | "acknowledge">;
+  readonly mailWaiters: MailWaiters;
+  readonly newId: NewId;
+}
