@@ -19,7 +19,7 @@ import { createLanes } from "./lanes.ts";
 import { createResumer, type Resumer } from "./life/resumer.ts";
 import { settle } from "./life/settle.ts";
 import type { AgentOperation, MeshOperation, MeshWord, Operation, Outcome } from "./operation.ts";
-import type { OutputSchemas } from "./output-schema/output-schemas.ts";
+import { checksOf, type OutputSchemas } from "./output-schema/output-schemas.ts";
 import { answerTask, type GivenAnswer } from "./question/answer-task.ts";
 import { checkQuestion } from "./question/check-question.ts";
 import type { AgentSlotRef, ClaimableScope, EngineHints, LedgerStore, TaskRef } from "./store.ts";
@@ -159,7 +159,11 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
       return submitAll({ deps, lanes, submissions }, context, batch);
     },
     perform: (operation) => performValidated({ deps, frames }, operation),
-    answer: (ref, given) => answerTask(given, { say: (word) => say(ref, word), outputSchemas: deps.outputSchemas }),
+    answer: (ref, given) =>
+      answerTask(given, {
+        say: (word) => say(ref, word),
+        outputSchemas: checksOf(deps.outputSchemas, ref.tenantId),
+      }),
     cancel: (ref, reason) => say(ref, { kind: "cancel", reason }),
     redrive: async (ref, order) => say(ref, { ...(await toRedrive(deps.store, ref)), order }),
     release: (slot, how) =>
@@ -227,12 +231,13 @@ async function performValidated(
   { deps, frames }: { readonly deps: TaskEngineDeps; readonly frames: BatchWriter<AgentOperation, Outcome> },
   operation: AgentOperation,
 ): Promise<Outcome> {
-  if (operation.word.kind === "ask") await checkQuestion(operation.word, deps.outputSchemas);
+  const { tenantId } = operation;
+  if (operation.word.kind === "ask") await checkQuestion(operation.word, checksOf(deps.outputSchemas, tenantId));
   const outcome = await frames.add(operation);
   if (outcome.kind !== "needs_validation" || operation.word.kind !== "complete") return outcome;
-  const ref = { tenantId: operation.tenantId, taskId: outcome.taskId };
+  const ref = { tenantId, taskId: outcome.taskId };
   const schema = (await deps.store.findOutputSchemas([ref])).get(outcome.taskId);
-  const schemaProblems = await deps.outputSchemas.findProblems(schema, operation.word.output);
+  const schemaProblems = await deps.outputSchemas.findProblems(schema, operation.word.output, tenantId);
   return frames.add({ ...operation, word: { ...operation.word, schemaProblems } });
 }
 

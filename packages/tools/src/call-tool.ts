@@ -33,13 +33,18 @@ export async function callTool(deps: CallDeps, invocation: ToolInvocation): Prom
 }
 
 async function execute(deps: CallDeps, invocation: ToolInvocation, facts: CallFacts): Promise<ToolResult> {
-  const { server, tool, caller, signal } = invocation;
+  const { tenantId, server, tool, caller, signal } = invocation;
   assertMayUseServer(caller.scopes, server);
   if (!server.enabled) {
     throw new AppError("failed_precondition", `tool server ${server.name} is disabled`, { reason: "disabled" });
   }
   const { schemas, maxArgumentBytes, maxOutputBytes } = deps;
-  const values = await checkArguments(invocation.arguments, { tool, schemas, maxBytes: maxArgumentBytes });
+  const values = await checkArguments(invocation.arguments, {
+    tool,
+    schemas,
+    tenantId,
+    maxBytes: maxArgumentBytes,
+  });
   facts.argumentBytes = values.bytes;
   facts.argumentsSha256 = values.sha256;
   const guard = deps.guards.of(invocation);

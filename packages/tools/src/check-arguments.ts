@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto";
-import { AppError, assertStorableJson, canonicalJson, type ExternalTool, utf8Bytes } from "@devmesh/models";
+import {
+  AppError,
+  assertStorableJson,
+  canonicalJson,
+  type ExternalTool,
+  type TenantId,
+  utf8Bytes,
+} from "@devmesh/models";
 import type { SchemaChecker } from "./ports.ts";
 import { toCheckableSchema } from "./tool-schema.ts";
 
@@ -16,12 +23,14 @@ export interface CheckedArguments {
 export interface CheckArgumentsOptions {
   readonly tool: ExternalTool;
   readonly schemas: SchemaChecker;
+  /** Whose question it is. */
+  readonly tenantId: TenantId;
   readonly maxBytes: number;
 }
 
 /** @throws AppError `invalid_argument`, reason `bad_arguments`, with each place that does not fit; `resource_exhausted` where the checker has no time. */
 export async function checkArguments(given: unknown, options: CheckArgumentsOptions): Promise<CheckedArguments> {
-  const { tool, schemas, maxBytes } = options;
+  const { tool, schemas, tenantId, maxBytes } = options;
   const value = given ?? {};
   if (!isObject(value))
     throw refuse("arguments must be an object", [{ path: "arguments", message: "must be an object" }]);
@@ -33,7 +42,7 @@ export async function checkArguments(given: unknown, options: CheckArgumentsOpti
       { path: "arguments", message: `must be at most ${maxBytes} bytes as JSON` },
     ]);
   }
-  const problems = await schemas.findProblems(toCheckableSchema(tool.inputSchema), text);
+  const problems = await schemas.findProblems(toCheckableSchema(tool.inputSchema), text, tenantId);
   if (problems.length > 0) {
     const details = problems.map(({ path, message }) => ({ path: `arguments${toDots(path)}`, message }));
     throw refuse(`${details[0]?.path}: ${details[0]?.message}`, details);

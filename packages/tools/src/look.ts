@@ -47,13 +47,13 @@ export async function lookAtServer(deps: LookDeps, target: ToolTarget, signal: A
 }
 
 async function askForList(deps: LookDeps, target: ToolTarget, signal: AbortSignal): Promise<ToolListing> {
-  const { server } = target;
+  const { tenantId, server } = target;
   const raw = await withinDeadline(
     (ending) => deps.connections.use(target, ending, (connection) => connection.listTools({ signal: ending })),
     { what: `tool server ${server.name}`, limitMs: Math.min(server.timeoutMs, maxLookMs), signal },
   );
   if (deps.known.size > maxKnown) deps.known.clear();
-  return readTools(raw, { server: server.name, schemas: deps.schemas, known: deps.known });
+  return readTools(raw, { server: server.name, schemas: deps.schemas, tenantId, known: deps.known });
 }
 
 function toShort(error: AppError): Required<ToolCheck>["error"] {

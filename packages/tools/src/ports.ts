@@ -102,8 +102,8 @@ export interface ToolBreaker extends Disposable {
 
 /** Holds values against JSON Schemas, off the thread and within a limit of time. */
 export interface SchemaChecker {
-  /** @throws AppError `invalid_argument` where the schema is none. */
-  check(schema: unknown, name?: string): Promise<void>;
+  /** @param owner whose schema it is: a tenant. @throws AppError `invalid_argument` where the schema is none. */
+  check(schema: unknown, name?: string, owner?: string): Promise<void>;
   /** The problems of a value, given as JSON text; none where it fits. */
-  findProblems(schema: unknown, value: string): Promise<readonly FieldProblem[]>;
+  findProblems(schema: unknown, value: string, owner?: string): Promise<readonly FieldProblem[]>;
 }

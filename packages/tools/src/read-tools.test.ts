@@ -1,4 +1,4 @@
-import { AppError, externalToolSchema } from "@devmesh/models";
+import { AppError, externalToolSchema, type TenantId } from "@devmesh/models";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { toolCallName } from "./names.ts";
@@ -7,7 +7,7 @@ import { readTools } from "./read-tools.ts";
 
 const schemas: SchemaChecker = { check: async () => undefined, findProblems: async () => [] };
 const read = (raw: readonly unknown[], known = new Set<string>(), checker = schemas) =>
-  readTools(raw, { server: "s", schemas: checker, known });
+  readTools(raw, { server: "s", schemas: checker, tenantId: "t" as TenantId, known });
 const inputSchema = { type: "object" };
 
 /** Anything, and what looks like a tool. */

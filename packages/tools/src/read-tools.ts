@@ -4,6 +4,7 @@ import {
   externalToolSchema,
   maxServerTools,
   maxServerToolsBytes,
+  type TenantId,
   utf8Bytes,
 } from "@devmesh/models";
 import { cleanText } from "./clean-text.ts";
@@ -22,6 +23,7 @@ const maxReasonLength = 200;
 export interface ReadToolsOptions {
   readonly server: string;
   readonly schemas: SchemaChecker;
+  readonly tenantId: TenantId;
   /** Schemas that compiled before, as JSON: they aren't compiled again. Added to. */
   readonly known: Set<string>;
 }
@@ -91,14 +93,14 @@ async function findFault(tool: ExternalTool, kept: Kept): Promise<string | undef
 
 async function findUnusable(
   schema: Readonly<Record<string, unknown>>,
-  { schemas, known }: ReadToolsOptions,
+  { schemas, tenantId, known }: ReadToolsOptions,
 ): Promise<string | undefined> {
   if (refersElsewhere(schema)) return "schema refers to another document";
   const checkable = toCheckableSchema(schema);
   const text = JSON.stringify(checkable);
   if (known.has(text)) return undefined;
   try {
-    await schemas.check(checkable, "schema");
+    await schemas.check(checkable, "schema", tenantId);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     // a checker that has no time says nothing about the schema: each call is checked anyway

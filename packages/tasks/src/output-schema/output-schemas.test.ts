@@ -101,4 +101,18 @@ describe("the validator's thread", () => {
     await schemas[Symbol.asyncDispose]();
     expect(await ends).toMatchObject(Array(4).fill({ reason: { code: "cancelled" } }));
   });
+
+  test("answers owners in turn, and lets no owner fill what is for all", { timeout: 20_000 }, async () => {
+    await using schemas = openOutputSchemas({ timeoutMs: 200, maxWaiting: 3 });
+    const answered: string[] = [];
+    const ask = (owner: string, pattern: string): Promise<unknown> =>
+      schemas
+        .findProblems({ type: "string", pattern }, JSON.stringify(`${"a".repeat(40)}!`), owner)
+        .finally(() => answered.push(owner));
+    const slow = Array.from({ length: 4 }, () => ask("slow", "^(a+)+$"));
+    await expect(schemas.findProblems(report, "{}", "slow")).rejects.toMatchObject({ code: "resource_exhausted" });
+    await ask("quick", "^a");
+    expect(answered).toEqual(["slow", "slow", "quick"]);
+    await Promise.all(slow);
+  });
 });

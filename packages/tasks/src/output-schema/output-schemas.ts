@@ -1,24 +1,37 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { AppError, maxJsonDepth } from "@devmesh/models";
+import { createTurns } from "./turns.ts";
 import type { SchemaProblem } from "./validate.ts";
 
-/** Checks schemas, and outputs against them, off the main thread and with a limit of time. */
-export interface OutputSchemas extends AsyncDisposable {
+/** Checks schemas, and outputs against them. */
+export interface SchemaChecks {
   /**
    * @param name what the schema is called where it came from.
+   * @param owner whose question it is: a tenant.
    * @throws AppError `invalid_argument` where the schema is none, or takes too long to compile.
    */
-  check(schema: unknown, name?: string): Promise<void>;
+  check(schema: unknown, name?: string, owner?: string): Promise<void>;
   /** The problems of an output, given as JSON text; none where it fits. Too slow is a problem as well. */
-  findProblems(schema: unknown, output: string): Promise<readonly SchemaProblem[]>;
+  findProblems(schema: unknown, output: string, owner?: string): Promise<readonly SchemaProblem[]>;
+}
+
+/** Checks off the main thread, with a limit of time, and owners in turn: who asks what is slow is slow alone. */
+export interface OutputSchemas extends SchemaChecks, AsyncDisposable {}
+
+/** The checks, with all questions those of one owner. */
+export function checksOf(checks: SchemaChecks, owner: string): SchemaChecks {
+  return {
+    check: (schema, name) => checks.check(schema, name, owner),
+    findProblems: (schema, output) => checks.findProblems(schema, output, owner),
+  };
 }
 
 /** What validating may cost. */
 export interface OutputSchemasOptions {
   /** Longest time for one question, from when the thread is up. */
   readonly timeoutMs: number;
-  /** Questions that may wait for the thread. */
+  /** Questions of one owner that may wait for the thread, and a quarter of those of all. */
   readonly maxWaiting: number;
 }
 
@@ -28,6 +41,9 @@ interface Question {
   readonly resolve: (problems: readonly SchemaProblem[]) => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** Owners with as much as they may have waiting, until nobody may add to it. Judgement. */
+const ownersFull = 4;
 
 /** A thread loads the validator in 0.3 s; a machine under load may take long. */
 const startTimeoutMs = 30_000;
@@ -42,23 +58,25 @@ const threadFile = new URL(
  * too long ends the thread (a regular expression can't be stopped in any other way), and the next starts a fresh one.
  */
 export function openOutputSchemas(options: OutputSchemasOptions): OutputSchemas {
-  const waiting: Question[] = [];
+  const waiting = createTurns<Question>();
   let thread: Thread | undefined;
   let asked: Question | undefined;
 
-  function ask(schema: unknown, value: string | undefined): Promise<readonly SchemaProblem[]> {
-    if (waiting.length >= options.maxWaiting) {
-      const message = `${waiting.length} validations are waiting, the limit is ${options.maxWaiting}`;
+  function ask(schema: unknown, value: string | undefined, owner = ""): Promise<readonly SchemaProblem[]> {
+    const { maxWaiting } = options;
+    const own = waiting.sizeOf(owner);
+    if (own >= maxWaiting || waiting.size >= maxWaiting * ownersFull) {
+      const message = `${Math.max(own, waiting.size)} validations are waiting, the limit is ${maxWaiting} of one tenant`;
       return Promise.reject(new AppError("resource_exhausted", message, { retryAfterMs: 1_000 }));
     }
     return new Promise((resolve, reject) => {
-      waiting.push({ schema: JSON.stringify(schema), value, resolve, reject });
+      waiting.add(owner, { schema: JSON.stringify(schema), value, resolve, reject });
       next();
     });
   }
 
   function next(): void {
-    const question = asked === undefined ? waiting.shift() : undefined;
+    const question = asked === undefined ? waiting.next() : undefined;
     if (question === undefined) return;
     asked = question;
     thread ??= startThread();
@@ -86,16 +104,16 @@ export function openOutputSchemas(options: OutputSchemasOptions): OutputSchemas 
   }
 
   return {
-    async check(schema, name = "outputSchema") {
-      const problems = await ask(schema, undefined);
+    async check(schema, name = "outputSchema", owner) {
+      const problems = await ask(schema, undefined, owner);
       if (problems.length === 0) return;
       throw new AppError("invalid_argument", `${name}: ${problems[0]?.message}`, {
         details: problems.map(({ path, message }) => ({ path: path === "" ? name : path, message })),
       });
     },
-    findProblems: (schema, output) => ask(schema, output),
+    findProblems: (schema, output, owner) => ask(schema, output, owner),
     async [Symbol.asyncDispose]() {
-      const unanswered = [...(asked === undefined ? [] : [asked]), ...waiting.splice(0)];
+      const unanswered = [...(asked === undefined ? [] : [asked]), ...waiting.clear()];
       for (const { reject } of unanswered) reject(new AppError("cancelled", "the validator was closed"));
       await dropThread();
     },

@@ -1,6 +1,6 @@
 import { type AnsweredBy, AppError } from "@devmesh/models";
 import type { MeshWord, Outcome } from "../operation.ts";
-import type { OutputSchemas } from "../output-schema/output-schemas.ts";
+import type { SchemaChecks } from "../output-schema/output-schemas.ts";
 import { toAnswerText } from "./check-question.ts";
 
 /** What somebody answers to the pending question of a task. */
@@ -22,7 +22,10 @@ const maxChecks = 3;
  */
 export async function answerTask(
   { answer, answeredBy, questionId }: GivenAnswer,
-  { say, outputSchemas }: { say: (word: MeshWord) => Promise<Outcome>; outputSchemas: OutputSchemas },
+  {
+    say,
+    outputSchemas,
+  }: { say: (word: MeshWord) => Promise<Outcome>; outputSchemas: Pick<SchemaChecks, "findProblems"> },
 ): Promise<Outcome> {
   const text = toAnswerText("answer", answer);
   const word = { kind: "answer", answer: text, answeredBy, questionId } as const;

@@ -6,7 +6,7 @@ import {
   maxOutputSchemaBytes,
   utf8Bytes,
 } from "@devmesh/models";
-import type { OutputSchemas } from "../output-schema/output-schemas.ts";
+import type { SchemaChecks } from "../output-schema/output-schemas.ts";
 
 /**
  * Holds a question against its limits, its schema against JSON Schema, and its default against its schema.
@@ -15,7 +15,7 @@ import type { OutputSchemas } from "../output-schema/output-schemas.ts";
  */
 export async function checkQuestion(
   { schema, default: fallback }: Pick<AskedQuestion, "schema" | "default">,
-  outputSchemas: OutputSchemas,
+  outputSchemas: SchemaChecks,
 ): Promise<void> {
   if (fallback !== undefined) toAnswerText("default", fallback);
   if (schema === undefined) return;

@@ -11,12 +11,12 @@ import {
   toAppError,
   utf8Bytes,
 } from "@devmesh/models";
-import type { OutputSchemas } from "../output-schema/output-schemas.ts";
+import type { SchemaChecks } from "../output-schema/output-schemas.ts";
 import type { Checked } from "./resolve-batch.ts";
 
 interface CheckOptions {
   readonly id: TaskId;
-  readonly outputSchemas: OutputSchemas;
+  readonly outputSchemas: Pick<SchemaChecks, "check">;
   /** The mesh submits it itself: it may be of the reserved type. */
   readonly isOwn?: boolean | undefined;
 }

@@ -9,7 +9,7 @@ import {
 } from "@devmesh/models";
 import type { BatchWriter } from "../batch-writer.ts";
 import type { Lanes } from "../lanes.ts";
-import type { OutputSchemas } from "../output-schema/output-schemas.ts";
+import { checksOf, type OutputSchemas } from "../output-schema/output-schemas.ts";
 import { checkSubmission } from "./check-submission.ts";
 import { toNewBudgets } from "./new-budgets.ts";
 import type { Draft } from "./new-task.ts";
@@ -46,7 +46,7 @@ export async function submitAll(
     raw.map((one) =>
       checkSubmission(one, {
         id: deps.newId() as TaskId,
-        outputSchemas: deps.outputSchemas,
+        outputSchemas: checksOf(deps.outputSchemas, context.tenantId),
         isOwn: context.isOwn,
       }),
     ),

@@ -61,7 +61,7 @@ async function answerRun(deps: AnswerDeps, principal: Principal, task: Waiting, 
   for (const { key, name } of open) {
     const response = responses[key];
     if (response === undefined) continue;
-    texts.set(name, await checkResponse(deps, question, { key, name, response }));
+    texts.set(name, await checkResponse(deps, question, { key, name, response, tenantId }));
   }
   // none is open where the last answers were kept and not passed on
   if (texts.size === 0 && open.length > 0) return;
@@ -85,15 +85,16 @@ interface Response {
   readonly key: string;
   readonly name: string;
   readonly response: unknown;
+  readonly tenantId: TenantId;
 }
 
 async function checkResponse(
   { outputSchemas }: Pick<AnswerDeps, "outputSchemas">,
   { schema }: TaskQuestion,
-  { key, name, response }: Response,
+  { key, name, response, tenantId }: Response,
 ): Promise<string> {
   const text = JSON.stringify(toElicitResult(key, response));
-  const problems = await outputSchemas.findProblems(schemaOfAnswer(schema, name), text);
+  const problems = await outputSchemas.findProblems(schemaOfAnswer(schema, name), text, tenantId);
   if (problems.length === 0) return text;
   const details = problems.map(({ path, message }) => ({ path: `inputResponses.${key}${path}`, message }));
   throw new AppError("invalid_argument", `inputResponses.${key}: does not match what was asked for`, { details });
