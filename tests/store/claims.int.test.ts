@@ -36,6 +36,23 @@ describeEachDriver("claims", (database) => {
     await assertAddsUp(database(), mesh.tenantId);
   });
 
+  test("hold no more of what their tasks depend on than memory is for", async () => {
+    await using mesh = await openMesh(database());
+    const agentId = await mesh.addAgent("puller", { delivery: "pull", maxConcurrency: 20 });
+    const output = JSON.stringify("x".repeat(900_000));
+    const first: TaskId[] = [];
+    while (first.length < 10) first.push(await mesh.submit({ type: "work" }));
+    for (const claimed of await mesh.claim(agentId, { max: 10 })) {
+      await mesh.say(toOffer(agentId, claimed), { ...done, output });
+    }
+    await mesh.submit({ type: "work", dependsOn: first });
+    await mesh.submit({ type: "work", dependsOn: first.slice(0, 1) });
+    const [large, other] = await mesh.claim(agentId, { max: 2 });
+    expect(large).toMatchObject({ lacksOutputs: true, task: { dependencies: expect.any(Array) } });
+    const kept = [large, other].flatMap((one) => one?.task.dependencies ?? []).filter((one) => one.output !== null);
+    expect(JSON.stringify(kept).length).toBeLessThan(8_500_000);
+  });
+
   test("write what an offer and its acceptance write", async () => {
     await using mesh = await openMesh(database(), { leaseMs: 77_000 });
     const puller = await mesh.addAgent("puller", { delivery: "pull" });

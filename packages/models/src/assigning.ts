@@ -113,6 +113,8 @@ export interface ClaimedTask {
   readonly leaseUntil?: string;
   /** With input, answers, and the outputs of its dependencies; without the reasons of the assignment. */
   readonly task: Task;
+  /** Some outputs of its dependencies are left out: those of the whole claim are too much to be held. */
+  readonly lacksOutputs?: true;
   readonly traceparent?: string;
 }
 

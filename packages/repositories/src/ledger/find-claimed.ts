@@ -55,10 +55,16 @@ export async function findClaimed(
     order by x.seq`);
   const own = rows.map((row) => ({ ...row, tenantId }));
   // results of completed tasks do not change: a second look sees what the first would have
-  const dependencies = await findDependencyOutputs(query, own);
+  const dependencies = await findDependencyOutputs(query, own, maxDependencyBytes);
   const answers = await findAnswers(query, own);
-  return rows.map((row) => toClaimed(row, { ...toAnswers(answers, row.id), ...toDependencies(dependencies, row) }));
+  return rows.map((row) => ({
+    ...toClaimed(row, { ...toAnswers(answers, row.id), ...toDependencies(dependencies, row) }),
+    ...(dependencies.get(row.id)?.some(({ isLeftOut }) => isLeftOut) && { lacksOutputs: true as const }),
+  }));
 }
+
+/** Of what the tasks of one claim depend on; a hundred for each of twenty would be two gigabytes. Judgement. */
+const maxDependencyBytes = 8_388_608;
 
 interface ClaimedRow extends AssignedTaskRow {
   readonly assignmentId: AssignmentId;

@@ -33,6 +33,14 @@ test("shows what a worker needs, and nothing that is empty", () => {
   });
 });
 
+test("cuts what was not read whole", () => {
+  const [view] = toClaimedViews([
+    { ...claimed("small", { dependencies: [{ id: "d" as TaskId, output: null }] }), lacksOutputs: true },
+  ]);
+  expect(view).toMatchObject({ isCut: true, dependencies: [{ id: "d" }] });
+  expect(view?.dependencies?.[0]).not.toHaveProperty("output");
+});
+
 test("cuts what is more than an answer holds, and says so", () => {
   const large = "x".repeat(2_000_000);
   const dependency = { id: "d" as TaskId, ref: "r", output: large };

@@ -50,7 +50,7 @@ export function toClaimedViews(claimed: readonly ClaimedTask[]): ClaimedView[] {
   return claimed.map((one) => {
     const view = toClaimedView(one);
     const size = utf8Bytes(JSON.stringify(view));
-    if (bytes + size > maxAnswerBytes) return cut(view);
+    if (one.lacksOutputs === true || bytes + size > maxAnswerBytes) return cut(view);
     bytes += size;
     return view;
   });
