@@ -18,7 +18,7 @@ import { readMessage } from "../mcp/http/read-message.ts";
 import { refusal } from "../mcp/http/refusal.ts";
 import { originOf } from "../mcp/http/resource-metadata.ts";
 import type { SignedIn } from "../mcp/http/sign-in.ts";
-import type { McpHttpConfig } from "../mcp/open-mcp.ts";
+import type { McpHttpConfig } from "../mcp/mcp-config.ts";
 import type { A2aDeps } from "./a2a-deps.ts";
 import { toA2aError } from "./a2a-errors.ts";
 import { toAgentCard } from "./agent-card.ts";

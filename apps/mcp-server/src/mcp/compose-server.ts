@@ -1,6 +1,6 @@
 import type { McpEvents } from "./events/mcp-events.ts";
 import type { ListChanges } from "./fixtures/stream-fixtures.ts";
-import type { McpDeps } from "./open-mcp.ts";
+import type { McpDeps } from "./mcp-deps.ts";
 import { promptsPart } from "./prompts/prompts-part.ts";
 import type { Resources } from "./resources/open-resources.ts";
 import { createServerFactory, type ServerFactory } from "./server/build-server.ts";

@@ -1,86 +1,17 @@
-import {
-  type FanOut,
-  type Hints,
-  memorySessions,
-  type Presence,
-  type SessionBounds,
-  type SessionStore,
-} from "@devmesh/adapters";
-import type { Authenticator } from "@devmesh/auth";
-import type { NodeId } from "@devmesh/models";
-import type { Logger, Metrics } from "@devmesh/observability";
-import { createRateLimiter, type RateLimit, type Secret, sleep } from "@devmesh/runtime";
+import { memorySessions } from "@devmesh/adapters";
+import { createRateLimiter, sleep } from "@devmesh/runtime";
 import type { Hono } from "hono";
 import { composeServer } from "./compose-server.ts";
 import { openMcpEvents } from "./events/mcp-events.ts";
 import { runCredentialCheck } from "./http/check-credentials.ts";
 import { createMcpMetrics } from "./http/mcp-metrics.ts";
 import { mountMcp } from "./http/mount-mcp.ts";
-import { createOpenStreams, type OpenStreams, type StreamLimits } from "./http/open-streams.ts";
+import { createOpenStreams, type OpenStreams } from "./http/open-streams.ts";
 import { serveModern } from "./http/serve-modern.ts";
-import type { PromptDeps } from "./prompts/prompts-part.ts";
-import { type OpenResourcesOptions, openResources } from "./resources/open-resources.ts";
+import type { McpDeps } from "./mcp-deps.ts";
+import { openResources } from "./resources/open-resources.ts";
 import { openSessions } from "./sessions/open-sessions.ts";
-import type { McpTasksDeps } from "./tasks/open-tasks.ts";
-import { type GatewayConfig, type GatewayDeps, openGateway } from "./tools/gateway/open-gateway.ts";
-import type { MemoryToolDeps } from "./tools/memory/memory-tools.ts";
-import type { MeshToolDeps } from "./tools/mesh-tools.ts";
-
-/** How `/mcp` is served. */
-export interface McpHttpConfig {
-  /** What the listener is bound to: at a loopback address, hosts and origins of this machine are allowed by themselves. */
-  readonly host: string;
-  /** The origin under which clients reach this server, where a proxy stands in between. */
-  readonly publicUrl: string | undefined;
-  /** Further names that requests may give in `Host`, without ports. */
-  readonly allowedHosts: readonly string[];
-  /** Further origins, whole (`https://host:port`), of pages that may call. */
-  readonly allowedOrigins: readonly string[];
-  /** Requests of one key, or of one address without a good one; undefined where it is off. */
-  readonly rateLimit: RateLimit | undefined;
-  /** Responses that are open for news. */
-  readonly streams: StreamLimits;
-  /** Of the older generation; a node holds the servers of `maxLive` of them. */
-  readonly sessions: SessionBounds & { readonly maxLive: number };
-}
-
-/** What `/mcp` offers. */
-export interface McpServerConfig {
-  /** Signs what clients keep between the rounds of a request; the same on every node. */
-  readonly stateSecret: Secret;
-  /** Holds what tools answer against their schemas. */
-  readonly checksOutput: boolean;
-  /** Offers what the conformance suite expects, too. */
-  readonly conformanceFixtures: boolean;
-}
-
-/** What the MCP server's parts work on. */
-export type McpDeps = MeshToolDeps &
-  MemoryToolDeps &
-  PromptDeps &
-  Omit<McpTasksDeps, "kinds"> &
-  Omit<GatewayDeps, "config"> &
-  Omit<OpenResourcesOptions, "isOther"> &
-  McpEnvironment;
-
-interface McpEnvironment {
-  readonly config: McpHttpConfig & McpServerConfig & GatewayConfig;
-  readonly nodeId: NodeId;
-  readonly authenticator: Authenticator;
-  /** One that remembers nothing, for credentials of open responses. */
-  readonly freshAuthenticator: Authenticator;
-  /** Between two checks of these. */
-  readonly credentialCheckMs: number;
-  readonly fanOut: FanOut;
-  readonly hints: Hints;
-  readonly presence?: Presence | undefined;
-  /** Where sessions of the older generation are kept; by this node alone, unless given. */
-  readonly sessions?: SessionStore | undefined;
-  /** Milliseconds, rising. */
-  readonly now: () => number;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-}
+import { openGateway } from "./tools/gateway/open-gateway.ts";
 
 /** `/mcp` and what belongs to it, to be mounted on the node's listener. */
 export interface Mcp extends AsyncDisposable {

@@ -4,7 +4,7 @@ import type { NewId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
 import type { Database } from "@devmesh/repositories";
 import type { ModelsConfig, StoresConfig } from "@devmesh/runtime";
-import type { MemoryToolDeps } from "./tools/memory/memory-tools.ts";
+import type { MemoryToolDeps } from "./tools/memory/memory-tool-deps.ts";
 
 /** What a node's memory is opened with. */
 export interface OpenMemoryOptions {

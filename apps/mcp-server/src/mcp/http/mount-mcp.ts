@@ -4,7 +4,7 @@ import type { Logger } from "@devmesh/observability";
 import { isLegacyRequest, PROTOCOL_VERSION_META_KEY, ProtocolError } from "@modelcontextprotocol/server";
 import { Hono, type MiddlewareHandler } from "hono";
 import type { Era } from "../caller.ts";
-import type { McpHttpConfig } from "../open-mcp.ts";
+import type { McpHttpConfig } from "../mcp-config.ts";
 import type { SessionExchange } from "../sessions/answer-session.ts";
 import type { Sessions } from "../sessions/open-sessions.ts";
 import { type Admission, addressOf, admit } from "./admit.ts";

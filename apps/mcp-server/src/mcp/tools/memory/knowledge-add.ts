@@ -6,7 +6,7 @@ import { z } from "zod";
 import { idempotencyKeyArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { linkToEntry, listedEntrySchema, toListedEntry } from "./entry-view.ts";
-import type { MemoryToolDeps } from "./memory-tools.ts";
+import type { MemoryToolDeps } from "./memory-tool-deps.ts";
 
 const { title, content, category, tags, access, team } = newKnowledgeSchema.shape;
 /** Defaults are left to the domain: what is hashed for an idempotency key is what was given, on every door. */

@@ -1,15 +1,9 @@
-import type { Contexts, Knowledge } from "@devmesh/memory";
-import type { NewId } from "@devmesh/models";
 import type { Tool } from "../tool.ts";
 import { contextGet } from "./context-get.ts";
 import { knowledgeAdd } from "./knowledge-add.ts";
 import { knowledgeGet } from "./knowledge-get.ts";
 import { knowledgeSearch } from "./knowledge-search.ts";
-
-/** What the tools of memory work on. */
-export interface MemoryToolDeps extends Knowledge, Pick<Contexts, "contexts" | "objects"> {
-  readonly newId: NewId;
-}
+import type { MemoryToolDeps } from "./memory-tool-deps.ts";
 
 /** The tools by which what is known is found, read and written down. */
 export function memoryTools(deps: MemoryToolDeps): readonly Tool[] {
