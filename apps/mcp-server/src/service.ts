@@ -191,6 +191,8 @@ function createNodeWaiters(
     reads,
     logger,
     maxWatches: maxTaskWatches,
+    // one tenant leaves half to the others
+    maxTenantWatches: maxTaskWatches / 2,
     recheckMs: intervals.taskRecheckMs,
   });
   metrics.gauge({ name: "devmesh_task_watches", help: "Requests that wait for tasks", read: () => waiters.size });

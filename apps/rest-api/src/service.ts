@@ -50,6 +50,8 @@ export interface RestResources {
 
 /** Requests that wait for tasks, and streams, together. A watch costs about a kilobyte, its connection some ten. */
 const maxWatches = 10_000;
+/** One tenant leaves half to the others. */
+const maxTenantWatches = maxWatches / 2;
 /** How often awaited tasks are looked at without a hint. */
 const recheckMs = 2_000;
 /** Proxies close what is silent for longer, 60 s as a rule. */
@@ -80,7 +82,7 @@ export async function runService(config: RestConfig, signal: AbortSignal, open: 
     ...config.tasks,
     onError: (err) => logger.warn({ err }, "assignment round failed"),
   });
-  await using waiters = createTaskWaiters({ reads, logger, maxWatches, recheckMs });
+  await using waiters = createTaskWaiters({ reads, logger, maxWatches, maxTenantWatches, recheckMs });
   metrics.gauge({ name: "devmesh_task_watches", help: "Requests that wait for tasks", read: () => waiters.size });
   await hints.onTaskChanges((refs) => waiters.onChanged(refs));
   await using memory = openMemory({

@@ -76,6 +76,22 @@ describe("task waiters", () => {
     expect(watch.standing?.eventSeq).toBe(5);
   });
 
+  test("one tenant leaves room to the others", async () => {
+    await using waiters = createTaskWaiters({
+      reads: fakeReads(),
+      logger,
+      maxWatches: 3,
+      maxTenantWatches: 2,
+      recheckMs: 60_000,
+    });
+    const watches = ["a", "b"].map((id) => waiters.watch(ref(id)));
+    expect(() => waiters.watch(ref("c"))).toThrow("the limit is 2 of a tenant");
+    using _other = waiters.watch({ ...ref("a"), tenantId: "other" as TenantId });
+    watches[0]?.[Symbol.dispose]();
+    using _again = waiters.watch(ref("c"));
+    watches[1]?.[Symbol.dispose]();
+  });
+
   test("no more than the limit wait, and who leaves makes room once", async () => {
     await using waiters = open(fakeReads());
     const watches = ["a", "a", "b"].map((id) => waiters.watch(ref(id)));

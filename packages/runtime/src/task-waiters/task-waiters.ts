@@ -1,4 +1,4 @@
-import { AppError } from "@devmesh/models";
+import { AppError, type TenantId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { createNudge, type Nudge } from "../nudge.ts";
 import { sleep } from "../sleep.ts";
@@ -25,6 +25,8 @@ export interface TaskWaitersOptions {
   readonly reads: TaskStates;
   readonly logger: Logger;
   readonly maxWatches: number;
+  /** Of one tenant; all of them unless given. */
+  readonly maxTenantWatches?: number;
   /** How often everything is looked at without a hint, because hints may be lost. */
   readonly recheckMs: number;
 }
@@ -43,8 +45,9 @@ interface Watched {
  * table, and so does the slow re-check.
  */
 export function createTaskWaiters(options: TaskWaitersOptions): TaskWaiters {
-  const { reads, logger, maxWatches, recheckMs } = options;
+  const { reads, logger, maxWatches, maxTenantWatches = maxWatches, recheckMs } = options;
   const watchedByKey = new Map<string, Watched>();
+  const sizeByTenant = new Map<TenantId, number>();
   const dirty = new Set<string>();
   const stopping = new AbortController();
   let size = 0;
@@ -87,21 +90,33 @@ export function createTaskWaiters(options: TaskWaitersOptions): TaskWaiters {
   }
   const rechecking = recheck();
 
+  function assertRoom(tenantId: TenantId): void {
+    const own = sizeByTenant.get(tenantId) ?? 0;
+    if (size < maxWatches && own < maxTenantWatches) return;
+    const [waiting, limit] = size < maxWatches ? [own, `${maxTenantWatches} of a tenant`] : [size, maxWatches];
+    const message = `${waiting} requests wait for tasks, the limit is ${limit}`;
+    throw new AppError("resource_exhausted", message, { reason: "too_many_waiters", retryAfterMs: 1_000 });
+  }
+
+  function count(tenantId: TenantId, by: 1 | -1): void {
+    size += by;
+    const own = (sizeByTenant.get(tenantId) ?? 0) + by;
+    if (own > 0) sizeByTenant.set(tenantId, own);
+    else sizeByTenant.delete(tenantId);
+  }
+
   return {
     get size() {
       return size;
     },
     watch(ref) {
-      if (size >= maxWatches) {
-        const message = `${size} requests wait for tasks, the limit is ${maxWatches}`;
-        throw new AppError("resource_exhausted", message, { reason: "too_many_waiters", retryAfterMs: 1_000 });
-      }
+      assertRoom(ref.tenantId);
       const key = toKey(ref);
       const watched = watchedByKey.get(key) ?? { ref, nudges: new Set<Nudge>(), standing: undefined };
       watchedByKey.set(key, watched);
-      size += 1;
+      count(ref.tenantId, 1);
       return createWatch(watched, () => {
-        size -= 1;
+        count(ref.tenantId, -1);
         if (watched.nudges.size === 0) watchedByKey.delete(key);
       });
     },

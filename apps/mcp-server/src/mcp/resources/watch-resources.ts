@@ -67,7 +67,7 @@ export function createResourceWatch(deps: ResourceWatchDeps): ResourceWatch {
         principal,
         uris.filter((uri) => !isOther(uri)),
       );
-      watched.assertRoom(honoured.length);
+      watched.assertRoom(principal.tenantId, honoured.length);
       if (honoured.length > 0) await hearing.begin();
       const kept = [...honoured.map(({ uri }) => uri), ...uris.filter(isOther)];
       return listening.run(honoured, () => serve(withUris(message, kept)));
@@ -88,7 +88,7 @@ export function createResourceWatch(deps: ResourceWatchDeps): ResourceWatch {
     async subscribe(principal, uri, tell) {
       if (isOther(uri)) return () => undefined;
       const subject = await subjectOf(deps, principal, uri);
-      watched.assertRoom(1);
+      watched.assertRoom(principal.tenantId, 1);
       await hearing.begin();
       return watched.add(subject, { uri, tell });
     },

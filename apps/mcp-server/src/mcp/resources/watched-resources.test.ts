@@ -30,12 +30,17 @@ describe("watched resources", () => {
   });
 
   it("are as many as there is room for", () => {
-    const watched = createWatchedResources(2);
-    watched.add(task, { uri: "a", tell: () => undefined });
-    watched.assertRoom(1);
-    expect(() => watched.assertRoom(2)).toThrow(
-      expect.objectContaining({ code: "resource_exhausted", reason: "too_many_subscriptions" }),
-    );
+    const watched = createWatchedResources(4);
+    const end = watched.add(task, { uri: "a", tell: () => undefined });
+    watched.assertRoom(tenantId, 1);
+    const refusal = { code: "resource_exhausted", reason: "too_many_subscriptions" };
+    // half of it for one tenant
+    expect(() => watched.assertRoom(tenantId, 2)).toThrow(expect.objectContaining(refusal));
+    watched.assertRoom(other, 2);
+    for (const uri of ["b", "c"]) watched.add({ ...task, tenantId: other }, { uri, tell: () => undefined });
+    expect(() => watched.assertRoom(tenantId, 2)).toThrow(expect.objectContaining(refusal));
+    end();
+    watched.assertRoom(tenantId, 2);
   });
 
   it("name the agents of a tenant that somebody watches", () => {

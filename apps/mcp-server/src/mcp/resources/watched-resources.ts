@@ -16,8 +16,11 @@ export interface Watcher {
 /** Who waits for what on this node. Nothing is done for what nobody watches. */
 export interface WatchedResources {
   readonly size: number;
-  /** @throws AppError `resource_exhausted`, reason `too_many_subscriptions`, where this node would watch too much. */
-  assertRoom(count: number): void;
+  /**
+   * @throws AppError `resource_exhausted`, reason `too_many_subscriptions`, where this node would watch too much, or more than
+   * half of it for one tenant.
+   */
+  assertRoom(tenantId: TenantId, count: number): void;
   /** The answer ends it, and may be called twice. */
   add(subject: Subject, watcher: Watcher): () => void;
   /** Tells whoever watches it. */
@@ -33,6 +36,8 @@ const retryAfterMs = 5_000;
 export function createWatchedResources(maxWatches: number): WatchedResources {
   const watchersByKey = new Map<string, Set<Watcher>>();
   const agentsByTenant = new Map<TenantId, Map<string, number>>();
+  const sizeByTenant = new Map<TenantId, number>();
+  const maxOfTenant = Math.ceil(maxWatches / 2);
   let size = 0;
 
   function countAgent({ tenantId, kind, id }: Subject, by: 1 | -1): void {
@@ -45,13 +50,22 @@ export function createWatchedResources(maxWatches: number): WatchedResources {
     else agentsByTenant.delete(tenantId);
   }
 
+  function resize(tenantId: TenantId, by: 1 | -1): void {
+    size += by;
+    const own = (sizeByTenant.get(tenantId) ?? 0) + by;
+    if (own > 0) sizeByTenant.set(tenantId, own);
+    else sizeByTenant.delete(tenantId);
+  }
+
   return {
     get size() {
       return size;
     },
-    assertRoom(count) {
-      if (size + count <= maxWatches) return;
-      const message = `${size} resources are watched on this node, ${count} more exceed the limit of ${maxWatches}`;
+    assertRoom(tenantId, count) {
+      const own = sizeByTenant.get(tenantId) ?? 0;
+      if (size + count <= maxWatches && own + count <= maxOfTenant) return;
+      const [watched, limit] = size + count <= maxWatches ? [own, `${maxOfTenant} of a tenant`] : [size, maxWatches];
+      const message = `${watched} resources are watched on this node, ${count} more exceed the limit of ${limit}`;
       throw new AppError("resource_exhausted", message, { reason: "too_many_subscriptions", retryAfterMs });
     },
     add(subject, watcher) {
@@ -61,10 +75,10 @@ export function createWatchedResources(maxWatches: number): WatchedResources {
       const own: Watcher = { uri: watcher.uri, tell: (uri) => watcher.tell(uri) };
       watchersByKey.set(key, watchers.add(own));
       countAgent(subject, 1);
-      size += 1;
+      resize(subject.tenantId, 1);
       return () => {
         if (!watchers.delete(own)) return;
-        size -= 1;
+        resize(subject.tenantId, -1);
         countAgent(subject, -1);
         if (watchers.size === 0 && watchersByKey.get(key) === watchers) watchersByKey.delete(key);
       };
