@@ -51,6 +51,6 @@ test("what is asked for while others are read is read afterwards", async () => {
 });
 
 test("a read that fails fails for those who asked", async () => {
-  const { get } = gatherReads({ get: () => Promise.reject(new Error("down")) });
+  const { get } = gatherReads<Pick<TaskReads, "get">>({ get: () => Promise.reject(new Error("down")) });
   await expect(get(a, [one], "whole")).rejects.toThrow("down");
 });
