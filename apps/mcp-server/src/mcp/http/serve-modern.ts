@@ -9,6 +9,7 @@ import {
 import type { Composed } from "../compose-server.ts";
 import { busOf, type McpEvents } from "../events/mcp-events.ts";
 import type { ResourceWatch } from "../resources/watch-resources.ts";
+import { tasksExtension } from "../server/caller-of.ts";
 import type { SessionExchange } from "../sessions/answer-session.ts";
 import { listenToTasks } from "./listen-to-tasks.ts";
 import type { OpenStreams } from "./open-streams.ts";
@@ -28,8 +29,6 @@ export interface ModernDeps {
 export interface Modern extends AsyncDisposable {
   handle(exchange: SessionExchange): Promise<Response>;
 }
-
-const tasksExtension = "io.modelcontextprotocol/tasks";
 
 export function serveModern(deps: ModernDeps): Modern {
   const { served, watch, streams, keepAliveMs, logger } = deps;
