@@ -147,6 +147,11 @@ describe("a task of MCP", () => {
       data: { reason: "missing_scope", scope: "tasks:write" },
     });
     expect((await ask({ ...b, key: reader }, "tasks/get", { taskId: "no-id" })).error).toMatchObject({ code: -32_602 });
+    const unknown = { taskId: createUuidV7()() };
+    // what there is, and what there isn't, is not told to who may read neither
+    expect((await ask({ ...b, key: reader }, "tasks/cancel", unknown)).error).toMatchObject({
+      data: { reason: "missing_scope" },
+    });
     // whoever made the call may cancel it
     const own = await call({ ...a, key: reader }, "slow_compute", { seconds: 30 });
     await ask({ ...b, key: reader }, "tasks/cancel", { taskId: own.taskId });

@@ -280,6 +280,7 @@ describe("guides", () => {
     const complete = async (name: string, argument: { name: string; value: string }) =>
       (await mcp.client.complete({ ref: { type: "ref/prompt", name }, argument })).completion.values;
     expect(await complete("start_worker", { name: "agent", value: "team/" })).toEqual(["team/reader"]);
+    expect(await complete("start_worker", { name: "agent", value: "\ud800" })).toEqual([]);
     const id = await create("reviewed");
     expect(await complete("review_task", { name: "task", value: id })).toEqual([id]);
     await expect(mcp.client.getPrompt({ name: "plan_goal", arguments: {} })).rejects.toMatchObject({ code: -32602 });

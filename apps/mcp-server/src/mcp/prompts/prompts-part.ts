@@ -47,7 +47,8 @@ function toSchema(deps: PromptDeps, { principal }: Caller, argument: GuideArgume
     kind === undefined
       ? plain
       : completable(plain, async (typed) => {
-          const values = await completeResource(deps, principal, { kind, typed: encodeURIComponent(typed ?? "") });
+          const escaped = encodeURIComponent((typed ?? "").toWellFormed());
+          const values = await completeResource(deps, principal, { kind, typed: escaped });
           return values.map(decodeURIComponent);
         });
   return isRequired ? text : text.optional();

@@ -31,11 +31,13 @@ export async function readTask(
 ): Promise<Task> {
   const id = taskId.toLowerCase();
   const [task] = isUuid(id) ? await taskReads.get(principal.tenantId, [id as TaskId], "whole") : [];
-  if (task === undefined) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "unknown task");
-  if (!mayUse(principal, task, scope)) {
+  const isAllowed = task === undefined ? hasScope(principal, scope) : mayUse(principal, task, scope);
+  // first: who may read none is not told which there are
+  if (!isAllowed) {
     const data = { reason: "missing_scope", scope };
     throw new ProtocolError(ProtocolErrorCode.InvalidRequest, `the credential lacks the scope ${scope}`, data);
   }
+  if (task === undefined) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "unknown task");
   return task;
 }
 
