@@ -41,18 +41,25 @@ afterAll(() => stack.disposeAsync());
 
 interface TestNode extends AsyncDisposable {
   readonly tasks: McpTasks;
-  start(kind: string, more?: { readonly isRepeatable?: boolean; readonly arguments?: unknown }): Promise<TaskId>;
+  start(
+    kind: string,
+    more?: { readonly isRepeatable?: boolean; readonly arguments?: unknown; readonly quickMs?: number },
+  ): Promise<TaskId>;
 }
 
 /** What a node has for tasks, with kinds of its own. */
 async function openNode(
   kinds: readonly RunKind[],
   limits = {},
-  { leaseMs = 30_000, engine = mesh.engine }: { leaseMs?: number; engine?: TaskEngine } = {},
+  {
+    leaseMs = 30_000,
+    engine = mesh.engine,
+    maxWatches = 1_000,
+  }: { leaseMs?: number; engine?: TaskEngine; maxWatches?: number } = {},
 ): Promise<TestNode> {
   await using opening = new AsyncDisposableStack();
   const reads = taskReads(mesh.database);
-  const waiters = opening.use(createTaskWaiters({ reads, logger, maxWatches: 1_000, recheckMs: 500 }));
+  const waiters = opening.use(createTaskWaiters({ reads, logger, maxWatches, recheckMs: 500 }));
   opening.defer(await mesh.hints.onTaskChanges((refs) => waiters.onChanged(refs)));
   const outputSchemas = opening.use(openOutputSchemas({ timeoutMs: 5_000, maxWaiting: 100 }));
   const tasks = openTasks({
@@ -76,9 +83,9 @@ async function openNode(
   const owned = opening.move();
   return {
     tasks,
-    async start(kind, { isRepeatable = false, arguments: given = {} } = {}) {
+    async start(kind, { isRepeatable = false, arguments: given = {}, quickMs = 0 } = {}) {
       const call = { caller: { principal }, traceparent: undefined, signal: new AbortController().signal };
-      const asked = { kind, arguments: given, title: kind, isRepeatable };
+      const asked = { kind, arguments: given, title: kind, isRepeatable, quickMs };
       const answer = await tasks.runs.call(asked, call as unknown as ToolCall);
       if (answer.kind !== "task") throw new Error(`a task was expected, not ${answer.kind}`);
       return answer.taskId;
@@ -232,6 +239,23 @@ describe("what a node carries out", () => {
     await using node = await openNode([count], {}, { engine: { ...mesh.engine, perform } });
     expect((await reaches(await node.start("count"), "completed")).output).toEqual(text("call 1"));
     expect(refusals).toBe(2);
+  });
+
+  test("goes on where too many wait for tasks to hear of its end, and its caller has its handle", async () => {
+    let signal: AbortSignal | undefined;
+    const hang = once("hang", async (run) => {
+      signal = run.signal;
+      await sleep(60_000, run.signal);
+      return text("too late");
+    });
+    const kinds = [hang, once("echo", async () => text("here"))];
+    await using node = await openNode(kinds, {}, { leaseMs: 1_500, maxWatches: 0 });
+    await reaches(await node.start("echo", { quickMs: 1_000 }), "completed");
+    const taskId = await node.start("hang");
+    await reaches(taskId, "running");
+    await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId }, "enough");
+    // the next renewal of its lease tells
+    await waitFor(() => signal?.aborted === true, { what: "the abort" });
   });
 
   test("is what was submitted as a run, and nothing else that fits the mesh's own agent", async () => {

@@ -49,7 +49,9 @@ export async function carryOut(
   if (kind === undefined) return (await record(deps, held, toUnknownKind(name), stopping)) ? "given_back" : "lost";
   const over = new AbortController();
   const lost = new AbortController();
-  const holding = holdRun(deps, held, over.signal).then(() => lost.abort());
+  const holding = holdRun(deps, held, over.signal)
+    .catch((err: unknown) => deps.logger.error({ err, taskId: task.id }, "a run was not held"))
+    .then(() => lost.abort());
   const signal = AbortSignal.any([lost.signal, stopping]);
   const asking = createAsk(deps, held, { answers: task.answers ?? [], signal });
   const run: Run = {

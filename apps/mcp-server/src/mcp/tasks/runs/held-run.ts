@@ -1,5 +1,5 @@
 import { type AgentId, AppError, type AssignmentId, isFinal, type TaskId, type TenantId } from "@devmesh/models";
-import { sleep, type TaskWaiters } from "@devmesh/runtime";
+import { sleep, type TaskWaiters, type TaskWatch } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
 
 /** A task that this node holds in the name of the mesh's own agent. */
@@ -54,14 +54,31 @@ async function keepLease({ engine, leaseMs }: HoldDeps, held: HeldRun, signal: A
   }
 }
 
-/** A hint tells of a cancellation at once; a lost lease shows at the next renewal. */
+/** A hint tells of a cancellation at once; a lost lease, and all where too many wait for tasks, shows at the next renewal. */
 async function waitForEnd({ waiters }: HoldDeps, held: HeldRun, signal: AbortSignal): Promise<void> {
-  using watch = waiters.watch(held);
+  using watch = watchIfRoom(waiters, held);
+  if (watch === undefined) return waitForAbort(signal);
   while (!signal.aborted) {
     await watch.changed(idleMs, signal);
     const { standing } = watch;
     if (standing !== undefined && (isFinal(standing.state) || isGivenBack.has(standing.state))) return;
   }
+}
+
+function watchIfRoom(waiters: HoldDeps["waiters"], held: HeldRun): TaskWatch | undefined {
+  try {
+    return waiters.watch(held);
+  } catch (error) {
+    if (error instanceof AppError && error.code === "resource_exhausted") return undefined;
+    throw error;
+  }
+}
+
+function waitForAbort(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 const isGivenBack: ReadonlySet<string> = new Set(["queued", "scheduled", "blocked"]);

@@ -41,14 +41,19 @@ export function createRuns(deps: RunsDeps): Runs {
       const handle: Answer = { kind: "task", taskId: task.id };
       if (quickMs === 0) return handle;
       const isDone = ({ state }: Pick<Task, "state">): boolean => isFinal(state) || state === "waiting";
-      const { state } = await waitForTask(
-        { ...deps, reads: deps.taskReads },
-        { tenantId, taskId: task.id },
-        { timeoutMs: quickMs, isDone, signal },
-      );
-      if (state !== "completed") return handle;
-      const [ended] = await deps.taskReads.get(tenantId, [task.id], "whole");
-      return ended !== undefined && isToolRun(ended) ? toAnswer(toResult(ended)) : handle;
+      try {
+        const { state } = await waitForTask(
+          { ...deps, reads: deps.taskReads },
+          { tenantId, taskId: task.id },
+          { timeoutMs: quickMs, isDone, signal },
+        );
+        if (state !== "completed") return handle;
+        const [ended] = await deps.taskReads.get(tenantId, [task.id], "whole");
+        return ended !== undefined && isToolRun(ended) ? toAnswer(toResult(ended)) : handle;
+      } catch {
+        // the call is made: an error would have it made again
+        return handle;
+      }
     },
   };
 }
