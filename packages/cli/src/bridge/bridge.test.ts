@@ -139,6 +139,22 @@ test("a session that the mesh lost begins again, unseen by the client", async ()
   expect(told).toEqual([result(1, { protocolVersion: "2025-11-25" })]);
 });
 
+test("a session that can't begin again, because the mesh went, is lost to whoever waits for it", async () => {
+  bridge.fromClient(request(1, "initialize", { protocolVersion: "2025-11-25" }));
+  bridge.fromMesh(result(1, { protocolVersion: "2025-11-25" }));
+  failures = [httpError(404, "Session not found")];
+  bridge.fromClient(request(2, "tools/list"));
+  await turn();
+  sent.at(-1)?.onRequestStreamEnd?.();
+  await turn();
+  expect(told.at(-1)).toMatchObject({ id: 2, error: { message: expect.stringContaining("Session not found") } });
+  // and is tried again by the next
+  failures = [httpError(404, "Session not found")];
+  bridge.fromClient(request(3, "tools/list"));
+  await turn();
+  expect(methods().slice(-2)).toEqual(["tools/list", "initialize"]);
+});
+
 test("without a session 404 is an answer", async () => {
   failures = [httpError(404, "no such route")];
   bridge.fromClient(modern(1, "tools/list"));

@@ -19,14 +19,16 @@ export function createSession(mesh: Pick<StreamableHTTPClientTransport, "send" |
   let opening: JSONRPCRequestMessage | undefined;
   let openingId: RequestId | undefined;
   let renewing: Promise<boolean> | undefined;
-  let answered: ((answer: JSONRPCAnswer) => void) | undefined;
+  let answered: ((answer: JSONRPCAnswer | undefined) => void) | undefined;
 
   async function begin(request: JSONRPCRequestMessage): Promise<boolean> {
-    const answer = new Promise<JSONRPCAnswer>((resolve) => {
+    const answer = new Promise<JSONRPCAnswer | undefined>((resolve) => {
       answered = resolve;
     });
-    await mesh.send({ ...request, id: renewalId });
-    if (!("result" in (await answer))) return false;
+    // a response that breaks off answers nothing: who waits for the session hears that it is lost
+    await mesh.send({ ...request, id: renewalId }, { onRequestStreamEnd: () => answered?.(undefined) });
+    const given = await answer;
+    if (given === undefined || !("result" in given)) return false;
     await mesh.send({ jsonrpc: "2.0", method: "notifications/initialized" });
     return true;
   }
