@@ -62,7 +62,7 @@ interface Sides {
 
 /** Resolves when the client may be pushed something: it has asked for more than how to begin. */
 function passMessages({ client, mesh, bridge, report }: Sides): Promise<void> {
-  client.onerror = (error) => report(`malformed message of the client: ${error.message}`);
+  client.onerror = (error) => report(`malformed message of the client: ${inOneLine(error.message)}`);
   mesh.onmessage = (message) => bridge.fromMesh(message);
   return new Promise((resolve) => {
     client.onmessage = (message: JSONRPCMessage) => {
@@ -70,6 +70,11 @@ function passMessages({ client, mesh, bridge, report }: Sides): Promise<void> {
       bridge.fromClient(message);
     };
   });
+}
+
+/** What is wrong with a message may be said in hundreds of lines. */
+function inOneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").slice(0, 300);
 }
 
 interface Channel {

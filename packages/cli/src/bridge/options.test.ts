@@ -24,6 +24,8 @@ test("help goes to stdout and is no failure", () => {
 test.each([
   ["no key", [], {}, "DEVMESH_API_KEY is not set"],
   ["a blank key", [], { DEVMESH_API_KEY: " " }, "DEVMESH_API_KEY is not set"],
+  ["a key of two lines", [], { DEVMESH_API_KEY: "dm_pat_\nx" }, "DEVMESH_API_KEY holds what is in no key"],
+  ["a key that is no header's", [], { DEVMESH_API_KEY: "dm_pat_é" }, "DEVMESH_API_KEY holds what is in no key"],
   ["an unknown argument", ["--port", "1"], key, "unknown argument --port"],
   ["an argument without its value", ["--channel"], key, "--channel needs a value"],
   ["no address", ["--url", "mesh"], key, '"mesh" is no http or https address'],
@@ -32,4 +34,5 @@ test.each([
   const parsed = parseOptions(args, env);
   expect(parsed).toMatchObject({ kind: "exit", code: 2 });
   expect(parsed).toHaveProperty("text", expect.stringContaining(text));
+  expect(parsed).toHaveProperty("text", expect.not.stringContaining("dm_pat_"));
 });

@@ -56,6 +56,9 @@ export function parseOptions(
 function toOptions(given: Readonly<Record<string, string | undefined>>): ParsedOptions {
   const apiKey = given["DEVMESH_API_KEY"]?.trim();
   if (!apiKey) return refuse("DEVMESH_API_KEY is not set: `npm start` writes a key into .devmesh/local.json");
+  // fetch would name it in its error
+  if (!/^[\x21-\x7e]+$/.test(apiKey))
+    return refuse("DEVMESH_API_KEY holds what is in no key: was it copied in one line?");
   const text = given["DEVMESH_MCP_URL"] || defaultUrl;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !["http:", "https:"].includes(url.protocol)) {
