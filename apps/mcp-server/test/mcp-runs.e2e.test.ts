@@ -227,6 +227,20 @@ describe("what a node carries out", () => {
     for (const taskId of ids) await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId }, "enough");
   });
 
+  test("tells of itself what can be kept, whatever its tool says", async () => {
+    const gate = Promise.withResolvers<void>();
+    const tell = once("tell", async ({ report }) => {
+      report({ percent: 10, note: "a\0b\ud800" });
+      await gate.promise;
+      throw new ProtocolError(-32_602, `no \0${"x".repeat(15_960)}${"\u{1F600}".repeat(20)}`);
+    });
+    await using node = await openNode([tell]);
+    const taskId = await node.start("tell");
+    await waitFor(async () => (await read(taskId)).progress?.note === "a\uFFFDb\uFFFD", { what: "its note" });
+    gate.resolve();
+    expect((await reaches(taskId, "failed")).error?.message.isWellFormed()).toBe(true);
+  });
+
   test("is recorded once the database is there again", async () => {
     let refusals = 0;
     const perform: TaskEngine["perform"] = (operation) => {

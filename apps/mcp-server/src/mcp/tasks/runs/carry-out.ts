@@ -6,6 +6,7 @@ import {
   type NewId,
   reservedTaskType,
   toAppError,
+  toStorable,
   utf8Bytes,
 } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
@@ -115,13 +116,13 @@ async function runOnce(kind: RunKind, run: Run, signal: AbortSignal): Promise<En
 }
 
 function toResult(result: CallToolResult): Said {
-  const output = toStorable({ ...result });
+  const output = toKept({ ...result });
   const word = { kind: "complete", output: JSON.stringify(output), artifacts: undefined, usage: undefined } as const;
   return { word, outcome: output.isError === true ? "tool_error" : "completed" };
 }
 
 /** A result that the ledger can't keep is told as an error of the tool. */
-function toStorable(result: CallToolResult): CallToolResult {
+function toKept(result: CallToolResult): CallToolResult {
   try {
     assertStorableJson(result);
     const bytes = utf8Bytes(JSON.stringify(result));
@@ -155,7 +156,7 @@ function toFailure(
     return toResult(toFailedResult(error));
   if (!(error instanceof ProtocolError)) logger.warn({ err: error }, "a run of a tool failed");
   const words = stopping.aborted ? "the node that ran the tool has ended" : writeJsonRpcFailure(error);
-  const message = words.replaceAll("\0", "").slice(0, maxMessage);
+  const message = toStorable(words.slice(0, maxMessage));
   return { word: { ...fail, class: "permanent", message }, outcome: "failed" };
 }
 
@@ -202,7 +203,8 @@ function createReport({ engine }: CarryOutDeps, { tenantId, assignmentId, agentI
     const now = performance.now();
     if (now - lastMs < reportEveryMs) return;
     lastMs = now;
-    const word = { kind: "progress", ...progress } as const;
+    const { note } = progress;
+    const word = { kind: "progress", ...progress, ...(note !== undefined && { note: toStorable(note) }) } as const;
     // who loses one sees the next
     engine.perform({ tenantId, assignmentId, agentId, fence, word }).catch(() => undefined);
   };
