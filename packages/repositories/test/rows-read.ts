@@ -1,5 +1,5 @@
 import type { TenantId } from "@devmesh/models";
-import type { Database } from "../src/database/database.ts";
+import type { Database, Queryable } from "../src/database/database.ts";
 import { type Sql, sql } from "../src/database/sql.ts";
 
 interface PlanNode {
@@ -12,12 +12,16 @@ interface PlanNode {
 
 /** Rows that a statement touches in tables, those that it leaves out again included. It is carried out. */
 export async function rowsRead(database: Database, tenantId: TenantId, statement: Sql): Promise<number> {
-  return database.transaction({ role: "devmesh_app", tenants: [tenantId], plans: "by_index" }, async (tx) => {
-    const { rows } = await tx.query<{ "QUERY PLAN": readonly { readonly Plan: PlanNode }[] }>(
-      sql`explain (analyze, format json) ${statement}`,
-    );
-    return (rows[0]?.["QUERY PLAN"] ?? []).reduce((sum, { Plan }) => sum + countRows(Plan), 0);
-  });
+  const scope = { role: "devmesh_app", tenants: [tenantId], plans: "by_index" } as const;
+  return database.transaction(scope, (tx) => rowsReadPlainly(tx, statement));
+}
+
+/** The same for a statement without a transaction, and with all ways of the planner. */
+export async function rowsReadPlainly(database: Queryable, statement: Sql): Promise<number> {
+  const { rows } = await database.query<{ "QUERY PLAN": readonly { readonly Plan: PlanNode }[] }>(
+    sql`explain (analyze, format json) ${statement}`,
+  );
+  return (rows[0]?.["QUERY PLAN"] ?? []).reduce((sum, { Plan }) => sum + countRows(Plan), 0);
 }
 
 function countRows(node: PlanNode): number {

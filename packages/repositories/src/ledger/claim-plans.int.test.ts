@@ -8,11 +8,12 @@ import {
   newUuid,
   type OpenDatabase,
 } from "../../test/fixture.ts";
-import { capture, rowsRead } from "../../test/rows-read.ts";
+import { capture, rowsRead, rowsReadPlainly } from "../../test/rows-read.ts";
 import { agentRepository } from "../agents/agent-repository.ts";
 import { pullRepository } from "../agents/pull-repository.ts";
 import type { Database } from "../database/database.ts";
 import { sql } from "../database/sql.ts";
+import { findWaitingToolAgents } from "../tasks/tool-inputs.ts";
 import { findCandidates, lockHeads } from "./candidates.ts";
 import { findClaimant, findClaimed } from "./find-claimed.ts";
 
@@ -39,6 +40,8 @@ function describePlans(open: OpenDatabase): void {
     const options = { delivery: "pull", presenceMs: 60_000 } as const;
     const all = { ...registration, capabilities: [...registration.capabilities], maxConcurrency: 5 };
     agentId = (await agentRepository(database).register(tenantId, newUuid<AgentId>(), all, options)).id;
+    const own = { ...all, name: "devmesh.tools" };
+    await agentRepository(database).register(tenantId, newUuid<AgentId>(), own, options);
     await fill();
   });
   afterAll(() => stack.disposeAsync());
@@ -99,6 +102,12 @@ function describePlans(open: OpenDatabase): void {
     ])("of %s as many rows are read at any backlog", async (_, run, most) => {
       const statement = await capture(async (fake) => run(fake).catch(() => undefined));
       expect(await rowsRead(database, tenantId, statement)).toBeLessThanOrEqual(most);
+    });
+
+    test("of what nodes left for the mesh's own agents as many rows are read at any backlog", async () => {
+      const statement = await capture((fake) => findWaitingToolAgents(fake, 100));
+      expect(await rowsReadPlainly(database, statement)).toBeLessThanOrEqual(10);
+      expect(await findWaitingToolAgents(database, 100)).toHaveLength(1);
     });
   });
 }
