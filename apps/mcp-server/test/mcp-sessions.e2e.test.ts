@@ -1,4 +1,5 @@
-import { openRedisFanOut, openRedisSessions } from "@devmesh/adapters";
+import { randomUUID } from "node:crypto";
+import { memorySessions, openRedisFanOut, openRedisSessions, type SessionStore } from "@devmesh/adapters";
 import { createLogger } from "@devmesh/observability";
 import { checkLeaks, waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -286,6 +287,26 @@ describe("a session of the older generation, on a node by itself", () => {
     ["to be ended, without its id", { method: "DELETE" }, 400],
   ] as const)("is refused %s", async (_, asked, status) => {
     expect((await to(asked)).response.status).toBe(status);
+  });
+
+  test("carries no answer to a node that has asked nothing", async () => {
+    const stack = new AsyncDisposableStack();
+    const store = stack.use(memorySessions({ ...bounds, max: 10, now: () => performance.now() }));
+    let carried = 0;
+    const sessions: SessionStore = {
+      ...store,
+      stash: (text) => {
+        carried += 1;
+        return store.stash(text);
+      },
+    };
+    const lonely = stack.use(await mesh.startNode({}, { sessions }));
+    const session = await initialize(lonely.port, mesh.key);
+    const id = `${randomUUID()}/${randomUUID()}/1`;
+    const message = { jsonrpc: "2.0", id, result: { action: "accept", content: { text: "x".repeat(100_000) } } };
+    const { response } = await request({ port: lonely.port, key: mesh.key, session, message });
+    expect([response.status, carried]).toEqual([202, 0]);
+    await stack.disposeAsync();
   });
 
   test("refuses what it can't be asked", async () => {

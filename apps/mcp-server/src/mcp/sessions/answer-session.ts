@@ -1,5 +1,5 @@
 import type { SessionChange, SessionStore } from "@devmesh/adapters";
-import { AppError, type NodeId } from "@devmesh/models";
+import { AppError, type NodeId, utf8Bytes } from "@devmesh/models";
 import {
   isInitializeRequest,
   isJSONRPCRequest,
@@ -30,6 +30,8 @@ export interface AnswerDeps {
 
 /** The longest URI of a resource that is remembered; a longer one names none of ours. Judgement. */
 const maxUriLength = 2_048;
+/** Of an answer that is for another node: what a person put into a form. Judgement. */
+const maxCarriedBytes = 262_144;
 
 /** Answers one request of a session that exists. */
 export async function answerSession(deps: AnswerDeps, id: string, exchange: SessionExchange): Promise<Response> {
@@ -61,7 +63,10 @@ async function answerMessage(deps: AnswerDeps, id: string, exchange: SessionExch
   }
   const elsewhere = await findAddressee(deps, id, { message, session });
   if (elsewhere === undefined) session.accept(message, exchange);
-  else await deps.mail.send(elsewhere, { session: id, message });
+  else {
+    assertCarried(message);
+    await deps.mail.send(elsewhere, { session: id, message });
+  }
   return new Response(null, { status: 202 });
 }
 
@@ -73,12 +78,22 @@ async function findAddressee(
 ): Promise<NodeId | undefined> {
   if (isJSONRPCResponse(message)) {
     const asked = parseAskedId(message.id ?? "");
-    return asked === undefined || asked.nodeId === nodeId ? undefined : asked.nodeId;
+    if (asked === undefined || asked.nodeId === nodeId) return undefined;
+    // the client says whom it answers: what nobody has asked is carried to nobody
+    const open = await store.findOpen(id).catch(() => []);
+    return open.some((one) => one.nodeId === asked.nodeId) ? asked.nodeId : undefined;
   }
   if (!isCancelled(message) || session.isWorkingOn(message.params.requestId)) return undefined;
   const open = await store.findOpen(id).catch(() => []);
   const working = open.find(({ requestId }) => requestId === message.params.requestId);
   return working?.nodeId === nodeId ? undefined : working?.nodeId;
+}
+
+/** @throws AppError `invalid_argument` for what is too large to be carried. */
+function assertCarried(message: JSONRPCMessage): void {
+  const bytes = utf8Bytes(JSON.stringify(message));
+  if (bytes <= maxCarriedBytes) return;
+  throw new AppError("invalid_argument", `an answer of ${bytes} bytes exceeds the limit of ${maxCarriedBytes}`);
 }
 
 /** Only its own principal can end a session: it was taken first. */
