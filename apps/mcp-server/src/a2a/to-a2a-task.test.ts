@@ -28,6 +28,10 @@ test("a task keeps its context and the message that it began with", () => {
   });
 });
 
+test.each([{ a: 1 }, { message: "no message" }, "text", null])("a task of data alone, %j, began with that", (input) => {
+  expect(json(reviewTask({ input }))).toMatchObject({ history: [{ role: "ROLE_USER", parts: [{ data: input }] }] });
+});
+
 test("the output of a completed task is its artifact: text as text, anything else as data", () => {
   expect(json(reviewTask({ state: "completed", output: "fine" }))).toMatchObject({
     artifacts: [{ name: "output", parts: [{ text: "fine" }] }],

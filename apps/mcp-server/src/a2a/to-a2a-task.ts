@@ -71,18 +71,24 @@ function statusParts({ state, question, error, progress }: Task): Part[] {
 
 /** The message that the task began with, and after it questions and answers in turn. */
 function toHistory(task: Task): Message[] {
-  const first = firstMessage(task);
   const talk = (task.answers ?? []).flatMap(({ questionId, question, answer }) => [
     agentMessage(task, `${questionId}-question`, [textPart(question)]),
     { ...agentMessage(task, `${questionId}-answer`, [valuePart(answer)]), role: Role.ROLE_USER },
   ]);
-  return [...(first === undefined ? [] : [first]), ...talk];
+  return [firstMessage(task), ...talk];
 }
 
-function firstMessage(task: Task): Message | undefined {
-  const { input } = task;
-  if (typeof input !== "object" || input === null || !("message" in input)) return undefined;
-  return { ...Message.fromJSON(input.message), taskId: task.id, contextId: contextOf(task) };
+/** A message of data alone was not kept beside its data. */
+function firstMessage(task: Task): Message {
+  const { id, input } = task;
+  const at = { taskId: id, contextId: contextOf(task) };
+  if (isMessageInput(input)) return { ...Message.fromJSON(input.message), ...at };
+  return { ...agentMessage(task, `${id}-input`, [dataPart(input)]), role: Role.ROLE_USER };
+}
+
+function isMessageInput(input: unknown): input is { readonly message: object } {
+  const { message } = (input ?? {}) as { readonly message?: unknown };
+  return typeof message === "object" && message !== null && "messageId" in message && "parts" in message;
 }
 
 function toArtifact(artifactId: string, name: string, part: Part): Artifact {

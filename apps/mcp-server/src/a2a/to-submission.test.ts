@@ -7,7 +7,10 @@ test("a message is a task of the agent's first capability, for this agent alone"
     type: "code.review",
     title: "Review it",
     requirements: { agent: reviewer.id },
-    input: { message: { messageId: "m-1", contextId: "c-1", parts: [{ text: "Review it\nplease" }, { data: {} }] } },
+    input: {
+      text: "Review it\nplease",
+      message: { messageId: "m-1", contextId: "c-1", parts: [{ text: "Review it\nplease" }, { data: {} }] },
+    },
     labels: [`a2a:${reviewer.id}`, "a2a-context:c-1"],
   });
 });
@@ -41,8 +44,16 @@ test("a title is cut between characters, and holds nothing that can't be kept", 
   expect(title).toBe(`\ufffd${"𝕏".repeat(99)}`);
 });
 
-test("a message of data alone has no title", () => {
-  expect(toSubmission(userMessage([{ a: 1 }]), reviewer, "c-1")).not.toHaveProperty("title");
+test("a message of data alone is that data's task, without a title", () => {
+  const submission = toSubmission(userMessage([{ a: 1 }]), reviewer, "c-1");
+  expect(submission).toMatchObject({ input: { a: 1 } });
+  expect(submission).not.toHaveProperty("title");
+});
+
+test("a message without text has itself as input", () => {
+  const { input } = toSubmission(userMessage([{ a: 1 }, { b: 2 }]), reviewer, "c-1");
+  expect(input).not.toHaveProperty("text");
+  expect(input).toMatchObject({ message: { parts: [{ data: { a: 1 } }, { data: { b: 2 } }] } });
 });
 
 test("an answer is the one part of data, else the text", () => {

@@ -8,7 +8,7 @@ const maxTitleCharacters = 100;
 
 /**
  * A message as the task that it begins: for this one agent, of the type that `metadata.skill` names, else of the agent's
- * first capability. The message is the task's input, as it came.
+ * first capability. A message of one part of data alone is that data's task; any other has its text, and itself, as input.
  *
  * @throws RequestMalformedError for a skill that the agent does not have; UnsupportedOperationError for an agent without
  * any.
@@ -19,7 +19,7 @@ export function toSubmission(message: Message, agent: Agent, contextId: string):
     type: skillOf(message, agent),
     ...(title !== "" && { title }),
     requirements: { agent: agent.id },
-    input: { message: Message.toJSON({ ...message, contextId }) },
+    input: toInput({ ...message, contextId }),
     labels: [agentLabel(agent), contextLabel(contextId)],
   };
 }
@@ -28,6 +28,14 @@ export function toSubmission(message: Message, agent: Agent, contextId: string):
 export function toAnswer({ parts }: Message): unknown {
   const [data, ...more] = parts.flatMap(({ content }) => (content?.$case === "data" ? [content.value] : []));
   return data !== undefined && more.length === 0 ? data : textOf(parts);
+}
+
+/** Agents that know nothing of A2A find their input as through other doors: data as it is, text under `text`. */
+function toInput(message: Message): unknown {
+  const [only, ...more] = message.parts;
+  if (only?.content?.$case === "data" && more.length === 0) return only.content.value;
+  const text = textOf(message.parts);
+  return { ...(text !== "" && { text }), message: Message.toJSON(message) };
 }
 
 function skillOf({ metadata }: Message, { name, capabilities }: Agent): string {
