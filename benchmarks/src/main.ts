@@ -11,7 +11,7 @@ import { benchSockets } from "./sockets/bench-sockets.ts";
 import { benchTasks } from "./tasks/bench-tasks.ts";
 import { benchTrips } from "./trips.ts";
 
-const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
+const benchmarks: Readonly<Record<string, () => Promise<unknown>>> = {
   codec: benchCodec,
   sockets: benchSockets,
   mcp: benchMcp,

@@ -20,10 +20,15 @@ interface Side {
   readonly list: readonly McpRequest[];
 }
 
-type Sides = Readonly<Record<"bare" | "bareTools" | "devmesh", Side>>;
+type Sides = Readonly<Record<(typeof sideNames)[number], Side>>;
+
+const sideNames = ["bare", "bareTools", "devmesh"] as const;
+
+/** How many requests of a kind each side answered in a second. */
+export type McpRates = Record<"call" | "list", Readonly<Record<keyof Sides, number>>>;
 
 /** `tools/call` and `tools/list` of `/mcp` beside the SDK's own bare server, in turns. */
-export async function benchMcp({ isQuick = false } = {}): Promise<void> {
+export async function benchMcp({ isQuick = false } = {}): Promise<Readonly<McpRates>> {
   const asked = isQuick ? quickSizes : sizes;
   await using stack = new AsyncDisposableStack();
   const fleet = stack.use(await openFleet({ fsync: true, times: inProduction }));
@@ -40,16 +45,19 @@ export async function benchMcp({ isQuick = false } = {}): Promise<void> {
     devmesh: own,
   };
   const names = { bare: "the SDK, 1 tool", bareTools: `the SDK, ${tools} tools`, devmesh: `devmesh, ${tools} tools` };
-  for (const method of ["call", "list"] as const) {
+  const compare = async (method: "call" | "list"): Promise<McpRates["call"]> => {
     const measured = await measure(sides, method, asked);
-    const bare = median(measured.bare.map(({ perSecond }) => perSecond));
+    const rates = toRates(measured);
     printTable(
       `tools/${method}, ${asked.connections} connections`,
       ["", "a second", "to the SDK, 1 tool", "p50 ms", "p99 ms"],
-      (Object.keys(sides) as (keyof Sides)[]).map((name) => toRow(names[name], measured[name], bare)),
+      sideNames.map((name) => [names[name], ...toCells(measured[name], rates[name], rates.bare)]),
     );
-  }
+    return rates;
+  };
+  const rates = { call: await compare("call"), list: await compare("list") };
   await printAlone(sides, names, asked.seconds);
+  return rates;
 }
 
 /** Peers and ours take turns, so that what else the machine does harms all. */
@@ -59,25 +67,29 @@ async function measure(
   { rounds, ...size }: typeof sizes,
 ): Promise<Readonly<Record<keyof Sides, readonly Load[]>>> {
   const measured: Record<keyof Sides, Load[]> = { bare: [], bareTools: [], devmesh: [] };
-  const names = Object.keys(sides) as (keyof Sides)[];
-  for (const name of names) await load(sides[name].url, sides[name][method], { ...size, seconds: size.seconds / 3 });
+  for (const name of sideNames)
+    await load(sides[name].url, sides[name][method], { ...size, seconds: size.seconds / 3 });
   for (let round = 0; round < rounds; round++) {
-    for (const name of names) measured[name].push(await load(sides[name].url, sides[name][method], size));
+    for (const name of sideNames) measured[name].push(await load(sides[name].url, sides[name][method], size));
   }
   return measured;
 }
 
-function toRow(name: string, loads: readonly Load[], bare: number): readonly string[] {
-  const perSecond = median(loads.map((one) => one.perSecond));
+function toRates({ bare, bareTools, devmesh }: Readonly<Record<keyof Sides, readonly Load[]>>): McpRates["call"] {
+  const rateOf = (loads: readonly Load[]): number => median(loads.map(({ perSecond }) => perSecond));
+  return { bare: rateOf(bare), bareTools: rateOf(bareTools), devmesh: rateOf(devmesh) };
+}
+
+function toCells(loads: readonly Load[], perSecond: number, bare: number): readonly string[] {
   const latencies = loads.flatMap((one) => one.latencies);
   const shown = [percentile(latencies, 0.5), percentile(latencies, 0.99)].map((ms) => rounded(ms, 2));
-  return [name, rounded(perSecond), rounded(perSecond / bare, 2), ...shown];
+  return [rounded(perSecond), rounded(perSecond / bare, 2), ...shown];
 }
 
 /** One request at a time: what a single client waits for. */
 async function printAlone(sides: Sides, names: Readonly<Record<keyof Sides, string>>, seconds: number): Promise<void> {
   const rows: string[][] = [];
-  for (const name of Object.keys(sides) as (keyof Sides)[]) {
+  for (const name of sideNames) {
     const { url, call, list } = sides[name];
     const alone = { connections: 1, seconds };
     const calls = await load(url, call, alone);
