@@ -11,8 +11,15 @@ export interface DueServer {
 
 /** Looks at servers, for whoever takes them on. */
 export interface ToolChecks {
-  /** Enabled servers whose time has come, the longest waiting first. Each is put off, so that nobody else takes it. */
-  claim(asked: { readonly limit: number; readonly againInMs: number }): Promise<readonly DueServer[]>;
+  /**
+   * Enabled servers whose time has come, the longest waiting first, of all tenants but some. Each is put off, so that nobody
+   * else takes it.
+   */
+  claim(asked: {
+    readonly limit: number;
+    readonly againInMs: number;
+    readonly except?: readonly TenantId[];
+  }): Promise<readonly DueServer[]>;
   /** Keeps how a look at a server of this version went. False where it is of another by now. */
   record(
     tenantId: TenantId,
@@ -24,7 +31,7 @@ export interface ToolChecks {
 /** The looks in Postgres; each call is a transaction of its own. */
 export function toolChecks(database: Database): ToolChecks {
   return {
-    claim: async ({ limit, againInMs }) => {
+    claim: async ({ limit, againInMs, except = [] }) => {
       // what nodes ask when there is nothing: one statement and no transaction round it, so that an idle mesh is quiet
       const due = await database.query<{ isAny: boolean }>(sql`
         select exists (select from tool_server where enabled and check_due_at <= now()) as "isAny"`);
@@ -34,7 +41,7 @@ export function toolChecks(database: Database): ToolChecks {
         sql`
           with due as (
             select id from tool_server
-            where enabled and check_due_at <= now()
+            where enabled and check_due_at <= now() and tenant_id <> all (${except}::uuid[])
             order by check_due_at
             limit ${limit}
             for update skip locked

@@ -190,7 +190,10 @@ describeOnBoth((open) => {
   test("a server that is due is looked at by one, and its standing is kept", async () => {
     const made = await given();
     const disabled = await given({ enabled: false });
-    const claims = await Promise.all([1, 2].map(() => toolChecks(database).claim({ limit: 100, againInMs: 60_000 })));
+    const claim = { limit: 100, againInMs: 60_000 };
+    const others = await toolChecks(database).claim({ ...claim, except: [tenantId] });
+    expect(others.filter((one) => one.tenantId === tenantId)).toEqual([]);
+    const claims = await Promise.all([1, 2].map(() => toolChecks(database).claim(claim)));
     const ids = claims.flat().map(({ server }) => server.id);
     expect(ids.filter((id) => id === made.id)).toHaveLength(1);
     expect(ids).not.toContain(disabled.id);

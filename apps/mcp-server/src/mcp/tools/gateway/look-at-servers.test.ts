@@ -9,7 +9,7 @@ const tenantId = "tenant" as TenantId;
 const due = (name: string) => ({ tenantId, server: { name } as ToolServerStanding });
 
 interface Given extends Partial<Pick<LookDeps["toolGateway"], "refresh">> {
-  readonly claim?: (asked: { readonly limit: number }) => void;
+  readonly claim?: (asked: { readonly limit: number; readonly except?: readonly TenantId[] }) => void;
 }
 
 async function given(rounds: (readonly ReturnType<typeof due>[])[], { claim, ...more }: Given = {}) {
@@ -58,8 +58,12 @@ test("one that hangs holds up no other, as long as there is a place", async () =
   const hanging = Array.from({ length: 15 }, (_, at) => due(`hangs-${at}`));
   const seen: string[] = [];
   const asked: number[] = [];
+  const excepted: (readonly TenantId[])[] = [];
   const { looking, tell } = await given([hanging, [due("a")], [due("b")]], {
-    claim: ({ limit }) => asked.push(limit),
+    claim: ({ limit, except = [] }) => {
+      asked.push(limit);
+      excepted.push(except);
+    },
     refresh: async ({ server }, { signal }) => {
       seen.push(server.name);
       if (!server.name.startsWith("hangs")) return { check: { state: "healthy", latencyMs: 1 }, listing: undefined };
@@ -71,7 +75,9 @@ test("one that hangs holds up no other, as long as there is a place", async () =
   tell([{ tenantId, list: "tools" }]);
   // the end of a look makes room for the next
   await vi.waitFor(() => expect(seen.slice(15)).toEqual(["a", "b"]));
-  expect(asked.slice(0, 2)).toEqual([16, 1]);
+  expect(asked.slice(0, 2)).toEqual([4, 1]);
+  // the tenant that hangs leaves places to others
+  expect(excepted.slice(0, 2)).toEqual([[], [tenantId]]);
   await looking[Symbol.asyncDispose]();
 });
 

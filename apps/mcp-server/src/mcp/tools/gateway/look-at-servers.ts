@@ -1,5 +1,6 @@
 import type { Hints } from "@devmesh/adapters";
 import type { Tools } from "@devmesh/gateway";
+import type { TenantId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { DueServer } from "@devmesh/repositories";
 import { createNudge, runLoop } from "@devmesh/runtime";
@@ -13,6 +14,9 @@ export interface LookDeps extends Pick<Tools, "toolChecks" | "toolGateway"> {
 
 /** Looks of a node at once: some of them may hang. */
 const maxLooks = 16;
+/** Looks that are taken on together: so many more than it may a tenant can have, at most. */
+const looksPerClaim = 4;
+const maxLooksOfTenant = 8;
 /** What no hint told of is found after so long. */
 const idleMs = 60_000;
 
@@ -27,7 +31,7 @@ export async function startLooking(deps: LookDeps): Promise<AsyncDisposable> {
   const end = await hints.onMcpChanges((changes) => {
     if (changes.some(({ list }) => list === "tools")) nudge.nudge();
   });
-  const underWay = new Set<Promise<unknown>>();
+  const underWay = new Map<Promise<unknown>, TenantId>();
 
   function look(target: DueServer, signal: AbortSignal): void {
     const ended = toolGateway
@@ -37,7 +41,7 @@ export async function startLooking(deps: LookDeps): Promise<AsyncDisposable> {
         underWay.delete(ended);
         nudge.nudge();
       });
-    underWay.add(ended);
+    underWay.set(ended, target.tenantId);
   }
 
   const looking = runLoop({
@@ -45,8 +49,9 @@ export async function startLooking(deps: LookDeps): Promise<AsyncDisposable> {
     signal: stopping.signal,
     logger,
     async work(signal) {
-      const limit = maxLooks - underWay.size;
-      const due = limit === 0 ? [] : await toolChecks.claim({ limit, againInMs: checkMs });
+      const limit = Math.min(looksPerClaim, maxLooks - underWay.size);
+      const except = crowded(underWay.values());
+      const due = limit === 0 ? [] : await toolChecks.claim({ limit, againInMs: checkMs, except });
       for (const target of due) look(target, signal);
       if (due.length < limit || limit === 0) await nudge.wait(Math.min(idleMs, checkMs), signal);
     },
@@ -56,7 +61,13 @@ export async function startLooking(deps: LookDeps): Promise<AsyncDisposable> {
       stopping.abort();
       await end();
       await looking;
-      await Promise.all(underWay);
+      await Promise.all(underWay.keys());
     },
   };
+}
+
+/** Tenants of which so much is looked at that others come first. */
+function crowded(tenants: Iterable<TenantId>): readonly TenantId[] {
+  const counts = Map.groupBy(tenants, (tenantId) => tenantId);
+  return [...counts].flatMap(([tenantId, looks]) => (looks.length >= maxLooksOfTenant ? [tenantId] : []));
 }
