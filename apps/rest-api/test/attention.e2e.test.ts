@@ -71,6 +71,17 @@ describe("questions to people", () => {
     expect(events.data.map(({ type }: { type: string }) => type).slice(-2)).toEqual(["task.waiting", "task.answered"]);
   });
 
+  test("a key that is bound to the agent that asked does not answer; one of another agent does", async () => {
+    const id = await waiting();
+    const answerAs = async (agentName: string) => {
+      const authorization = `Bearer ${await rest.createKey({ agentName })}`;
+      return told(await rest.ask("POST", `/tasks/${id}/answer`, { answer: true }, { authorization }));
+    };
+    const own = await answerAs("asker");
+    expect(own).toMatchObject({ status: 403, error: { code: "permission_denied", reason: "own_question" } });
+    expect(await answerAs("another")).toMatchObject({ status: 200, data: { state: "running" } });
+  });
+
   test("an answer that misses the schema is told how, and may be given again", async () => {
     const id = await waiting({ schema: { type: "string", enum: ["a", "b"] } });
     const wrong = await answer(id, { answer: "c" });

@@ -14,6 +14,7 @@ export type { AgentOperation, AgentWord, MeshOperation, MeshWord, Operation, Out
 export { type OutputSchemas, type OutputSchemasOptions, openOutputSchemas } from "./output-schema/output-schemas.ts";
 export type { SchemaProblem } from "./output-schema/validate.ts";
 export type { GivenAnswer } from "./question/answer-task.ts";
+export { assertOthersQuestion } from "./question/own-question.ts";
 export { retryDelayMs } from "./retry-delay.ts";
 export type {
   AgentSlotRef,

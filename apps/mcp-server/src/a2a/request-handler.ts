@@ -11,7 +11,7 @@ import type { A2ARequestHandler } from "@a2a-js/sdk/server";
 import type { Principal } from "@devmesh/auth";
 import { type Agent, isFinal, isUuid, type Task, type TaskId, type TaskState } from "@devmesh/models";
 import { findStanding, waitForTask } from "@devmesh/runtime";
-import type { Outcome } from "@devmesh/tasks";
+import { assertOthersQuestion, type Outcome } from "@devmesh/tasks";
 import type { A2aDeps } from "./a2a-deps.ts";
 import { toAgentCard } from "./agent-card.ts";
 import { bindAnswer, hasAnswered } from "./bind-answer.ts";
@@ -88,7 +88,8 @@ async function answer(deps: A2aDeps, request: A2aRequest, message: Message): Pro
   if (message.contextId !== "" && message.contextId !== contextOf(task)) {
     throw new RequestMalformedError(`contextId: task ${task.id} is of context ${contextOf(task)}`);
   }
-  const { tenantId, id, kind } = request.principal;
+  const { tenantId, id, kind, agentName } = request.principal;
+  assertOthersQuestion(agentName, task);
   const given = toAnswer(message);
   const brought = { messageId: message.messageId, answer: given };
   const questionId = await bindAnswer(deps.ledger, request.principal, task, brought);

@@ -9,7 +9,7 @@ import {
   utf8Bytes,
 } from "@devmesh/models";
 import type { ToolInputs } from "@devmesh/repositories";
-import type { OutputSchemas, TaskEngine } from "@devmesh/tasks";
+import { assertOthersQuestion, type OutputSchemas, type TaskEngine } from "@devmesh/tasks";
 import { type ElicitResult, isSpecType } from "@modelcontextprotocol/server";
 import { openInputs } from "./input-requests.ts";
 import { isToolRun } from "./mcp-task.ts";
@@ -32,7 +32,8 @@ type Responses = Readonly<Record<string, unknown>>;
  * came too late. A person who declines the question of an agent has not answered it: it stays, for others. A run is
  * given what was said, declining too, once it has all that it asked for.
  *
- * @throws AppError `invalid_argument` for a response that is none, or that does not match what was asked.
+ * @throws AppError `invalid_argument` for a response that is none, or that does not match what was asked;
+ * `permission_denied`, reason `own_question`, for the agent that asked.
  */
 export async function answerInputs(
   deps: AnswerDeps,
@@ -45,6 +46,7 @@ export async function answerInputs(
   if (isToolRun(task)) return answerRun(deps, principal, { ...task, question }, responses);
   const response = responses[question.id];
   if (response === undefined) return;
+  assertOthersQuestion(principal.agentName, task);
   const form = readForm(question, toElicitResult(question.id, response));
   if (form !== undefined) await say(deps, principal, { taskId: task.id, question, answer: form.answer });
 }

@@ -1,5 +1,5 @@
 import { parseWith } from "@devmesh/models";
-import { getTask } from "@devmesh/tasks";
+import { assertOthersQuestion, getTask, type TaskRef, type TaskViewReads } from "@devmesh/tasks";
 import { z } from "@hono/zod-openapi";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { idParams, taskExample, taskSchema } from "../../schemas/task-schema.ts";
@@ -34,7 +34,8 @@ export function answerTask({ engine, reads, nudgeOutbox }: Pick<RouteDeps, "engi
       "The answer goes to the agent, and the task runs on. One that does not match the question's schema is " +
       "`invalid_argument`, reason `answer_schema`, with the validator's words in `details`, and the task goes on " +
       "waiting. A task that waits for no answer is `failed_precondition`; so is the second of two answers at once, and, " +
-      "reason `question_changed`, an answer to a question that is not pending any more.",
+      "reason `question_changed`, an answer to a question that is not pending any more. A key that is bound to the agent " +
+      "that asked is `permission_denied`, reason `own_question`.",
     scope: "tasks:write",
     params: idParams,
     body: { schema: answerSchema, example: { answer: { approved: true } }, maxBytes: maxBodyBytes },
@@ -45,12 +46,21 @@ export function answerTask({ engine, reads, nudgeOutbox }: Pick<RouteDeps, "engi
       example: { ...taskExample, state: "running" },
     },
     errors: ["not_found", "conflict", "failed_precondition"],
-    async handle({ principal: { tenantId, id, kind }, params, body }) {
-      const { answer, questionId } = parseWith(answerSchema, body);
+    async handle({ principal: { tenantId, id, kind, agentName }, params, body }) {
+      const { answer, questionId: meant } = parseWith(answerSchema, body);
       const ref = { tenantId, taskId: taskIdOf(params) };
+      const asked = agentName === undefined ? undefined : await findOthersQuestion(reads, ref, agentName);
+      const questionId = meant ?? asked;
       assertRecorded(await engine.answer(ref, { answer, questionId, answeredBy: { kind, id } }));
       nudgeOutbox();
       return { data: await getTask(reads, ref) };
     },
   });
+}
+
+/** For a key that is bound to an agent: the answer is to the question that was looked at. */
+async function findOthersQuestion(reads: TaskViewReads, ref: TaskRef, agentName: string): Promise<string | undefined> {
+  const task = await getTask(reads, ref);
+  assertOthersQuestion(agentName, task);
+  return task.question?.id;
 }
