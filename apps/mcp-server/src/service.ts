@@ -49,6 +49,7 @@ import type { McpConfig } from "./config.ts";
 import { createTellNodes, type TellNodes, withLocalDelivery } from "./delivery/local-hints.ts";
 import { createMessenger, type Messenger } from "./delivery/messenger.ts";
 import { gatherReads } from "./gather-reads.ts";
+import { type Door, openDoor } from "./http/open-door.ts";
 import { maxTaskWatches } from "./limits.ts";
 import { openMcp } from "./mcp/open-mcp.ts";
 import { openMemory } from "./mcp/open-memory.ts";
@@ -101,6 +102,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   await hearHints({ hints, nodeId, server, engine, mailWaiters, waiters });
   await using memory = openMemory(config, parts);
   await using tools = await openNodeTools(config, parts);
+  await using door = openNodeDoor(config, parts);
   const doors = {
     ...parts,
     ...stores,
@@ -108,7 +110,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
     ...tools,
     usage: usageRepository(database),
     config: { ...config.mcp, host: config.http.host },
-    credentialCheckMs: config.intervals.credentialCheckMs,
+    door,
     engine,
     messenger,
     mailWaiters,
@@ -144,6 +146,16 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   mailWaiters.stopWaiting();
   const windows = toWindows(config.shutdownMs);
   await Promise.all([server.stop(windows), mcp.stop(windows.workMs)]);
+}
+
+function openNodeDoor(config: McpConfig, parts: NodeParts): Door {
+  const { credentialCheckMs } = config.intervals;
+  return openDoor({
+    ...parts,
+    config: { ...config.mcp, host: config.http.host },
+    credentialCheckMs,
+    now: monotonicClock,
+  });
 }
 
 /** What most of a node is made of. */

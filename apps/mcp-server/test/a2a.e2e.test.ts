@@ -77,3 +77,16 @@ test("an agent that is asked too often says when to come again, and who has no k
   expect(new Set(strangers.map(({ status }) => status))).toEqual(new Set([401, 429]));
   expect(strangers.find(({ status }) => status === 401)?.headers.get("www-authenticate")).toBe("Bearer");
 });
+
+test("a key has one budget, whether it calls /mcp or agents", async () => {
+  const { port } = await mesh.startNode({ rateLimit: { perSecond: 1, burst: 2 } });
+  const ping = (): Promise<Response> =>
+    fetch(`http://127.0.0.1:${port}/mcp`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${mesh.key}`, "content-type": "application/json" },
+      body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" }),
+    });
+  const first = await Promise.all([ping(), ping()]);
+  expect(first.map(({ status }) => status)).not.toContain(429);
+  expect((await send({ key: mesh.key, port, method: "GetTask" })).response.status).toBe(429);
+});

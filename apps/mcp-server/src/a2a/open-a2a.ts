@@ -5,20 +5,17 @@ import {
   ServerCallContext,
   validateVersion,
 } from "@a2a-js/sdk/server";
-import { type Authenticator, assertScope, type Principal, type Scope } from "@devmesh/auth";
+import { assertScope, type Principal, type Scope } from "@devmesh/auth";
 import { type Agent, AppError, isStorable, parseTraceparent, reservedAgentName, toAppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
-import { createRateLimiter, toBody } from "@devmesh/runtime";
+import { toBody } from "@devmesh/runtime";
 import { type Context, Hono } from "hono";
-import { type Admission, addressOf, admit } from "../mcp/http/admit.ts";
-import { runCredentialCheck } from "../mcp/http/check-credentials.ts";
-import { createOriginGuard, type OriginGuard } from "../mcp/http/guard-origin.ts";
-import { createOpenStreams, type OpenStreams } from "../mcp/http/open-streams.ts";
-import { readMessage } from "../mcp/http/read-message.ts";
-import { refusal } from "../mcp/http/refusal.ts";
-import { originOf } from "../mcp/http/resource-metadata.ts";
-import type { SignedIn } from "../mcp/http/sign-in.ts";
-import type { McpHttpConfig } from "../mcp/mcp-config.ts";
+import { addressOf, admit } from "../http/admit.ts";
+import type { Door } from "../http/open-door.ts";
+import { originOf } from "../http/origin-of.ts";
+import { readMessage } from "../http/read-message.ts";
+import { refusal } from "../http/refusal.ts";
+import type { SignedIn } from "../http/sign-in.ts";
 import type { A2aDeps } from "./a2a-deps.ts";
 import { toA2aError } from "./a2a-errors.ts";
 import { toAgentCard } from "./agent-card.ts";
@@ -29,15 +26,10 @@ import { writeStream } from "./write-stream.ts";
 
 /** What the A2A door stands on. */
 export interface OpenA2aDeps extends A2aDeps {
-  readonly authenticator: Authenticator;
-  /** One that remembers nothing, for credentials of open streams, and how often these are checked. */
-  readonly freshAuthenticator: Authenticator;
-  readonly credentialCheckMs: number;
-  readonly config: McpHttpConfig;
+  readonly door: Door;
+  readonly config: { readonly publicUrl: string | undefined };
   /** Ends what waits and streams. */
   readonly stopping: AbortSignal;
-  /** Milliseconds, rising. */
-  readonly now: () => number;
   readonly logger: Logger;
 }
 
@@ -54,44 +46,32 @@ const oldVersion = "0.3";
  */
 export function openA2a(deps: OpenA2aDeps): Hono {
   const app = new Hono();
-  const { config, now, authenticator, stopping } = deps;
-  const streams = createOpenStreams(config.streams);
-  const rateLimiter = config.rateLimit && createRateLimiter({ ...config.rateLimit, now });
-  const guarded: Guarded = { guard: createOriginGuard(config), authenticator, rateLimiter };
-  void runCredentialCheck({ ...deps, authenticator: deps.freshAuthenticator, streams }, stopping);
+  const { door } = deps;
   app.get(cardPath, (c) =>
-    answering(guarded, c, async ({ principal }) => {
+    answering(door, c, async ({ principal }) => {
       assertScope(principal, "agents:read");
       const agent = await findAgent(deps, principal, c.req.param("agent"));
       return c.json(AgentCard.toJSON(toAgentCard(agent, originOf(c.req.raw, deps.config.publicUrl))));
     }),
   );
   app.post("/a2a/:agent", (c) =>
-    answering(guarded, c, async (signedIn) => {
+    answering(door, c, async (signedIn) => {
       const { principal } = signedIn;
       const message = (await readMessage(c.req.raw)) as Record<string, unknown>;
       assertScope(principal, scopeOf(message["method"]));
       const agent = await findAgent(deps, principal, c.req.param("agent"));
-      return callAgent({ ...deps, streams }, c.req.raw, { ...signedIn, agent, message });
+      return callAgent(deps, c.req.raw, { ...signedIn, agent, message });
     }),
   );
   app.all("/a2a/:agent", () => refusal(new AppError("invalid_argument", "agents are asked by POST", wrongMethod)));
   return app;
 }
 
-interface Guarded extends Admission {
-  readonly guard: OriginGuard;
-}
-
 /** What every request needs before it is looked at; what is refused has the shape of JSON-RPC. */
-async function answering(
-  guarded: Guarded,
-  c: Context,
-  answer: (signedIn: SignedIn) => Promise<Response>,
-): Promise<Response> {
+async function answering(door: Door, c: Context, answer: (signedIn: SignedIn) => Promise<Response>): Promise<Response> {
   try {
-    guarded.guard.check(c.req.raw.headers);
-    return await answer(await admit(guarded, c.req.raw.headers, addressOf(c.env)));
+    door.guard.check(c.req.raw.headers);
+    return await answer(await admit(door, c.req.raw.headers, addressOf(c.env)));
   } catch (caught) {
     const error = toAppError(caught);
     return refusal(error, null, error.code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {});
@@ -115,7 +95,7 @@ interface AgentCall extends SignedIn {
 }
 
 async function callAgent(
-  deps: OpenA2aDeps & { readonly streams: OpenStreams },
+  deps: OpenA2aDeps,
   request: Request,
   { agent, principal, credential, message }: AgentCall,
 ): Promise<Response> {
@@ -129,8 +109,8 @@ async function callAgent(
   const answer = await handle(handler, message, requestedVersion);
   if (!(Symbol.asyncIterator in answer)) return Response.json(answer);
   const text = writeStream(answer, (error) => toErrorAnswer(message, toA2aError(error, report)));
-  deps.streams.assertRoom(principal.tenantId);
-  const leave = deps.streams.add({ principal, credential, kind: "listen", end: () => gone.abort() });
+  deps.door.streams.assertRoom(principal.tenantId);
+  const leave = deps.door.streams.add({ principal, credential, kind: "listen", end: () => gone.abort() });
   const end = (): void => {
     leave();
     gone.abort();

@@ -1,7 +1,7 @@
 import type { FanOut, Hints, Presence, SessionStore } from "@devmesh/adapters";
-import type { Authenticator } from "@devmesh/auth";
 import type { NodeId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
+import type { Door } from "../http/open-door.ts";
 import type { McpHttpConfig, McpServerConfig } from "./mcp-config.ts";
 import type { PromptDeps } from "./prompts/prompts-part.ts";
 import type { OpenResourcesOptions } from "./resources/open-resources.ts";
@@ -22,11 +22,7 @@ export type McpDeps = MeshToolDeps &
 interface McpEnvironment {
   readonly config: McpHttpConfig & McpServerConfig & GatewayConfig;
   readonly nodeId: NodeId;
-  readonly authenticator: Authenticator;
-  /** One that remembers nothing, for credentials of open responses. */
-  readonly freshAuthenticator: Authenticator;
-  /** Between two checks of these. */
-  readonly credentialCheckMs: number;
+  readonly door: Door;
   readonly fanOut: FanOut;
   readonly hints: Hints;
   readonly presence?: Presence | undefined;

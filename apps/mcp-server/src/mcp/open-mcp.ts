@@ -1,12 +1,11 @@
 import { memorySessions } from "@devmesh/adapters";
-import { createRateLimiter, sleep } from "@devmesh/runtime";
+import { sleep } from "@devmesh/runtime";
 import type { Hono } from "hono";
+import type { OpenStreams } from "../http/open-streams.ts";
 import { composeServer } from "./compose-server.ts";
 import { openMcpEvents } from "./events/mcp-events.ts";
-import { runCredentialCheck } from "./http/check-credentials.ts";
 import { createMcpMetrics } from "./http/mcp-metrics.ts";
 import { mountMcp } from "./http/mount-mcp.ts";
-import { createOpenStreams, type OpenStreams } from "./http/open-streams.ts";
 import { serveModern } from "./http/serve-modern.ts";
 import type { McpDeps } from "./mcp-deps.ts";
 import { openResources } from "./resources/open-resources.ts";
@@ -32,13 +31,12 @@ const keptPerLive = 4;
 export async function openMcp(deps: McpDeps): Promise<Mcp> {
   const { config, now, logger } = deps;
   await using stack = new AsyncDisposableStack();
-  const ending = new AbortController();
   const events = stack.use(await openMcpEvents(deps.hints));
   const isOther = (uri: string): boolean => config.conformanceFixtures && !uri.startsWith("devmesh:");
   const resources = stack.use(openResources({ ...deps, isOther }));
   const gateway = stack.use(await openGateway(deps));
   const served = await composeServer(deps, { resources, events, gateway });
-  const streams = createOpenStreams(config.streams);
+  const { streams } = deps.door;
   const { watch } = resources;
   const modern = stack.use(serveModern({ served, watch, events, streams, keepAliveMs, logger }));
   const sessions = stack.use(
@@ -59,21 +57,15 @@ export async function openMcp(deps: McpDeps): Promise<Mcp> {
     }),
   );
   const metrics = createMcpMetrics(deps.metrics, { streams, sessions: () => sessions.size });
-  const checking = runCredentialCheck(
-    { authenticator: deps.freshAuthenticator, streams, credentialCheckMs: deps.credentialCheckMs, logger },
-    ending.signal,
-  );
   // runs that are under way get some seconds, before what they need goes
   stack.use(served.tasks);
   stack.defer(await deps.hints.onClaimable(() => served.tasks.lookSoon()));
-  stack.defer(() => checking);
-  stack.defer(() => ending.abort());
   let isDraining = false;
   const opened = stack.move();
   return {
     app: mountMcp({
       ...deps,
-      rateLimiter: config.rateLimit && createRateLimiter({ ...config.rateLimit, now }),
+      ...deps.door,
       modern,
       sessions,
       scopesOf: served.scopesOf,

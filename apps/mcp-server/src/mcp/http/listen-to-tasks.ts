@@ -1,8 +1,8 @@
 import type { Principal } from "@devmesh/auth";
 import { SUBSCRIPTION_ID_META_KEY } from "@modelcontextprotocol/server";
+import type { EchoedId } from "../../http/refusal.ts";
 import type { McpTasks } from "../tasks/open-tasks.ts";
 import type { TaskNotification } from "../tasks/watch-tasks.ts";
-import type { EchoedId } from "./refusal.ts";
 import { openSse } from "./sse.ts";
 
 export interface ListenToTasksOptions {

@@ -1,6 +1,6 @@
 import type { Metrics } from "@devmesh/observability";
+import type { OpenStreams } from "../../http/open-streams.ts";
 import type { Era } from "../caller.ts";
-import type { OpenStreams } from "./open-streams.ts";
 
 /** What an operator wants to know of `/mcp`. */
 export interface McpMetrics {

@@ -3,21 +3,23 @@ import { AppError, toAppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import { isLegacyRequest, PROTOCOL_VERSION_META_KEY, ProtocolError } from "@modelcontextprotocol/server";
 import { Hono, type MiddlewareHandler } from "hono";
+import { addressOf, admit } from "../../http/admit.ts";
+import type { OriginGuard } from "../../http/guard-origin.ts";
+import type { Door } from "../../http/open-door.ts";
+import { originOf } from "../../http/origin-of.ts";
+import { readMessage } from "../../http/read-message.ts";
+import { echoedId, methodNotAllowed, protocolRefusal, refusal } from "../../http/refusal.ts";
+import { challengeOf, toAuthInfo } from "../../http/sign-in.ts";
 import type { Era } from "../caller.ts";
 import type { McpHttpConfig } from "../mcp-config.ts";
 import type { SessionExchange } from "../sessions/answer-session.ts";
 import type { Sessions } from "../sessions/open-sessions.ts";
-import { type Admission, addressOf, admit } from "./admit.ts";
-import { createOriginGuard, type OriginGuard } from "./guard-origin.ts";
 import type { McpMetrics } from "./mcp-metrics.ts";
-import { readMessage } from "./read-message.ts";
-import { echoedId, methodNotAllowed, protocolRefusal, refusal } from "./refusal.ts";
-import { describeResource, metadataPath, originOf } from "./resource-metadata.ts";
+import { describeResource, metadataPath } from "./resource-metadata.ts";
 import { type Modern, methodOf } from "./serve-modern.ts";
 import { mountServerCard } from "./server-card.ts";
-import { challengeOf, toAuthInfo } from "./sign-in.ts";
 
-export interface MountDeps extends Admission {
+export interface MountDeps extends Pick<Door, "guard" | "authenticator" | "rateLimiter"> {
   readonly config: McpHttpConfig;
   readonly modern: Modern;
   readonly sessions: Sessions;
@@ -31,9 +33,9 @@ export interface MountDeps extends Admission {
 
 /** The routes of the MCP server over HTTP. */
 export function mountMcp(deps: MountDeps): Hono {
+  const { guard } = deps;
   const { publicUrl } = deps.config;
   const app = new Hono();
-  const guard = createOriginGuard(deps.config);
   // every page may read them, but not under a name that is not ours: they repeat it
   app.use("/.well-known/*", ofOurHost(guard));
   app.use("/mcp/server-card", ofOurHost(guard));

@@ -6,14 +6,14 @@ import {
   type McpHttpHandler,
   MissingRequiredClientCapabilityError,
 } from "@modelcontextprotocol/server";
+import type { OpenStreams } from "../../http/open-streams.ts";
+import { echoedId } from "../../http/refusal.ts";
 import type { Composed } from "../compose-server.ts";
 import { busOf, type McpEvents } from "../events/mcp-events.ts";
 import type { ResourceWatch } from "../resources/watch-resources.ts";
 import { tasksExtension } from "../server/caller-of.ts";
 import type { SessionExchange } from "../sessions/answer-session.ts";
 import { listenToTasks } from "./listen-to-tasks.ts";
-import type { OpenStreams } from "./open-streams.ts";
-import { echoedId } from "./refusal.ts";
 import { isEventStream, trackResponse } from "./track-response.ts";
 
 export interface ModernDeps {

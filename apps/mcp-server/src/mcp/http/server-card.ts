@@ -1,5 +1,5 @@
 import type { Hono } from "hono";
-import { originOf } from "./resource-metadata.ts";
+import { originOf } from "../../http/origin-of.ts";
 
 const headers = { "access-control-allow-origin": "*", "cache-control": "public, max-age=3600" };
 const cardType = "application/mcp-server-card+json";

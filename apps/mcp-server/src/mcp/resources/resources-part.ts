@@ -7,8 +7,8 @@ import {
   ResourceTemplate,
   type ServerContext,
 } from "@modelcontextprotocol/server";
+import { principalOf } from "../../http/sign-in.ts";
 import type { Caller } from "../caller.ts";
-import { principalOf } from "../http/sign-in.ts";
 import type { ServerPart } from "../server/server-part.ts";
 import { completeResource } from "./complete-resource.ts";
 import { listResources } from "./list-resources.ts";

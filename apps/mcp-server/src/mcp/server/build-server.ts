@@ -8,8 +8,8 @@ import {
   type ServerContext,
   type ServerOptions,
 } from "@modelcontextprotocol/server";
+import { principalOf } from "../../http/sign-in.ts";
 import type { Caller } from "../caller.ts";
-import { principalOf } from "../http/sign-in.ts";
 import type { Tool } from "../tools/tool.ts";
 import { type CallToolDeps, createCallTool } from "./call-tool.ts";
 import { callerOf } from "./caller-of.ts";

@@ -1,6 +1,6 @@
 import type { AuthInfo, ClientCapabilities, McpServer } from "@modelcontextprotocol/server";
+import { principalOf } from "../../http/sign-in.ts";
 import type { Caller, Era } from "../caller.ts";
-import { principalOf } from "../http/sign-in.ts";
 
 /** The extension by which calls turn into tasks. */
 export const tasksExtension = "io.modelcontextprotocol/tasks";

@@ -7,7 +7,7 @@ import {
   type JSONRPCMessage,
   SUPPORTED_PROTOCOL_VERSIONS,
 } from "@modelcontextprotocol/server";
-import { methodNotAllowed } from "../http/refusal.ts";
+import { methodNotAllowed } from "../../http/refusal.ts";
 import type { Exchange, LiveSession } from "./live-session.ts";
 import type { NodeMail } from "./node-mail.ts";
 import { isCancelled, parseAskedId } from "./session-transport.ts";

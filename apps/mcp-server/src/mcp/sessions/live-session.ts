@@ -11,8 +11,8 @@ import type {
   McpServer,
   RequestId,
 } from "@modelcontextprotocol/server";
+import type { OpenStreams, StreamKind } from "../../http/open-streams.ts";
 import type { McpEvents } from "../events/mcp-events.ts";
-import type { OpenStreams, StreamKind } from "../http/open-streams.ts";
 import { openSse, type SseSink } from "../http/sse.ts";
 import { createEventLog, type EventLogDeps, ownStream } from "./event-log.ts";
 import { createSessionTransport } from "./session-transport.ts";

@@ -2,7 +2,7 @@ import type { FanOut, Presence } from "@devmesh/adapters";
 import { AppError } from "@devmesh/models";
 import { runLoop, sleep } from "@devmesh/runtime";
 import { isInitializeRequest } from "@modelcontextprotocol/server";
-import { methodNotAllowed } from "../http/refusal.ts";
+import { methodNotAllowed } from "../../http/refusal.ts";
 import { answerSession, type SessionExchange } from "./answer-session.ts";
 import type { LiveSessionDeps } from "./live-session.ts";
 import { openNodeMail, type SessionMail } from "./node-mail.ts";

@@ -8,8 +8,8 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
+import { principalOf } from "../../http/sign-in.ts";
 import type { Caller } from "../caller.ts";
-import { principalOf } from "../http/sign-in.ts";
 import { tasksExtension } from "../server/caller-of.ts";
 import type { ServerPart } from "../server/server-part.ts";
 import { type AnswerDeps, answerInputs } from "./answer-inputs.ts";
