@@ -192,6 +192,16 @@ describe.skipIf(isSkipped)("A2A", () => {
     });
   });
 
+  test("the agent that asked is not answered with its own key", async () => {
+    const { id } = await send(await connect(), "which?", { metadata: { skill: "text.ask" } });
+    const ownKey = await node.createKey(["tasks:write", "tasks:read", "agents:read"], node.tenantId, "writer");
+    const own = await connect("writer", ownKey);
+    await expect(send(own, "main", { taskId: id })).rejects.toThrow("which others have to give");
+    expect(await send(await connect(), "main", { taskId: id })).toMatchObject({
+      status: { state: "TASK_STATE_COMPLETED" },
+    });
+  });
+
   test("a task is cancelled once", async () => {
     const client = await connect();
     const { id } = await send(client, "hold to cancel", {}, { returnImmediately: true });

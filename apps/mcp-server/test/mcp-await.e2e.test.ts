@@ -85,6 +85,25 @@ test("a key that may only read asks nobody", async () => {
   });
 });
 
+test.each(["modern", "legacy"] as const)(
+  "the agent that asked approves nothing itself, at a %s client",
+  async (era) => {
+    const name = `asks-itself-${era}`;
+    const { taskId } = await waiting(name);
+    const { text: key } = await mesh.createKey({
+      scopes: ["tasks:read", "tasks:write", "agents:connect"],
+      agentName: name,
+    });
+    await withPerson({ era, key, answer: approve }, async (client) => {
+      expect(await client.refused("task_await", { taskId, waitMs: 100 })).toMatchObject({
+        code: "permission_denied",
+        reason: "own_question",
+      });
+    });
+    expect(await worker.call("task_get", { taskId })).toMatchObject({ task: { state: "waiting" } });
+  },
+);
+
 test("who waits is told of each step, if it asked for progress", async () => {
   const name = "steps";
   await worker.call("agent_register", { name, capabilities: [{ name }] });

@@ -26,8 +26,8 @@ export interface McpNode extends AsyncDisposable {
   readonly process: ServiceProcess;
   /** Another process over the same database and Valkey. Its caller ends it. */
   startBeside(): Promise<{ readonly url: string; readonly process: ServiceProcess }>;
-  /** Of the node's tenant unless another is named. */
-  createKey(scopes: readonly Scope[], ofTenant?: TenantId): Promise<string>;
+  /** Of the node's tenant unless another is named; bound to an agent where one is. */
+  createKey(scopes: readonly Scope[], ofTenant?: TenantId, agentName?: string): Promise<string>;
 }
 
 export interface McpNodeOptions {
@@ -48,11 +48,11 @@ export async function startMcpNode({ args = [], env = {} }: McpNodeOptions = {})
   const keys = keyRepository(database);
   await keys.createTenant({ id: tenantId, name: "mcp" });
 
-  async function createKey(scopes: readonly Scope[], ofTenant = tenantId): Promise<string> {
+  async function createKey(scopes: readonly Scope[], ofTenant = tenantId, agentName?: string): Promise<string> {
     const text = createApiKey("svc", randomBytes);
     const id = newId() as ApiKeyId;
     const known = { hash: hashApiKey(text, pepper), display: displayOf(text) };
-    await keys.create({ tenantId: ofTenant, id, kind: "svc", name: "test", scopes, ...known });
+    await keys.create({ tenantId: ofTenant, id, kind: "svc", name: "test", scopes, agentName, ...known });
     return text;
   }
 
