@@ -41,6 +41,8 @@ afterAll(() => stack.disposeAsync());
 
 interface TestNode extends AsyncDisposable {
   readonly tasks: McpTasks;
+  /** It has looked for what others left, as every node does when it begins. */
+  readonly looked: Promise<void>;
   start(
     kind: string,
     more?: { readonly isRepeatable?: boolean; readonly arguments?: unknown; readonly quickMs?: number },
@@ -62,6 +64,7 @@ async function openNode(
   const waiters = opening.use(createTaskWaiters({ reads, logger, maxWatches, recheckMs: 500 }));
   opening.defer(await mesh.hints.onTaskChanges((refs) => waiters.onChanged(refs)));
   const outputSchemas = opening.use(openOutputSchemas({ timeoutMs: 5_000, maxWaiting: 100 }));
+  const looked = Promise.withResolvers<void>();
   const tasks = openTasks({
     engine,
     agents: agentRepository(mesh.database),
@@ -70,7 +73,7 @@ async function openNode(
     waiters,
     outputSchemas,
     inputs: toolInputs(mesh.database),
-    findWaiting: (limit) => findWaitingToolAgents(mesh.database, limit),
+    findWaiting: (limit) => findWaitingToolAgents(mesh.database, limit).finally(looked.resolve),
     nudgeOutbox: () => undefined,
     newId,
     logger,
@@ -83,6 +86,7 @@ async function openNode(
   const owned = opening.move();
   return {
     tasks,
+    looked: looked.promise,
     async start(kind, { isRepeatable = false, arguments: given = {}, quickMs = 0 } = {}) {
       const call = { caller: { principal }, traceparent: undefined, signal: new AbortController().signal };
       const asked = { kind, arguments: given, title: kind, isRepeatable, quickMs };
@@ -286,46 +290,46 @@ describe("what a node carries out", () => {
 const isRunning = ({ state }: Task): boolean => state === "running";
 
 describe("a node that dies", () => {
-  /** A run whose node is gone: nobody holds its lease. */
-  async function left(node: TestNode, isRepeatable: boolean): Promise<TaskId> {
-    const agents = createToolAgents(agentRepository(mesh.database), newId);
-    const asked = { principal, kind: "echo", arguments: {}, title: "echo", isRepeatable };
-    const deps = { engine: mesh.engine, toolAgents: agents, nudgeOutbox: () => undefined };
-    const [{ id }, agentId] = [await submitRun(deps, asked), await agents.find(mesh.tenantId)];
-    const claim = { tenantId: mesh.tenantId, agentId, max: 20, principalId: newId() as ApiKeyId };
-    await mesh.engine.claim({ ...claim, signal: new AbortController().signal });
-    expect(node).toBeDefined();
+  /** A run whose node is gone: nobody holds its lease, and the sweep has seen that. */
+  async function left({ isRepeatable }: { readonly isRepeatable: boolean }): Promise<TaskId> {
+    const toolAgents = createToolAgents(agentRepository(mesh.database), newId);
+    const deps = { engine: mesh.engine, toolAgents, nudgeOutbox: () => undefined };
+    const { id } = await submitRun(deps, { principal, kind: "echo", arguments: {}, title: "echo", isRepeatable });
+    const claim = { tenantId: mesh.tenantId, agentId: await toolAgents.find(mesh.tenantId), max: 20, waitMs: 8_000 };
+    const { signal } = new AbortController();
+    const claimed = await mesh.engine.claim({ ...claim, principalId: newId() as ApiKeyId, signal });
+    expect(claimed.map(({ task }) => task.id)).toContain(id);
+    await endLease(id);
     return id;
   }
   const echo = once("echo", async () => text("here"));
-  // claims nothing by itself in the time of a test
-  const idle = { lookMs: 60_000 };
+
+  /** What waits for its next try need not wait any longer. */
+  async function endDelay(taskId: TaskId): Promise<void> {
+    await mesh.database.query(sql`update task set wake_at = now() where id = ${taskId} and state = 'scheduled'`);
+    await mesh.engine.sweep();
+  }
 
   test("leaves a call that failed, and that says why", async () => {
-    await using node = await openNode([echo], idle);
-    const taskId = await left(node, false);
-    await endLease(taskId);
+    const taskId = await left({ isRepeatable: false });
     expect((await read(taskId)).error).toEqual({ class: "retryable", message: "the lease ran out" });
+    await using node = await openNode([echo]);
     const handle = await node.tasks.describeTask({ principal } as never, taskId);
     expect(handle).toMatchObject({ status: "failed", statusMessage: "the lease ran out" });
   });
 
   test("leaves a call that may be repeated to another node", async () => {
-    await using node = await openNode([echo], idle);
-    const taskId = await left(node, true);
-    await endLease(taskId);
+    const taskId = await left({ isRepeatable: true });
     await using _other = await openNode([echo]);
-    await mesh.database.query(sql`update task set wake_at = now() where id = ${taskId} and state = 'scheduled'`);
-    await mesh.engine.sweep();
+    await endDelay(taskId);
     expect(await reaches(taskId, "completed")).toMatchObject({ attempt: 2, output: text("here") });
   });
 
   test("leaves it to one that is told to look, long before it looks by itself", async () => {
     await using node = await openNode([echo], { lookMs: 60_000, soonMs: 10 });
-    const taskId = await left(node, true);
-    await endLease(taskId);
-    await mesh.database.query(sql`update task set wake_at = now() where id = ${taskId} and state = 'scheduled'`);
-    await mesh.engine.sweep();
+    await node.looked;
+    const taskId = await left({ isRepeatable: true });
+    await endDelay(taskId);
     await waitFor(async () => (await read(taskId)).state === "queued", { what: "its turn" });
     node.tasks.lookSoon();
     expect(await reaches(taskId, "completed")).toMatchObject({ attempt: 2 });
