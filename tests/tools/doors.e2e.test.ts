@@ -25,13 +25,17 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
   let shared: Answer["data"];
   beforeAll(async () => {
     weather = stack.use(await startWeatherServer());
-    const opened = await openDoors({
-      DEVMESH_TOOL_COMMANDS: process.execPath,
-      DEVMESH_MCP_LISTED_TOOLS: "100",
-      DEVMESH_TOOL_ALLOW_HTTP: "true",
-      DEVMESH_TOOL_ALLOW_LOOPBACK: "true",
-      DEVMESH_TOOL_SECRETS_KEY: `test:${randomBytes(32).toString("base64")}`,
-    });
+    const opened = await openDoors(
+      {
+        DEVMESH_TOOL_COMMANDS: process.execPath,
+        DEVMESH_MCP_LISTED_TOOLS: "100",
+        DEVMESH_TOOL_ALLOW_HTTP: "true",
+        DEVMESH_TOOL_ALLOW_LOOPBACK: "true",
+        DEVMESH_TOOL_SECRETS_KEY: `test:${randomBytes(32).toString("base64")}`,
+      },
+      // what one process allows, another may not
+      { rest: { DEVMESH_TOOL_COMMANDS: `${process.execPath},/bin/sh` } },
+    );
     if (opened === undefined) throw new Error("there is no Postgres");
     doors = stack.use(opened);
     shared = await register({ transport: stdio(), title: "Stand-in" });
@@ -127,7 +131,25 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
       await doors.ask("DELETE", `/tools/${server.id}`);
     });
 
-    test("is not started where the operator does not allow it", async () => {
+    test("that the operator does not allow is refused when it is registered, and becomes no server's", async () => {
+      const transport = { kind: "stdio", command: "/bin/bash", args: ["-c", "true"] };
+      const asked = [
+        ["POST", "/tools", { name: uniqueName(), transport }],
+        ["PATCH", `/tools/${shared.id}`, { transport }],
+      ] as const;
+      for (const [method, path, body] of asked) {
+        const answer = await doors.ask(method, path, { body });
+        expect(answer).toMatchObject({
+          status: 409,
+          error: { code: "failed_precondition", reason: "command_not_allowed" },
+        });
+        expect(answer.error?.message).toContain(`"/bin/bash"`);
+        expect(answer.error?.message).toContain(process.execPath);
+      }
+      expect((await doors.ask("GET", `/tools/${shared.id}`)).data.version).toBe(shared.version);
+    });
+
+    test("that the process which is to start it does not allow is not started, and its health says so", async () => {
       const server = await register({ transport: { kind: "stdio", command: "/bin/sh", args: ["-c", "true"] } });
       expect(server).toMatchObject({ health: "unhealthy", tools: [] });
       const health = await doors.ask("GET", `/tools/${server.id}/health`);

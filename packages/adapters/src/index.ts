@@ -15,6 +15,7 @@ export {
 export { decryptKey, type KmsOptions } from "./kms/decrypt-key.ts";
 export { type McpTransport, type McpTransportOptions, openMcpTransport } from "./mcp/open-mcp-transport.ts";
 export { createToolBreaker } from "./mcp/tool-breaker.ts";
+export { assertTransportAllowed } from "./mcp/transport-rules.ts";
 export { fallbackFanOut } from "./redis/fallback-fan-out.ts";
 export { assertFanOutReady, type FanOut } from "./redis/fan-out.ts";
 export { memoryFanOut } from "./redis/memory-fan-out.ts";

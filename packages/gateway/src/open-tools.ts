@@ -1,5 +1,5 @@
-import { createToolBreaker, openMcpTransport } from "@devmesh/adapters";
-import type { NewId, TenantId } from "@devmesh/models";
+import { assertTransportAllowed, createToolBreaker, openMcpTransport } from "@devmesh/adapters";
+import type { NewId, TenantId, ToolServerTransport } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
 import {
   type Database,
@@ -37,6 +37,8 @@ export interface Tools extends AsyncDisposable {
   readonly toolChecks: ToolChecks;
   readonly toolGateway: ToolGateway;
   readonly secretBox: SecretBox;
+  /** Refuses a way to a server that this process may not take. @throws AppError `failed_precondition` */
+  readonly assertTransportAllowed: (transport: ToolServerTransport) => void;
   readonly onToolsChanged: (tenantId: TenantId) => void;
 }
 
@@ -53,16 +55,10 @@ export async function openTools(options: OpenToolsOptions): Promise<Tools> {
   const toolCalls = toolCallRepository(database);
   const checks = toolChecks(database);
   const secretBox = createSecretBox(await openKeys(config));
+  const { commands: allowedCommands, allowHttp, allowPrivate, allowLoopback } = config;
+  const rules = { allowedCommands, allowHttp, allowPrivate, allowLoopback };
   const stack = new AsyncDisposableStack();
-  const transport = stack.use(
-    openMcpTransport({
-      allowedCommands: config.commands,
-      allowHttp: config.allowHttp,
-      allowPrivate: config.allowPrivate,
-      allowLoopback: config.allowLoopback,
-      logger,
-    }),
-  );
+  const transport = stack.use(openMcpTransport({ ...rules, logger }));
   // one of their own: somebody's slow pattern must not hold up the outputs of tasks
   const schemas = stack.use(openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 200 }));
   const toolGateway = stack.use(
@@ -83,6 +79,7 @@ export async function openTools(options: OpenToolsOptions): Promise<Tools> {
     toolChecks: checks,
     toolGateway,
     secretBox,
+    assertTransportAllowed: (asked) => assertTransportAllowed(asked, rules),
     onToolsChanged,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };

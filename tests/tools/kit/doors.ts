@@ -53,8 +53,13 @@ export interface Answer {
   readonly error: { readonly code: string; readonly reason?: string; readonly message: string } | undefined;
 }
 
+type Environment = Readonly<Record<string, string>>;
+
 /** Starts both; undefined where this machine has no Postgres. */
-export async function openDoors(env: Readonly<Record<string, string>>): Promise<Doors | undefined> {
+export async function openDoors(
+  env: Environment,
+  { rest: restEnv = {} }: { readonly rest?: Environment } = {},
+): Promise<Doors | undefined> {
   const { databaseUrl, redisUrl } = givenServices();
   if (databaseUrl === undefined) return undefined;
   await using stack = new AsyncDisposableStack();
@@ -64,7 +69,7 @@ export async function openDoors(env: Readonly<Record<string, string>>): Promise<
   const own = { DEVMESH_DATABASE_URL: url, DEVMESH_REDIS_URL: redisUrl, DEVMESH_PEPPER: pepper };
   const common = { ...own, DEVMESH_LOG_LEVEL: "trace", DEVMESH_RATE_LIMIT_PER_SECOND: "0", NODE_ENV: "test", ...env };
   const [rest, mcp] = await Promise.all([
-    startService(stack, "rest-api", "DEVMESH_REST_PORT", common),
+    startService(stack, "rest-api", "DEVMESH_REST_PORT", { ...common, ...restEnv }),
     startService(stack, "mcp-server", "DEVMESH_MCP_PORT", common),
   ]);
   const keys = keyRepository(database);

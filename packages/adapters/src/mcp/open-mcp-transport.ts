@@ -3,18 +3,14 @@ import { AppError, type ToolSecrets, type ToolServer, type ToolServerTransport, 
 import type { Logger } from "@devmesh/observability";
 import type { ConnectOptions } from "./connect-client.ts";
 import { hideSecrets } from "./hide-secrets.ts";
-import type { AddressRules } from "./http/address-rules.ts";
 import { createGuardedFetch } from "./http/guarded-fetch.ts";
 import { type McpConnection, mcpConnection, type OpenedClient } from "./mcp-connection.ts";
 import { openHttpClient, openStdioClient } from "./open-client.ts";
 import { findCommand } from "./stdio/find-command.ts";
+import { assertTransportAllowed, type TransportRules } from "./transport-rules.ts";
 
-/** What may be started and called. */
-export interface McpTransportOptions extends AddressRules {
-  /** Absolute paths, or names that stand in this process's PATH. Empty: no program is started. */
-  readonly allowedCommands: readonly string[];
-  /** Addresses without TLS. */
-  readonly allowHttp: boolean;
+/** What may be started and called, and how. */
+export interface McpTransportOptions extends TransportRules {
   readonly logger: Logger;
   /** What servers are told of us. Default 0. */
   readonly clientVersion?: string;
@@ -57,7 +53,7 @@ export function openMcpTransport(options: McpTransportOptions): McpTransport {
   process.once("exit", killAll);
 
   async function openStdio(target: StdioServer, secrets: ToolSecrets, terms: ConnectOptions): Promise<OpenedClient> {
-    const file = await findCommand(target.command, options.allowedCommands);
+    const file = await findCommand(target.command);
     const logger = options.logger.child({ toolServer: terms.server });
     const child = {
       file,
@@ -91,6 +87,7 @@ export function openMcpTransport(options: McpTransportOptions): McpTransport {
 
   return {
     open: async ({ id, name, version, transport }, { secrets, signal }) => {
+      assertTransportAllowed(transport, options);
       const key = `${id}/${version}`;
       const terms = {
         server: name,

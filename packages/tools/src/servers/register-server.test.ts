@@ -1,6 +1,6 @@
 import type { NamedSecret, TenantId, ToolServer, ToolServerId } from "@devmesh/models";
-import { newToolServerSchema, toolServerUpdateSchema } from "@devmesh/models";
-import { beforeEach, describe, expect, test } from "vitest";
+import { AppError, newToolServerSchema, toolServerUpdateSchema } from "@devmesh/models";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { changeServer, type RegisterDeps, registerServer } from "./register-server.ts";
 import { openSecrets } from "./secrets.ts";
 import type { ServerStore } from "./server-store.ts";
@@ -47,10 +47,12 @@ const box: RegisterDeps<ToolServer, string>["box"] = {
 
 let store: ReturnType<typeof createStore>;
 let deps: RegisterDeps<ToolServer, string>;
+const assertAllowed = vi.fn();
 let made: ToolServer;
 beforeEach(async () => {
   store = createStore();
-  deps = { servers: store, box, newId: () => "server" };
+  assertAllowed.mockReset();
+  deps = { servers: store, box, newId: () => "server", assertAllowed };
   const asked = newToolServerSchema.parse({ name: "files", title: "Files", transport: http() });
   made = (await registerServer(deps, tenantId, { asked })).made;
 });
@@ -121,5 +123,28 @@ describe("a change of a server", () => {
     });
     const unknown = changeServer(deps, tenantId, { id: "other" as ToolServerId, update });
     await expect(unknown).rejects.toMatchObject({ code: "not_found" });
+  });
+});
+
+describe("what the operator does not allow", () => {
+  const notAllowed = new AppError("failed_precondition", "no", { reason: "command_not_allowed" });
+  const transport = { kind: "stdio", command: "sh", env: { TOKEN: { secret: "hunter2" } } };
+  beforeEach(() => {
+    assertAllowed.mockImplementation(() => {
+      throw notAllowed;
+    });
+  });
+
+  test("is not registered, and a server does not become it", async () => {
+    const asked = newToolServerSchema.parse({ name: "shell", transport });
+    await expect(registerServer(deps, tenantId, { asked })).rejects.toBe(notAllowed);
+    await expect(change({ transport })).rejects.toBe(notAllowed);
+    await expect(change({ enabled: true })).rejects.toBe(notAllowed);
+    expect(JSON.stringify(assertAllowed.mock.calls)).not.toContain("hunter2");
+    expect(await store.find(tenantId, made.id)).toEqual(made);
+  });
+
+  test("but is registered from before, can be changed and disabled", async () => {
+    expect(await change({ enabled: false, timeoutMs: 5_000 })).toMatchObject({ enabled: false, timeoutMs: 5_000 });
   });
 });

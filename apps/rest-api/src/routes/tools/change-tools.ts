@@ -19,18 +19,18 @@ const maxBodyBytes = 1_048_576;
 const secrets =
   "A value of `env` or `headers` that is `{secret}` is kept encrypted, and never shown: in its place stands `{isSecret: true}`.";
 
-type Deps = Pick<ToolDeps, "toolServers" | "secretBox" | "onToolsChanged">;
+type Deps = Pick<ToolDeps, "toolServers" | "secretBox" | "assertTransportAllowed" | "onToolsChanged">;
 
 /** `POST /tools` */
 export function registerToolServer(deps: Deps & { readonly newId: NewId }): Route {
-  const { toolServers, secretBox, onToolsChanged, newId } = deps;
+  const { toolServers, secretBox, assertTransportAllowed: assertAllowed, onToolsChanged, newId } = deps;
   return defineRoute({
     method: "post",
     path: "/tools",
     operationId: "registerToolServer",
     tag: "Tools",
     summary: "Register an external MCP server, whose tools are called through the mesh",
-    description: `A program that the operator allows, or an address. Its tools are asked for moments later. ${secrets}`,
+    description: `A program or an address that the operator allows: any other is refused at once (\`failed_precondition\`, reason \`command_not_allowed\` or \`address_not_allowed\`). Its tools are asked for moments later. ${secrets}`,
     scope: "admin",
     headers: creatingHeaders.pick({ "idempotency-key": true }),
     body: { schema: newToolServerSchema, example: newToolServerExample, maxBytes: maxBodyBytes },
@@ -49,7 +49,7 @@ export function registerToolServer(deps: Deps & { readonly newId: NewId }): Rout
       const asked = parseWith(newToolServerSchema, body);
       const key = readRequestKey({ principal, headers, body: hideSecrets(body, secretBox) });
       const { made, isReplay } = await registerServer(
-        { servers: toolServers, box: secretBox, newId },
+        { servers: toolServers, box: secretBox, newId, assertAllowed },
         principal.tenantId,
         { asked, key },
       );
@@ -66,7 +66,7 @@ export function registerToolServer(deps: Deps & { readonly newId: NewId }): Rout
 
 /** `PATCH /tools/{id}` */
 export function updateToolServer(deps: Deps & Pick<ToolDeps, "toolGateway">): Route {
-  const { toolServers, toolGateway, secretBox, onToolsChanged } = deps;
+  const { toolServers, toolGateway, secretBox, assertTransportAllowed: assertAllowed, onToolsChanged } = deps;
   return defineRoute({
     method: "patch",
     path: "/tools/{id}",
@@ -91,7 +91,8 @@ export function updateToolServer(deps: Deps & Pick<ToolDeps, "toolGateway">): Ro
       const id = serverIdOf(params);
       const update = parseWith(toolServerUpdateSchema, body);
       const change = { id, update };
-      const server = await changeServer({ servers: toolServers, box: secretBox }, principal.tenantId, change);
+      const changing = { servers: toolServers, box: secretBox, assertAllowed };
+      const server = await changeServer(changing, principal.tenantId, change);
       await toolGateway.forget(id);
       onToolsChanged(principal.tenantId);
       return { data: { ...viewServer(principal, server), tools: [] } };

@@ -1,14 +1,14 @@
 import { lookup } from "node:dns";
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
+import type { LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import { AppError } from "@devmesh/models";
 import { type AddressRules, isAllowedAddress } from "./address-rules.ts";
+import { addressNotAllowed, assertUrlAllowed, type UrlRules } from "./url-rules.ts";
 
 /** Where requests may go, and how much may come back. */
-export interface GuardedFetchOptions extends AddressRules {
-  readonly allowHttp: boolean;
+export interface GuardedFetchOptions extends UrlRules {
   /** Of one response. */
   readonly maxResponseBytes: number;
   /** Connections at once. */
@@ -34,7 +34,7 @@ const bodiless: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
 
 /** Makes the fetch of one server. Addresses are looked at when a connection is made, so that no name can change its mind. */
 export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
-  const { allowHttp, maxSockets, maxResponseBytes } = options;
+  const { maxSockets, maxResponseBytes } = options;
   const agentOptions = { keepAlive: true, timeout: keepAliveMs, maxSockets, lookup: guardedLookup(options) };
   const agents = { http: new HttpAgent(agentOptions), https: new HttpsAgent(agentOptions) };
 
@@ -59,8 +59,7 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
     onBroken?: (error: AppError) => void,
   ): Promise<Response> {
     const url = new URL(input);
-    assertAllowed(url, options);
-    if (url.protocol !== "https:" && !allowHttp) throw notAllowed(`${url.protocol}// is not allowed, https is`);
+    assertUrlAllowed(url, options);
     const message = await send(url, init);
     const status = message.statusCode ?? 502;
     const headers = new Headers();
@@ -102,12 +101,6 @@ async function* bounded(
   }
 }
 
-/** An address in the URL itself is never looked up. */
-function assertAllowed(url: URL, rules: AddressRules): void {
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  if (isIP(host) !== 0 && !isAllowedAddress(host, rules)) throw notAllowed(`address ${host} is not allowed`);
-}
-
 /** A lookup that gives allowed addresses only, and fails where there is none. */
 function guardedLookup(rules: AddressRules): LookupFunction {
   return (hostname, options, callback) => {
@@ -115,15 +108,11 @@ function guardedLookup(rules: AddressRules): LookupFunction {
       if (error !== null) return callback(error, "", 0);
       const allowed = addresses.filter(({ address }) => isAllowedAddress(address, rules));
       const [first] = allowed;
-      if (first === undefined) return callback(notAllowed(`${hostname} has no address that is allowed`), "", 0);
+      if (first === undefined) return callback(addressNotAllowed(`${hostname} has no address that is allowed`), "", 0);
       if (options.all === true) return callback(null, allowed);
       return callback(null, first.address, first.family);
     });
   };
-}
-
-function notAllowed(message: string): AppError {
-  return new AppError("failed_precondition", message, { reason: "address_not_allowed" });
 }
 
 function toFetchError(cause: Error, url: URL, signal: AbortSignal | null | undefined): Error {
