@@ -57,6 +57,8 @@ describe("a request that is none", () => {
     ["too large", { message: `{"a":"${"x".repeat(4_194_304)}"}` }, 413, -32_000],
     ["a method of HTTP that is not offered", { method: "PUT", message: "{}" }, 405, -32_000],
     ["GET without a session", { method: "GET" }, 400, -32_600],
+    // as some clients send with every request
+    ["GET with a type, and no body", { method: "GET", headers: { "content-type": "application/json" } }, 400, -32_600],
     ["GET of the newer generation", { method: "GET", headers: { "mcp-protocol-version": "2026-07-28" } }, 405, -32_000],
     [
       "a session that begins with too much to keep",
@@ -82,6 +84,11 @@ describe("a request that is none", () => {
   test.each(["/sse", "/messages"])("goes to %s, which only an older transport has", async (path) => {
     expect(await refusalOf({ path, message: "{}" })).toMatchObject({ status: 404 });
   });
+});
+
+test("what is no address is read of nobody", async () => {
+  const { response } = await request({ port: node.port, path: "/mcp/other", message: "{" });
+  expect(response.status).toBe(404);
 });
 
 describe("a caller", () => {

@@ -13,6 +13,8 @@ export interface OriginLists {
 
 /** Refuses what a page of another origin sends, and what reached us under a name that is not ours (DNS rebinding). */
 export interface OriginGuard {
+  /** The names that requests may give as their host; empty where any will do. */
+  readonly hosts: readonly string[];
   /** @throws AppError `permission_denied`, reason `host` or `origin`. */
   check(headers: Headers): void;
   /** The same of the host alone. */
@@ -45,6 +47,7 @@ export function createOriginGuard(lists: OriginLists): OriginGuard {
   }
 
   return {
+    hosts: [...hosts],
     checkHost,
     check(headers) {
       checkHost(headers);

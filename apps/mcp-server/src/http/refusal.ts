@@ -1,9 +1,7 @@
 import { AppError, type ErrorCode, toErrorBody } from "@devmesh/models";
 import { httpStatusOf } from "@devmesh/runtime";
 import type { ProtocolError } from "@modelcontextprotocol/server";
-
-/** A JSON-RPC id that can be echoed. */
-export type EchoedId = string | number | null;
+import type { EchoedId } from "./json-rpc.ts";
 
 const internalError = -32_603;
 const invalidParams = -32_602;
@@ -40,12 +38,6 @@ export function refusal(
 /** Answers with an error of the SDK's, which has a code of its own. */
 export function protocolRefusal({ code, message, data }: ProtocolError, id: EchoedId): Response {
   return Response.json({ jsonrpc: "2.0", id, error: { code, message, data } }, { status: 400 });
-}
-
-/** The id of a message that was refused, where it has one. */
-export function echoedId(message: unknown): EchoedId {
-  if (typeof message !== "object" || message === null || !("id" in message)) return null;
-  return typeof message.id === "string" || typeof message.id === "number" ? message.id : null;
 }
 
 /** The error of an HTTP method, or of an address, that is not offered. */

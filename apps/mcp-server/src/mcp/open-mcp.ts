@@ -4,6 +4,7 @@ import type { Hono } from "hono";
 import type { OpenStreams } from "../http/open-streams.ts";
 import { composeServer } from "./compose-server.ts";
 import { openMcpEvents } from "./events/mcp-events.ts";
+import type { McpEnv } from "./http/incoming.ts";
 import { createMcpMetrics } from "./http/mcp-metrics.ts";
 import { mountMcp } from "./http/mount-mcp.ts";
 import { serveModern } from "./http/serve-modern.ts";
@@ -14,7 +15,7 @@ import { openGateway } from "./tools/gateway/open-gateway.ts";
 
 /** `/mcp` and what belongs to it, to be mounted on the node's listener. */
 export interface Mcp extends AsyncDisposable {
-  readonly app: Hono;
+  readonly app: Hono<McpEnv>;
   /** Takes nothing new, ends what waits for news, and gives requests in hand so long to finish. */
   stop(workMs: number): Promise<void>;
 }

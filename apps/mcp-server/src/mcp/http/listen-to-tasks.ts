@@ -1,9 +1,9 @@
 import type { Principal } from "@devmesh/auth";
 import { SUBSCRIPTION_ID_META_KEY } from "@modelcontextprotocol/server";
-import type { EchoedId } from "../../http/refusal.ts";
+import type { EchoedId } from "../../http/json-rpc.ts";
+import { openSse } from "../../http/sse.ts";
 import type { McpTasks } from "../tasks/open-tasks.ts";
 import type { TaskNotification } from "../tasks/watch-tasks.ts";
-import { openSse } from "./sse.ts";
 
 export interface ListenToTasksOptions {
   /** Of the request: every notification names it. */

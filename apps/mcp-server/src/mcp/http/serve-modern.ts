@@ -6,15 +6,15 @@ import {
   type McpHttpHandler,
   MissingRequiredClientCapabilityError,
 } from "@modelcontextprotocol/server";
+import { echoedId, methodOf } from "../../http/json-rpc.ts";
 import type { OpenStreams } from "../../http/open-streams.ts";
-import { echoedId } from "../../http/refusal.ts";
+import { isEventStream, trackResponse } from "../../http/track-response.ts";
 import type { Composed } from "../compose-server.ts";
 import { busOf, type McpEvents } from "../events/mcp-events.ts";
+import type { Exchange } from "../exchange.ts";
 import type { ResourceWatch } from "../resources/watch-resources.ts";
 import { tasksExtension } from "../server/caller-of.ts";
-import type { SessionExchange } from "../sessions/answer-session.ts";
 import { listenToTasks } from "./listen-to-tasks.ts";
-import { isEventStream, trackResponse } from "./track-response.ts";
 
 export interface ModernDeps {
   readonly served: Composed;
@@ -27,7 +27,7 @@ export interface ModernDeps {
 
 /** Serves revision 2026-07-28: each request by a server of its own. */
 export interface Modern extends AsyncDisposable {
-  handle(exchange: SessionExchange): Promise<Response>;
+  handle(exchange: Exchange): Promise<Response>;
 }
 
 export function serveModern(deps: ModernDeps): Modern {
@@ -40,7 +40,7 @@ export function serveModern(deps: ModernDeps): Modern {
   const requests = createMcpHandler(served.create, options);
 
   /** A subscription has a handler of its own, whose bus hears of its tenant alone. */
-  async function listen(exchange: SessionExchange): Promise<Response> {
+  async function listen(exchange: Exchange): Promise<Response> {
     const { principal, message } = exchange;
     streams.assertRoom(principal.tenantId);
     const taskIds = taskIdsOf(message);
@@ -63,7 +63,7 @@ export function serveModern(deps: ModernDeps): Modern {
     return track(joined.response, exchange, { kind: "listen", end, onDone: () => void handler.close() });
   }
 
-  function track(response: Response, { principal, credential }: SessionExchange, about: Tracked): Response {
+  function track(response: Response, { principal, credential }: Exchange, about: Tracked): Response {
     const tracked = trackResponse(response, () => {
       leave();
       about.onDone?.();
@@ -90,7 +90,7 @@ interface Tracked {
   readonly onDone?: () => void;
 }
 
-function askToListen(watch: ResourceWatch, handler: McpHttpHandler, exchange: SessionExchange): Promise<Response> {
+function askToListen(watch: ResourceWatch, handler: McpHttpHandler, exchange: Exchange): Promise<Response> {
   const { request, message, authInfo, principal } = exchange;
   return watch.listen(principal, message, (parsedBody) => handler.fetch(request, { parsedBody, authInfo }));
 }
@@ -103,7 +103,7 @@ interface Joined {
 function joinTasks(
   { served, keepAliveMs }: ModernDeps,
   response: Response,
-  { message, principal, taskIds }: SessionExchange & { readonly taskIds: readonly string[] },
+  { message, principal, taskIds }: Exchange & { readonly taskIds: readonly string[] },
 ): Promise<Joined> {
   const { watchTasks } = served.tasks;
   return listenToTasks(response, { id: echoedId(message), principal, taskIds, watchTasks, keepAliveMs });
@@ -124,10 +124,4 @@ function taskIdsOf(message: unknown): readonly string[] | undefined {
   }
   if (_meta?.[CLIENT_CAPABILITIES_META_KEY]?.extensions?.[tasksExtension] !== undefined) return taskIds;
   throw new MissingRequiredClientCapabilityError({ requiredCapabilities: { extensions: { [tasksExtension]: {} } } });
-}
-
-/** The method of a JSON-RPC message; undefined for an answer, and for what is none. */
-export function methodOf(message: unknown): string | undefined {
-  if (typeof message !== "object" || message === null || !("method" in message)) return undefined;
-  return typeof message.method === "string" ? message.method : undefined;
 }

@@ -1,4 +1,4 @@
-import type { Hono } from "hono";
+import type { Hono, Env as HonoEnv } from "hono";
 import { originOf } from "../../http/origin-of.ts";
 
 const headers = { "access-control-allow-origin": "*", "cache-control": "public, max-age=3600" };
@@ -8,7 +8,7 @@ const cardType = "application/mcp-server-card+json";
  * Discovery before anything is connected. Experimental: the specification of server cards is a draft (SEP-2127), and both
  * documents say so.
  */
-export function mountServerCard(app: Hono, publicUrl: string | undefined): void {
+export function mountServerCard<Env extends HonoEnv>(app: Hono<Env>, publicUrl: string | undefined): void {
   app.get("/.well-known/mcp/catalog.json", (c) => {
     const origin = originOf(c.req.raw, publicUrl);
     const entry = {

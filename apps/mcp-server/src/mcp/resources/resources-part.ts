@@ -1,18 +1,12 @@
 import { AppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
-import {
-  type McpServer,
-  type ReadResourceResult,
-  type Resource,
-  ResourceTemplate,
-  type ServerContext,
-} from "@modelcontextprotocol/server";
-import { principalOf } from "../../http/sign-in.ts";
+import { type McpServer, type ReadResourceResult, type Resource, ResourceTemplate } from "@modelcontextprotocol/server";
 import type { Caller } from "../caller.ts";
+import { principalNow } from "../server/caller-of.ts";
+import { toProtocolError } from "../server/protocol-error.ts";
 import type { ServerPart } from "../server/server-part.ts";
 import { completeResource } from "./complete-resource.ts";
 import { listResources } from "./list-resources.ts";
-import { toProtocolError } from "./protocol-error.ts";
 import { readResource } from "./read-resource.ts";
 import type { ResourceDeps } from "./resource-deps.ts";
 import { resourceTemplates } from "./resource-templates.ts";
@@ -113,8 +107,4 @@ function registerSubscribe(deps: ResourcesPartDeps, server: McpServer, caller: C
     endsByUri.clear();
     before?.();
   };
-}
-
-function principalNow(caller: Caller, { http }: ServerContext): Caller["principal"] {
-  return http?.authInfo === undefined ? caller.principal : principalOf(http.authInfo);
 }

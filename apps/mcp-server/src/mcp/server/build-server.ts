@@ -8,11 +8,10 @@ import {
   type ServerContext,
   type ServerOptions,
 } from "@modelcontextprotocol/server";
-import { principalOf } from "../../http/sign-in.ts";
 import type { Caller } from "../caller.ts";
 import type { Tool } from "../tools/tool.ts";
 import { type CallToolDeps, createCallTool } from "./call-tool.ts";
-import { callerOf } from "./caller-of.ts";
+import { callerOf, principalNow } from "./caller-of.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { instructions } from "./instructions.ts";
 import { createListTools } from "./list-tools.ts";
@@ -69,8 +68,7 @@ export function createServerFactory(deps: ServerDeps): ServerFactory {
       const aboutTools = isAboutTools(context);
       const server = new McpServer(serverInfo, aboutTools ? toolsOptions : options);
       const caller = callerOf(server, context.authInfo, context.era);
-      const callerNow = (ctx: ServerContext): Caller =>
-        ctx.http?.authInfo === undefined ? caller : { ...caller, principal: principalOf(ctx.http.authInfo) };
+      const callerNow = (ctx: ServerContext): Caller => ({ ...caller, principal: principalNow(caller, ctx) });
       if (!aboutTools) for (const part of parts) part.register(server, caller);
       server.server.setRequestHandler("tools/list", (request, ctx) =>
         listTools(callerNow(ctx), request.params?.cursor),

@@ -11,10 +11,10 @@ import {
 } from "@modelcontextprotocol/server";
 import type { Caller } from "../caller.ts";
 import type { Tool, ToolAnswer, ToolCall } from "../tools/tool.ts";
+import { toFailedResult, toToolResult } from "../tools/tool-result.ts";
 import type { ToolSource } from "../tools/tool-source.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { RequestStates, StateOwner } from "./request-states.ts";
-import { toFailedResult, toToolResult } from "./tool-result.ts";
 
 /** What came of a call, for the metrics. */
 export type CallOutcome = "ok" | "tool_error" | "input_required" | "task" | AppError["code"];

@@ -1,4 +1,4 @@
-import type { AuthInfo, ClientCapabilities, McpServer } from "@modelcontextprotocol/server";
+import type { AuthInfo, ClientCapabilities, McpServer, ServerContext } from "@modelcontextprotocol/server";
 import { principalOf } from "../../http/sign-in.ts";
 import type { Caller, Era } from "../caller.ts";
 
@@ -14,6 +14,11 @@ export function callerOf(server: McpServer, authInfo: AuthInfo | undefined, era:
       return abilitiesOf(server.server.getClientCapabilities());
     },
   };
+}
+
+/** Who sent this request: a session goes on when its credential is another one. */
+export function principalNow({ principal }: Caller, { http }: ServerContext): Caller["principal"] {
+  return http?.authInfo === undefined ? principal : principalOf(http.authInfo);
 }
 
 function abilitiesOf(capabilities: ClientCapabilities | undefined): Caller["client"] {

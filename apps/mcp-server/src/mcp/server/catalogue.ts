@@ -2,6 +2,7 @@ import { isDeepStrictEqual as isEqual } from "node:util";
 import type { Scope } from "@devmesh/auth";
 import { z } from "zod";
 import type { Tool } from "../tools/tool.ts";
+import { isStructured } from "../tools/tool-result.ts";
 import type { ListedTool } from "../tools/tool-source.ts";
 
 /** The server's own tools, with what is worked out of them once. */
@@ -53,11 +54,6 @@ function toEntry(tool: Tool): Entry {
     listed,
     headerSchema: JSON.stringify(inputSchema).includes('"x-mcp-header"') ? inputSchema : undefined,
   };
-}
-
-/** False for a tool whose output schema names nothing: it answers with content alone. */
-export function isStructured({ output }: Pick<Tool, "output">): boolean {
-  return Object.keys(output.shape).length > 0;
 }
 
 type ObjectSchema = Record<string, unknown> & { readonly type: "object" };

@@ -1,9 +1,9 @@
 import type { Logger } from "@devmesh/observability";
 import { type ListToolsResult, ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import type { Caller } from "../caller.ts";
-import { toProtocolError } from "../resources/protocol-error.ts";
 import type { ListedTool, ToolSource } from "../tools/tool-source.ts";
 import type { Catalogue } from "./catalogue.ts";
+import { toProtocolError } from "./protocol-error.ts";
 
 /** Tools of one page. Judgement: all of our own, and room for those of a few servers. */
 const pageSize = 200;

@@ -8,15 +8,10 @@ import {
   SUPPORTED_PROTOCOL_VERSIONS,
 } from "@modelcontextprotocol/server";
 import { methodNotAllowed } from "../../http/refusal.ts";
-import type { Exchange, LiveSession } from "./live-session.ts";
+import type { Exchange } from "../exchange.ts";
+import type { LiveSession } from "./live-session.ts";
 import type { NodeMail } from "./node-mail.ts";
 import { isCancelled, parseAskedId } from "./session-transport.ts";
-
-/** A request that belongs to a session, or begins one. */
-export interface SessionExchange extends Exchange {
-  /** Undefined for what has no body: GET and DELETE. */
-  readonly message: unknown;
-}
 
 export interface AnswerDeps {
   readonly nodeId: NodeId;
@@ -34,7 +29,7 @@ const maxUriLength = 2_048;
 const maxCarriedBytes = 262_144;
 
 /** Answers one request of a session that exists. */
-export async function answerSession(deps: AnswerDeps, id: string, exchange: SessionExchange): Promise<Response> {
+export async function answerSession(deps: AnswerDeps, id: string, exchange: Exchange): Promise<Response> {
   const { request } = exchange;
   assertVersion(request.headers);
   if (request.method === "DELETE") return end(deps, id);
@@ -47,7 +42,7 @@ export async function answerSession(deps: AnswerDeps, id: string, exchange: Sess
   return answerMessage(deps, id, exchange);
 }
 
-async function answerMessage(deps: AnswerDeps, id: string, exchange: SessionExchange): Promise<Response> {
+async function answerMessage(deps: AnswerDeps, id: string, exchange: Exchange): Promise<Response> {
   // whoever routes here has classified it as a message
   const message = exchange.message as JSONRPCMessage;
   if (isInitializeRequest(message))

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { FanOut, OpenStream, SessionStore } from "@devmesh/adapters";
 import type { NodeId } from "@devmesh/models";
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
-import type { SseSink } from "../http/sse.ts";
+import type { SseSink } from "../../http/sse.ts";
 import { follow, primingFrame, readAlong, resumeHere } from "./follower.ts";
 import { createFollowers } from "./followers.ts";
 import { type KeepDeps, keepEvent, type ToldEvent } from "./keep-event.ts";

@@ -2,7 +2,7 @@ import { memoryFanOut, memorySessions, type SessionStore } from "@devmesh/adapte
 import type { ApiKeyId, NodeId, TenantId } from "@devmesh/models";
 import { createLogger } from "@devmesh/observability";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { SseSink } from "../http/sse.ts";
+import type { SseSink } from "../../http/sse.ts";
 import { readAlong, resumeHere } from "./follower.ts";
 import { sessionChannel } from "./node-mail.ts";
 

@@ -1,7 +1,7 @@
 import type { FanOut, OpenStream, SessionStore, StreamEvent } from "@devmesh/adapters";
 import type { NodeId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
-import type { SseSink } from "../http/sse.ts";
+import type { SseSink } from "../../http/sse.ts";
 import { type NodeMail, sessionChannel } from "./node-mail.ts";
 
 /** One response that follows a stream. Each event is written once, in order. */

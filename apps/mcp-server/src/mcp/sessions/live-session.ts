@@ -12,18 +12,11 @@ import type {
   RequestId,
 } from "@modelcontextprotocol/server";
 import type { OpenStreams, StreamKind } from "../../http/open-streams.ts";
+import { openSse, type SseSink } from "../../http/sse.ts";
 import type { McpEvents } from "../events/mcp-events.ts";
-import { openSse, type SseSink } from "../http/sse.ts";
+import type { Exchange } from "../exchange.ts";
 import { createEventLog, type EventLogDeps, ownStream } from "./event-log.ts";
 import { createSessionTransport } from "./session-transport.ts";
-
-/** One HTTP request of a session, from somebody whose session it is. */
-export interface Exchange {
-  readonly request: Request;
-  readonly principal: Principal;
-  readonly credential: string;
-  readonly authInfo: AuthInfo;
-}
 
 /** A session that has its server on this node. */
 export interface LiveSession extends AsyncDisposable {

@@ -3,7 +3,8 @@ import { AppError } from "@devmesh/models";
 import { runLoop, sleep } from "@devmesh/runtime";
 import { isInitializeRequest } from "@modelcontextprotocol/server";
 import { methodNotAllowed } from "../../http/refusal.ts";
-import { answerSession, type SessionExchange } from "./answer-session.ts";
+import type { Exchange } from "../exchange.ts";
+import { answerSession } from "./answer-session.ts";
 import type { LiveSessionDeps } from "./live-session.ts";
 import { openNodeMail, type SessionMail } from "./node-mail.ts";
 import { createSessionPool } from "./session-pool.ts";
@@ -12,7 +13,7 @@ import { checkMs, createSessionTaker, isStillKept } from "./take-session.ts";
 /** Sessions of the older generation, on this node and wherever else they were. */
 export interface Sessions extends AsyncDisposable {
   /** @throws AppError `not_found`, reason `session`, for one that is none any more, or somebody else's. */
-  handle(exchange: SessionExchange): Promise<Response>;
+  handle(exchange: Exchange): Promise<Response>;
   /** Those that have a server on this node. */
   readonly size: number;
 }

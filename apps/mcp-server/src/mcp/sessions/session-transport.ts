@@ -9,7 +9,7 @@ import {
   type RequestId,
   type Transport,
 } from "@modelcontextprotocol/server";
-import type { SseSink } from "../http/sse.ts";
+import type { SseSink } from "../../http/sse.ts";
 import { type EventLog, ownStream } from "./event-log.ts";
 
 /** Carries the messages of one session between its server and whatever responses are open on this node. */

@@ -4,13 +4,8 @@ import type { Principal } from "@devmesh/auth";
 import { AppError, isUuid, utf8Bytes } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { JSONRPCRequest } from "@modelcontextprotocol/server";
-import {
-  type Exchange,
-  type LiveSession,
-  type LiveSessionDeps,
-  openLiveSession,
-  reviveSession,
-} from "./live-session.ts";
+import type { Exchange } from "../exchange.ts";
+import { type LiveSession, type LiveSessionDeps, openLiveSession, reviveSession } from "./live-session.ts";
 import { type Pooled, type SessionPool, tooManySessions } from "./session-pool.ts";
 
 /** Begins sessions, and takes up those that began elsewhere. */

@@ -1,5 +1,6 @@
 import type { Principal } from "@devmesh/auth";
-import { type AppError, type TaskId, toAppError } from "@devmesh/models";
+import type { TaskId } from "@devmesh/models";
+import type { Logger } from "@devmesh/observability";
 import type { TaskEngine } from "@devmesh/tasks";
 import {
   MissingRequiredClientCapabilityError,
@@ -8,9 +9,9 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { principalOf } from "../../http/sign-in.ts";
 import type { Caller } from "../caller.ts";
-import { tasksExtension } from "../server/caller-of.ts";
+import { principalNow, tasksExtension } from "../server/caller-of.ts";
+import { toProtocolError } from "../server/protocol-error.ts";
 import type { ServerPart } from "../server/server-part.ts";
 import { type AnswerDeps, answerInputs } from "./answer-inputs.ts";
 import { describeDetailed, type ReadTaskDeps, readTask } from "./read-task.ts";
@@ -18,6 +19,7 @@ import { describeDetailed, type ReadTaskDeps, readTask } from "./read-task.ts";
 /** What the methods of the extension stand on. */
 export interface TasksPartDeps extends ReadTaskDeps, AnswerDeps {
   readonly engine: Pick<TaskEngine, "answer" | "cancel">;
+  readonly logger: Logger;
 }
 
 const taskParams = z.looseObject({ taskId: z.string().min(1).max(128) });
@@ -35,9 +37,9 @@ export function tasksPart(deps: TasksPartDeps): ServerPart {
     register({ server }, caller) {
       const handle = async <T>(ctx: ServerContext, work: (principal: Principal) => Promise<T>): Promise<T> => {
         assertTakesTasks(caller);
-        return work(ctx.http?.authInfo === undefined ? caller.principal : principalOf(ctx.http.authInfo)).catch(
-          rethrow,
-        );
+        return work(principalNow(caller, ctx)).catch((caught: unknown) => {
+          throw toProtocolError(caught, deps);
+        });
       };
       const methods = { params: taskParams, result: anyResult };
       server.setRequestHandler("tasks/get", methods, ({ taskId }, ctx) =>
@@ -88,22 +90,4 @@ async function cancel(
   const outcome = await engine.cancel({ tenantId, taskId }, "cancelled by an MCP client");
   if (outcome.kind === "refused") throw outcome.error;
   nudgeOutbox();
-}
-
-const codes: Readonly<Partial<Record<AppError["code"], number>>> = {
-  invalid_argument: ProtocolErrorCode.InvalidParams,
-  not_found: ProtocolErrorCode.InvalidParams,
-};
-
-/** What went wrong, as an error of the protocol. What is no fault of the request is told without details. */
-function rethrow(error: unknown): never {
-  if (error instanceof ProtocolError) throw error;
-  const { code, reason, message, details, retryAfterMs } = toAppError(error);
-  const shown = code === "internal" ? "internal error" : message;
-  throw new ProtocolError(codes[code] ?? ProtocolErrorCode.InternalError, shown, {
-    code,
-    reason,
-    details,
-    retryAfterMs,
-  });
 }

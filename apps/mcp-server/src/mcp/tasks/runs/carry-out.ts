@@ -13,7 +13,7 @@ import type { Logger } from "@devmesh/observability";
 import { sleep } from "@devmesh/runtime";
 import type { AgentWord } from "@devmesh/tasks";
 import { type CallToolResult, ProtocolError } from "@modelcontextprotocol/server";
-import { toFailedResult } from "../../server/tool-result.ts";
+import { toFailedResult } from "../../tools/tool-result.ts";
 import { writeJsonRpcFailure } from "../json-rpc-failure.ts";
 import { type AskDeps, createAsk } from "./ask-in-run.ts";
 import { type HeldRun, type HoldDeps, holdRun } from "./held-run.ts";

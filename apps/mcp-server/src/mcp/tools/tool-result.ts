@@ -1,7 +1,6 @@
 import { type AppError, toErrorBody } from "@devmesh/models";
 import type { CallToolResult } from "@modelcontextprotocol/server";
-import type { Tool, ToolAnswer } from "../tools/tool.ts";
-import { isStructured } from "./catalogue.ts";
+import type { Tool, ToolAnswer } from "./tool.ts";
 
 type Completed = Extract<ToolAnswer<Record<string, unknown>>, { readonly kind: "complete" }>;
 
@@ -14,6 +13,11 @@ export function toToolResult(tool: Tool, { output, text, content, isError }: Com
     ...(isNamed && { structuredContent: output }),
     ...(isError === true && { isError }),
   };
+}
+
+/** False for a tool whose output schema names nothing: it answers with content alone. */
+export function isStructured({ output }: Pick<Tool, "output">): boolean {
+  return Object.keys(output.shape).length > 0;
 }
 
 /** The result of a call that failed. An `internal` error shows nothing but its code. */
