@@ -14,6 +14,9 @@ const servicesSetup = "packages/testing/src/vitest-services.ts";
 // Node strips the types of what tests hand to worker threads and child processes; they need the condition too.
 const execArgv = ["--conditions=devmesh-source", "--disable-warning=ExperimentalWarning"];
 
+// A machine under load stands still for seconds now and then: who waits for what comes in any case waits long enough.
+const expectOptions = { poll: { timeout: 30_000 } };
+
 // Vitest itself leaves one core out: on two there would be one worker, which waits for Postgres half of its time.
 const maxWorkers = Math.max(2, availableParallelism() - 1);
 
@@ -29,6 +32,9 @@ export default defineConfig({
           exclude: [...ignoredFiles, integrationFiles, endToEndFiles],
           execArgv,
           maxWorkers,
+          expect: expectOptions,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           // Modules keep no state: the files of a worker share those that are loaded.
           isolate: false,
           sequence: { groupOrder: 0 },
@@ -44,8 +50,9 @@ export default defineConfig({
           globalSetup: servicesSetup,
           execArgv,
           maxWorkers,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          expect: expectOptions,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
           sequence: { groupOrder: 1 },
         },
       },
@@ -60,8 +67,9 @@ export default defineConfig({
           execArgv,
           // Each may start a dozen processes, and mostly waits for them.
           maxWorkers: 2,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          expect: expectOptions,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           sequence: { groupOrder: 2 },
         },
       },

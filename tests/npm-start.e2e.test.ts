@@ -26,7 +26,9 @@ type Ports = Readonly<Record<string, string>>;
 
 const main = fileURLToPath(new URL("../localstack/src/main.ts", import.meta.url));
 const root = fileURLToPath(new URL("..", import.meta.url));
-const startMs = 60_000;
+const startMs = 120_000;
+/** Far below what it is given before it is killed. */
+const stopMs = 20_000;
 let home: string;
 let ports: Ports;
 
@@ -178,7 +180,7 @@ describe("npm start", () => {
     // A terminal and npm deliver it twice.
     process.kill(first.mesh.pid, "SIGINT");
     expect(await first.mesh.stop({ signal: "SIGINT" })).toEqual({ code: 0, signal: null });
-    expect(performance.now() - stoppedAt).toBeLessThan(10_000);
+    expect(performance.now() - stoppedAt).toBeLessThan(stopMs);
     expect(await areGone(agents)).toBe(true);
     await expect(access(join(home, "local.json"))).rejects.toMatchObject({ code: "ENOENT" });
 
@@ -207,7 +209,7 @@ describe("npm start", () => {
     expect(await other.exited).toEqual({ code: 1, signal: null });
     expect(other.output()).toBe(`devmesh: ${home} is in use by process ${mesh.pid}\n`);
     expect(await mesh.stop({ signal: "SIGINT" })).toEqual({ code: 0, signal: null });
-  }, 90_000);
+  });
 
   it.each(["DEVMESH_REST_PORT", "DEVMESH_MCP_PORT", "DEVMESH_WORKER_PORT", "DEVMESH_AWS_PORT"])(
     "says in one line that %s names a taken port",

@@ -67,4 +67,4 @@ it("npm start's stack embeds by Bedrock, with contexts by Claude, though some ca
   await runEmbedded({ home, env, work }, new AbortController().signal);
   expect(standIn.calls.of(titan)).toMatchObject({ faulted: 2, refused: 0 });
   expect(standIn.calls.of(haiku)).toMatchObject({ faulted: 1, refused: 0 });
-}, 90_000);
+});

@@ -43,11 +43,12 @@ beforeAll(async () => {
     "text.write": async (task, ctx) => {
       const text = textOf(task.input);
       if (text.startsWith("hold")) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        ctx.signal.addEventListener("abort", () => resolve());
+        // before anybody can hear of its progress
+        held.set(text, resolve);
         await ctx.progress({ note: "holding" });
-        await new Promise<void>((resolve) => {
-          held.set(text, resolve);
-          ctx.signal.addEventListener("abort", () => resolve());
-        });
+        await promise;
       }
       return `written: ${text}`;
     },
@@ -150,10 +151,14 @@ describe.skipIf(isSkipped)("A2A", () => {
     const client = await connect();
     const { id } = await send(client, "hold to follow", {}, { returnImmediately: true });
     const request = SubscribeToTaskRequest.fromJSON({ id });
-    const following = streamed(client.resubscribeTask(request));
+    const following = client.resubscribeTask(request);
+    // its first word: it is followed, and not only asked for
+    await following.next();
     await expect.poll(() => held.has("hold to follow")).toBe(true);
     held.get("hold to follow")?.();
-    expect((await following).at(-1)).toMatchObject({ statusUpdate: { status: { state: "TASK_STATE_COMPLETED" } } });
+    expect((await streamed(following)).at(-1)).toMatchObject({
+      statusUpdate: { status: { state: "TASK_STATE_COMPLETED" } },
+    });
     await expect(streamed(client.resubscribeTask(request))).rejects.toThrow("is completed");
   });
 

@@ -128,7 +128,7 @@ export async function assertNobodyWaitsInVain(
       or a.slot = 'yielded' and not exists (select from task c where c.parent_id = a.task_id and c.finished_at is null)
     )`,
     );
-  await waitFor(async () => (await inVain()).length === 0, { timeoutMs: 5_000, what: "every free slot to be filled" });
+  await waitFor(async () => (await inVain()).length === 0, { what: "every free slot to be filled" });
   await assertAddsUp(database, mesh.tenantId);
 }
 

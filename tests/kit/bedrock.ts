@@ -17,7 +17,7 @@ export async function startBedrock(): Promise<BedrockProcess> {
   const port = await findFreePort();
   const endpoint = `http://127.0.0.1:${port}`;
   const started = await startProcess(process.execPath, ["--conditions=devmesh-source", main, "--port", String(port)]);
-  await started.waitForLine(/listens on/, 20_000);
+  await started.waitForLine(/listens on/);
   return {
     endpoint,
     async setFaults(faults) {

@@ -184,7 +184,7 @@ async function waitUntilReady(url: string, started: ServiceProcess): Promise<voi
     return response.ok;
   };
   try {
-    await waitFor(isReady, { timeoutMs: 20_000, what: `${url}/readyz` });
+    await waitFor(isReady, { timeoutMs: 60_000, what: `${url}/readyz` });
   } catch (error) {
     throw new Error(`a service did not become ready:\n${started.output()}`, { cause: error });
   }
@@ -206,7 +206,7 @@ async function startLoadAgent(agent: {
       DEVMESH_WORK_MS: String(agent.workMs),
     },
   });
-  await started.waitForLine(/agent is ready/, 20_000);
+  await started.waitForLine(/agent is ready/);
   return started;
 }
 

@@ -87,7 +87,7 @@ export async function openMesh(database: Database, options: MeshOptions = {}): P
   await run(database, sql`insert into tenant (id, name) values (${tenantId}, ${tenantId}) on conflict do nothing`);
   const taken: TakenSlot[] = [];
   const errors: unknown[] = [];
-  const outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 100 });
+  const outputSchemas = openOutputSchemas({ timeoutMs: 20_000, maxWaiting: 100 });
   const engine = createTaskEngine({
     store: options.store ?? ledgerStore(database, newId),
     hints: {
@@ -172,7 +172,7 @@ async function addAgent(
 }
 
 /** Far longer than it takes, on a busy machine too. */
-const offerMs = 5_000;
+const offerMs = 30_000;
 
 async function waitForOffer(
   { database, engine }: { database: Database; engine: TaskEngine },

@@ -71,9 +71,9 @@ describe.skipIf(givenServices().databaseUrl === undefined)("devmesh-mcp", () => 
     expect(bridged.client.getServerCapabilities()).toHaveProperty(["experimental", "claude/channel"]);
     const message = { agent: `sender-${era}`, to: agent, kind: "note", content: "please look" };
     await callTool(sender.client, "message_send", message);
-    await expect.poll(() => bridged.pushed, { timeout: 10_000 }).toMatchObject([{ content: "please look" }]);
+    await expect.poll(() => bridged.pushed).toMatchObject([{ content: "please look" }]);
     await callTool(sender.client, "message_send", { ...message, content: "and again" });
-    await expect.poll(() => bridged.pushed.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => bridged.pushed.length).toBe(2);
   });
 
   test("a key that the mesh does not take is answered with the mesh's own words", async () => {

@@ -64,7 +64,7 @@ function call(tool: string, args: object): readonly string[] {
   return ["--method", "tools/call", ...what, "-q", "--format", "json"];
 }
 
-describe.skipIf(givenServices().databaseUrl === undefined)("the Inspector", { timeout: 60_000 }, () => {
+describe.skipIf(givenServices().databaseUrl === undefined)("the Inspector", () => {
   test.each(eras.flatMap((era) => [[era, "http"] as const, [era, "stdio"] as const]))(
     "lists and calls tools in the era %s over %s",
     async (era, transport) => {

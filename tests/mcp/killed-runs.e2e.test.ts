@@ -68,8 +68,8 @@ describe.skipIf(givenServices().databaseUrl === undefined)("a run whose node is 
     );
     const body = { name: "bank", timeoutMs: 120_000, transport: { kind: "http", url: bank.url } };
     const { id } = await rest("POST", "/tools", body);
-    await waitFor(async () => (await rest("GET", `/tools/${id}`)).health === "healthy", { timeoutMs: 15_000 });
-  }, 60_000);
+    await waitFor(async () => (await rest("GET", `/tools/${id}`)).health === "healthy");
+  });
   afterAll(() => stack.disposeAsync());
 
   async function rest(method: string, path: string, body?: object): Promise<Answer> {
@@ -127,8 +127,8 @@ describe.skipIf(givenServices().databaseUrl === undefined)("a run whose node is 
 
     // an order of its own
     await rest("POST", `/tasks/${paying}/retry`, {});
-    await waitFor(() => bank.paid.length === 2, { timeoutMs: 30_000, what: "the second payment" });
+    await waitFor(() => bank.paid.length === 2, { what: "the second payment" });
     await ask(second, "tasks/cancel", { taskId: paying });
     expect((await get(paying)).status).toBe("cancelled");
-  }, 90_000);
+  });
 });

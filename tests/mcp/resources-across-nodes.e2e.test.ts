@@ -49,7 +49,7 @@ describe.each(["modern", "legacy"] as const)("a subscription of the %s generatio
     } else for (const uri of uris) await here.subscribeResource({ uri });
     await call(there, "message_send", { agent: "mouth", to: `ear-${era}`, kind: "note", content: "hear" });
     await call(there, "task_cancel", { taskId: task.id });
-    await expect.poll(() => [...heard].sort(), { timeout: 10_000 }).toEqual([...uris].sort());
+    await expect.poll(() => [...heard].sort()).toEqual([...uris].sort());
     const { contents } = await here.readResource({ uri: uris[0] ?? "" });
     expect(contents).toMatchObject([{ text: expect.stringContaining('"state":"cancelled"') }]);
     await Promise.all([here.close(), there.close()]);

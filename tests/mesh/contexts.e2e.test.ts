@@ -8,7 +8,7 @@ import { type Fleet, openFleet } from "../kit/fleet.ts";
 let fleet: Fleet;
 beforeAll(async () => {
   fleet = await openFleet({ models: { DEVMESH_EMBEDDINGS: "local" } });
-}, 60_000);
+});
 afterAll(() => fleet[Symbol.asyncDispose]());
 
 async function api<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
@@ -72,12 +72,12 @@ test("an agent reads the contexts of its task by presigned URLs, and hands other
       const task = await api<Task>("GET", `/tasks/${id}`);
       return task.state === "completed" ? task : undefined;
     },
-    { timeoutMs: 20_000, what: "the task" },
+    { what: "the task" },
   );
   const refusal = expect.stringContaining("contexts[1]: no context 019ad9b5-6c00-7000-8000-0000000000ff");
   expect(done.output).toEqual({ text, child: 6, refusal });
   expect(seen).toEqual([[first.id], [second.id]]);
-}, 60_000);
+});
 
 test("what was uploaded is summed up, and found by its words and then by its meaning", async () => {
   const { id } = await upload(text);
@@ -86,7 +86,7 @@ test("what was uploaded is summed up, and found by its words and then by its mea
       const context = await api<StoredContext>("GET", `/contexts/${id}`);
       return context.summary.state === "done" && context.embedding.state === "done" ? context : undefined;
     },
-    { timeoutMs: 20_000, what: "summary and embedding" },
+    { what: "summary and embedding" },
   );
   expect(made.summary.text).toContain("harbour");
   interface Hits {
@@ -101,10 +101,10 @@ test("what was uploaded is summed up, and found by its words and then by its mea
       const { hits: found } = await search("vector");
       return found.length > 0 ? found : undefined;
     },
-    { timeoutMs: 20_000, what: "the vectors" },
+    { what: "the vectors" },
   );
   expect(byVector[0]).toMatchObject({ contextId: id, ranks: { vector: { rank: 1 } } });
-}, 60_000);
+});
 
 test("with S3 away the API stays ready, tells what waits, and goes on when it is back", async () => {
   const objectsOf = async (): Promise<string> => {
@@ -114,7 +114,7 @@ test("with S3 away the API stays ready, tells what waits, and goes on when it is
     return data.checks.objects.status;
   };
   const isThere = (status: string): Promise<boolean> =>
-    waitFor(async () => (await objectsOf()) === status, { timeoutMs: 20_000, what: `S3 to be ${status}` });
+    waitFor(async () => (await objectsOf()) === status, { what: `S3 to be ${status}` });
   await isThere("up");
   const waiting = await api<StoredContext>("POST", "/contexts", {
     name: "late.bin",
@@ -131,8 +131,7 @@ test("with S3 away the API stays ready, tells what waits, and goes on when it is
   await isThere("up");
   await expect(api("POST", `/contexts/${waiting.id}/complete`)).rejects.toThrow(/not_uploaded/);
   const { state } = await waitFor(() => api<StoredContext>("POST", "/contexts", inline).catch(() => undefined), {
-    timeoutMs: 20_000,
     what: "the breaker to close",
   });
   expect(state).toBe("ready");
-}, 90_000);
+});

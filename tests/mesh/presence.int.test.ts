@@ -5,12 +5,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 const facts = { startedAt: "2026-01-01T00:00:00.000Z", connections: 3 };
 const node = crypto.randomUUID() as string as NodeId;
-const bound = { timeoutMs: 10_000, what: "the presence" };
+const bound = { what: "the presence" };
 
 let services: NativeServices;
 beforeAll(async () => {
   services = await startServices({ fsync: false });
-}, 60_000);
+});
 afterAll(() => services.stop());
 
 test("what is lost with Valkey is nobody's death: unknown while it is away, and announced again after", async () => {

@@ -28,7 +28,7 @@ test("agents that lost their node together come back at the node's rate, and non
   await node?.stop();
   await node?.start();
   const backAt = performance.now();
-  await waitFor(() => count("connected") === 2 * agents, { timeoutMs: 30_000, what: "all agents" });
+  await waitFor(() => count("connected") === 2 * agents, { what: "all agents" });
   // the last of 40 is let in 3 s after the first, and comes a little later than it was told
   expect(performance.now() - backAt).toBeLessThan(20_000);
 

@@ -19,7 +19,7 @@ describe("the mesh with Bedrock, over HTTP/2", () => {
   beforeAll(async () => {
     bedrock = await startBedrock();
     fleet = await openFleet({ redis: true, models: { DEVMESH_BEDROCK_ENDPOINT: bedrock.endpoint } });
-  }, 60_000);
+  });
   afterAll(async () => {
     await fleet?.[Symbol.asyncDispose]();
     await bedrock?.[Symbol.asyncDispose]();
@@ -101,7 +101,7 @@ describe("the mesh with Bedrock, over HTTP/2", () => {
     const waited = await ask("GET", "/collections/throttled/wait?timeoutMs=60000");
     await bedrock.setFaults([]);
     expect(waited.data.counts).toEqual({ documents: 60, chunks: 60, pending: 0, failed: 0 });
-  }, 70_000);
+  });
 
   test("charges the tenant, by model and day", async () => {
     const { data } = await ask("GET", "/usage?groupBy=model");

@@ -21,10 +21,9 @@ test.each([-600_000, 600_000])("a worker whose clock is off by %i ms wakes tasks
   const { id: first } = await agent.submit({ type: "echo", input: 1 });
   await waitFor(async () => (await agent.get(first)).state === "completed", { what: "the first result" });
   const due = Date.now() + 2_000;
-  const { id } = await agent.submit({ type: "echo", input: 2, notBefore: new Date(due).toISOString() });
-  expect((await agent.get(id)).state).toBe("scheduled");
+  const { id, state } = await agent.submit({ type: "echo", input: 2, notBefore: new Date(due).toISOString() });
+  expect(state).toBe("scheduled");
   await waitFor(async () => (await agent.get(id)).state === "completed", {
-    timeoutMs: 10_000,
     what: "the second result",
   });
   expect(Date.now()).toBeGreaterThanOrEqual(due);

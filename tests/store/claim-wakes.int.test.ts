@@ -12,7 +12,7 @@ import { type Mesh, openMesh } from "../kit/mesh.ts";
 const done = { kind: "complete", output: "1", artifacts: undefined, usage: undefined } as const;
 const failed = { kind: "fail", class: "permanent", message: "no", usage: undefined } as const;
 /** Those who wait look by themselves after 5 s: what comes sooner was woken. */
-const wokenMs = 3_000;
+const wokenMs = 4_500;
 
 /** Where a claim waits, and another process in which everything happens. */
 interface Two extends AsyncDisposable {
@@ -67,7 +67,7 @@ async function openTwo(database: Database): Promise<Two> {
 async function wokenBy(two: Two, agentId: AgentId, happens: () => Promise<unknown>): Promise<readonly TaskId[]> {
   const before = two.looks();
   const waiting = two.here.claim(agentId, { waitMs: 20_000 });
-  await waitFor(() => two.looks() > before, { timeoutMs: 5_000, what: "its first look" });
+  await waitFor(() => two.looks() > before, { what: "its first look" });
   const begunAt = performance.now();
   await happens();
   const claimed = await waiting;

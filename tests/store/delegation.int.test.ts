@@ -23,12 +23,12 @@ describeEachDriver("delegation", (database) => {
     await finish(mesh, children[0], done({ n: 1 }));
     await finish(mesh, children[1], fail);
     await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: children[2] as TaskId }, "test");
-    await waitFor(async () => (await slots(database(), parent.agentId)).awaited === 1, { timeoutMs: 5_000 });
+    await waitFor(async () => (await slots(database(), parent.agentId)).awaited === 1);
     expect(await mail(database(), parent.agentId)).toEqual([]);
     // a new task does not get the slot that is awaited
     const next = await mesh.submit({ type: "other" });
     await mesh.say(other, done());
-    await waitFor(async () => (await mail(database(), parent.agentId)).length === 1, { timeoutMs: 5_000 });
+    await waitFor(async () => (await mail(database(), parent.agentId)).length === 1);
     expect(await slots(database(), parent.agentId)).toEqual({ inFlight: 1, awaited: 0 });
     expect((await mesh.row(next)).state).toBe("queued");
     const told = await mail(database(), parent.agentId);
@@ -68,7 +68,7 @@ describeEachDriver("delegation", (database) => {
     expect((await mesh.row(parent.taskId)).state).toBe("running");
     expect(await mesh.say(parent, { kind: "progress", percent: 10 })).toMatchObject({ leaseUntil: undefined });
     await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: child }, "test");
-    await waitFor(async () => (await mail(database(), parent.agentId)).length === 1, { timeoutMs: 5_000 });
+    await waitFor(async () => (await mail(database(), parent.agentId)).length === 1);
     // whose agent is gone: the lease runs out now, and the task goes back to the queue
     await mesh.backdate(parent.taskId, 30_001);
     await mesh.engine.sweep();
@@ -82,10 +82,10 @@ describeEachDriver("delegation", (database) => {
     const child = await delegate(mesh, first, { type: "nobody" });
     const second = await accepted(mesh, await mesh.submit({ type: "plan" }));
     await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: child }, "test");
-    await waitFor(async () => (await slots(database(), first.agentId)).awaited === 1, { timeoutMs: 5_000 });
+    await waitFor(async () => (await slots(database(), first.agentId)).awaited === 1);
     const queued = await mesh.submit({ type: "plan" });
     await delegate(mesh, second, { type: "nobody" });
-    await waitFor(async () => (await mail(database(), first.agentId)).length === 1, { timeoutMs: 5_000 });
+    await waitFor(async () => (await mail(database(), first.agentId)).length === 1);
     expect(await slots(database(), first.agentId)).toEqual({ inFlight: 1, awaited: 0 });
     expect((await mesh.row(queued)).state).toBe("queued");
     expect(await mesh.say(first, done())).toMatchObject({ taskState: "completed" });
@@ -102,9 +102,9 @@ describeEachDriver("delegation", (database) => {
     expect(leaf.agentId).toBe(root.agentId);
     await mesh.say(leaf, { kind: "accept" });
     await mesh.say(leaf, done(1));
-    await waitFor(async () => (await mail(database(), middle.agentId)).length === 1, { timeoutMs: 5_000 });
+    await waitFor(async () => (await mail(database(), middle.agentId)).length === 1);
     expect(await mesh.say(middle, done(2))).toMatchObject({ taskState: "completed" });
-    await waitFor(async () => (await mail(database(), root.agentId)).length === 1, { timeoutMs: 5_000 });
+    await waitFor(async () => (await mail(database(), root.agentId)).length === 1);
     expect(await mesh.say(root, done(3))).toMatchObject({ taskState: "completed" });
     for (const { agentId } of [root, middle]) {
       expect(await slots(database(), agentId)).toEqual({ inFlight: 0, awaited: 0 });
@@ -117,7 +117,7 @@ describeEachDriver("delegation", (database) => {
     const lost = await mesh.submit({ type: "nobody" });
     await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: lost }, "test");
     await delegate(mesh, parent, { type: "work", dependsOn: [lost] });
-    await waitFor(async () => (await mail(database(), parent.agentId)).length === 1, { timeoutMs: 5_000 });
+    await waitFor(async () => (await mail(database(), parent.agentId)).length === 1);
     expect(await slots(database(), parent.agentId)).toEqual({ inFlight: 1, awaited: 0 });
   });
 
@@ -128,7 +128,7 @@ describeEachDriver("delegation", (database) => {
     const outputs = ["x".repeat(200_000), "y".repeat(100_000), null];
     const children = await Promise.all(outputs.map(() => delegate(mesh, parent, { type: "work" })));
     for (const [index, output] of outputs.entries()) await finish(mesh, children[index], done(output));
-    await waitFor(async () => (await mail(database(), parent.agentId)).length === 1, { timeoutMs: 5_000 });
+    await waitFor(async () => (await mail(database(), parent.agentId)).length === 1);
     const [message] = await mail(database(), parent.agentId);
     const told = message?.content.children.map((one) => ("output" in one ? one.output : "left out"));
     expect(told).toEqual(["left out", outputs[1], null]);
@@ -145,7 +145,7 @@ describeEachDriver("delegation", (database) => {
     );
     await mesh.backdate(parent.taskId, 30_000);
     await mesh.engine.sweep();
-    await waitFor(async () => (await mail(database(), parent.agentId)).length === 1, { timeoutMs: 5_000 });
+    await waitFor(async () => (await mail(database(), parent.agentId)).length === 1);
   });
 
   test("inherits labels, trace and deadline, and ends at the depth of eight", async () => {
@@ -248,10 +248,8 @@ describeEachDriver("delegation", (database) => {
     // it waits for the child of its first try
     expect(await slots(database(), first.agentId)).toEqual({ inFlight: 0, awaited: 0 });
     await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: task.id }, "test");
-    await waitFor(
-      async () =>
-        (await mail(database(), first.agentId)).some(({ correlationId }) => correlationId === second.assignmentId),
-      { timeoutMs: 5_000 },
+    await waitFor(async () =>
+      (await mail(database(), first.agentId)).some(({ correlationId }) => correlationId === second.assignmentId),
     );
   });
 
@@ -267,7 +265,7 @@ describeEachDriver("delegation", (database) => {
       const other = await accepted(mesh, await mesh.submit({ type: "other" }));
       if (stage === "awaited") {
         await mesh.engine.cancel({ tenantId, taskId: child }, "test");
-        await waitFor(async () => (await slots(database(), parent.agentId)).awaited === 1, { timeoutMs: 5_000 });
+        await waitFor(async () => (await slots(database(), parent.agentId)).awaited === 1);
       }
       if (end === "cancel") await mesh.engine.cancel({ tenantId, taskId: parent.taskId }, "test");
       if (end === "complete") await mesh.say(parent, done());
@@ -276,8 +274,8 @@ describeEachDriver("delegation", (database) => {
         const slot = { tenantId, agentId: parent.agentId };
         await mesh.engine.release(slot, { offeredOnly: false, reason: "gone" });
         // both come back, one after the other
-        const offer = await Promise.any([mesh.offerOf(parent.taskId), mesh.offerOf(other.taskId)]);
-        expect(offer.fence).toBe(2);
+        const tries = async () => Promise.all([parent, other].map(({ taskId }) => mesh.row(taskId)));
+        await waitFor(async () => (await tries()).some(({ state, fence }) => state === "assigned" && fence === 2));
       }
       expect(await slots(database(), parent.agentId)).toEqual({ inFlight: 1, awaited: 0 });
       // what was delegated goes on unless its parent was cancelled
@@ -286,7 +284,7 @@ describeEachDriver("delegation", (database) => {
     },
   );
 
-  test("gives back more than an agent has slots for, parents that yielded included", { timeout: 60_000 }, async () => {
+  test("gives back more than an agent has slots for, parents that yielded included", async () => {
     await using mesh = await openMesh(database());
     const { tenantId } = mesh;
     const agentId = await mesh.addAgent("lead", { capabilities: [{ name: "plan" }], maxConcurrency: 200 });
@@ -324,7 +322,7 @@ describeEachDriver("delegation", (database) => {
     expect(mailed).toContain(agentId);
   });
 
-  test("cancels a tree of a thousand in one commit, whatever its tasks are at", { timeout: 60_000 }, async () => {
+  test("cancels a tree of a thousand in one commit, whatever its tasks are at", async () => {
     await using mesh = await openMesh(database());
     const agents = await Promise.all(
       ["a", "b", "c"].map((name) => mesh.addAgent(name, { capabilities: [{ name: "dig" }], maxConcurrency: 600 })),
@@ -337,16 +335,14 @@ describeEachDriver("delegation", (database) => {
       );
       level = await Promise.all(ids.slice(0, 4).map((id) => accepted(mesh, id)));
     }
-    const before = performance.now();
     await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: root.taskId }, "test");
-    const tookMs = performance.now() - before;
-    const states = await run<{ state: string; n: number }>(
+    const states = await run<{ state: string; n: number; commits: number }>(
       database(),
       sql`
-      select state, count(*)::int as n from task where tenant_id = ${mesh.tenantId} group by state`,
+      select state, count(*)::int as n, count(distinct updated_at)::int as commits
+      from task where tenant_id = ${mesh.tenantId} group by state`,
     );
-    expect(states).toEqual([{ state: "cancelled", n: 1_016 }]);
-    expect(tookMs).toBeLessThan(2_000);
+    expect(states).toEqual([{ state: "cancelled", n: 1_016, commits: 1 }]);
     for (const agent of agents) expect(await slots(database(), agent)).toEqual({ inFlight: 0, awaited: 0 });
   });
 });

@@ -44,7 +44,7 @@ function openEngine(database: Database, stack: AsyncDisposableStack) {
         due: () => undefined,
         claimable: () => undefined,
       },
-      outputSchemas: stack.use(openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 100 })),
+      outputSchemas: stack.use(openOutputSchemas({ timeoutMs: 20_000, maxWaiting: 100 })),
       newId,
       random: Math.random,
       now: Date.now,
@@ -82,7 +82,7 @@ describeEachDriver("a tenant's backlog", (database) => {
     engine.requestAssignment({ lanes: [], agents: agents.map((agentId) => ({ tenantId: many.tenantId, agentId })) });
     const { task } = await engine.submit(contextOf(one.tenantId), { type: "work" });
     const before = rounds.length;
-    await waitFor(async () => assignedIn.has(task.id), { timeoutMs: 30_000, what: "the other tenant's task" });
+    await waitFor(async () => assignedIn.has(task.id), { what: "the other tenant's task" });
     expect((assignedIn.get(task.id) ?? Number.POSITIVE_INFINITY) - before).toBeLessThanOrEqual(2);
     expect(await waiting(database(), many.tenantId)).toBeGreaterThan(10_000);
 
@@ -128,7 +128,7 @@ describeEachDriver("priority", (database) => {
         const states = await Promise.all(all.map(async (id) => ({ id, state: (await mesh.row(id)).state })));
         return states.find(({ state }) => state === "assigned")?.id;
       };
-      await waitFor(async () => (await held()) !== undefined, { timeoutMs: 5_000, what: "the next task" });
+      await waitFor(async () => (await held()) !== undefined, { what: "the next task" });
       const offer = await mesh.offerOf((await held()) as TaskId);
       await mesh.say(offer, { kind: "accept" });
       await mesh.say(offer, { kind: "complete", output: "1", artifacts: undefined, usage: undefined });

@@ -250,7 +250,7 @@ describeEachDriver("the life of a task", (database) => {
     const agents = await Promise.all(["a", "b", "c"].map((name) => mesh.addAgent(name, { maxConcurrency: 3 })));
     await Promise.all(Array.from({ length: 40 }, () => mesh.submit({ type: "work" })));
     const loads = (): Promise<readonly number[]> => Promise.all(agents.map((agent) => mesh.inFlight(agent)));
-    await waitFor(async () => (await loads()).every((load) => load >= 3), { timeoutMs: 5_000 });
+    await waitFor(async () => (await loads()).every((load) => load >= 3));
     for (let round = 0; round < 5; round++) await mesh.engine.sweep();
     expect(await loads()).toEqual([3, 3, 3]);
   });

@@ -206,17 +206,17 @@ export class Client {
     return this.next((frame) => frame.payload.re === id, `the reply to ${name}`);
   }
 
-  /** The next frame that `matches`, among those not asked for yet; fails when it does not come within 10 s. */
+  /** The next frame that `matches`, among those not asked for yet; fails when it does not come within 30 s. */
   async next(matches: ((frame: Received) => boolean) | TypeName, what = String(matches)): Promise<Received> {
     const test = typeof matches === "string" ? (frame: Received) => frame.name === matches : matches;
-    const until = Date.now() + 10_000;
+    const until = performance.now() + 30_000;
     for (;;) {
       const index = this.#pending.findIndex(test);
       const [found] = index < 0 ? [] : this.#pending.splice(index, 1);
       if (found !== undefined) return found;
       if (this.#isClosed) throw new Error(`closed before ${what}; got ${this.#describe()}`);
-      if (Date.now() > until) throw new Error(`waited in vain for ${what}; got ${this.#describe()}`);
-      await this.#arrival(until - Date.now());
+      if (performance.now() > until) throw new Error(`waited in vain for ${what}; got ${this.#describe()}`);
+      await this.#arrival(until - performance.now());
     }
   }
 

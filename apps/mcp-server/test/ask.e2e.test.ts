@@ -147,7 +147,7 @@ test.each<[string, object, string]>([
       await mesh.engine.sweep();
       return (await stateOf(agent, taskId)).state === state;
     },
-    { timeoutMs: 5_000, what: `the task to be ${state}` },
+    { what: `the task to be ${state}` },
   );
   if (name === "default") {
     expect((await agent.next("MESSAGE")).payload).toMatchObject({ content: { taskId, answer: { ok: false } } });

@@ -25,7 +25,7 @@ test("closes a client that says no HELLO in time with 1008", async () => {
 });
 
 test("closes a silent client with 4408 after three PINGs, and one that answers never", async () => {
-  const node = await mesh.startNode({ heartbeatMs: 100 });
+  const node = await mesh.startNode({ heartbeatMs: 500 });
   const silent = await registered({ port: node.port, key: mesh.key, name: "silent" });
   const alive = await registered({ port: node.port, key: mesh.key, name: "alive" });
   alive.socket.on("message", () => alive.sendBytes(jsonFrame("PONG", { at: "2026-01-01T00:00:00.000Z" })));
@@ -123,13 +123,10 @@ test("assigns nothing more to a client that reads too slowly, until it has caugh
   const slow = await registered({ port: node.port, key: mesh.key, name: "slow" });
   const other = await hello({ port: node.port, key: mesh.key, name: "submitter" });
   slow.socket.pause();
-  await waitFor(
-    async () => {
-      await askMuch(slow, 20);
-      return isSlow("slow");
-    },
-    { timeoutMs: 20_000 },
-  );
+  await waitFor(async () => {
+    await askMuch(slow, 20);
+    return isSlow("slow");
+  });
   const { payload } = await other.request("TASK_SUBMIT", { task: { type: "slow" } });
   const { payload: read } = await other.request("TASK_GET", { taskId: payload.task.id });
   expect(read.task).toMatchObject({ state: "queued", unassignedBecause: { reason: "busy" } });
@@ -145,13 +142,10 @@ test("closes a client that leaves more than 16 MiB unread with 1013", async () =
   await makeBulky(node.port);
   const stuck = await registered({ port: node.port, key: mesh.key, name: "stuck" });
   stuck.socket.pause();
-  await waitFor(
-    async () => {
-      await askMuch(stuck, 40);
-      return (await findAgent("stuck"))?.connection === "disconnected";
-    },
-    { timeoutMs: 30_000 },
-  );
+  await waitFor(async () => {
+    await askMuch(stuck, 40);
+    return (await findAgent("stuck"))?.connection === "disconnected";
+  });
   stuck.socket.resume();
   expect((await stuck.closed).code).toBe(1013);
 });

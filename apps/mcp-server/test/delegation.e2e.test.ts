@@ -229,7 +229,7 @@ test("frees all slots when a yielded parent's agent is deregistered", async () =
   const reader = await open("reader");
   const stateOf = async (taskId: string): Promise<string> =>
     (await reader.request("TASK_GET", { taskId })).payload.task.state;
-  await waitFor(async () => (await stateOf(parent.taskId)) === "queued", { timeoutMs: 5_000 });
+  await waitFor(async () => (await stateOf(parent.taskId)) === "queued");
   // what was delegated goes on, and stays the task's
   expect(await stateOf(child.id)).toBe("queued");
   await reader.close();

@@ -52,7 +52,7 @@ test.each(["modern", "legacy"] as const)("task_await asks the person at a %s cli
     const awaited = client.call("task_await", { taskId, waitMs: 20_000 });
     const isAnswered = async (): Promise<boolean> =>
       (await worker.call("task_get", { taskId })).task.state === "running";
-    await expect.poll(isAnswered, { timeout: 8_000 }).toBe(true);
+    await expect.poll(isAnswered).toBe(true);
     await worker.call("task_complete", { ...about, output: "deployed" });
     expect(await awaited).toMatchObject({
       isFinal: true,
@@ -114,7 +114,7 @@ test("who waits is told of each step, if it asked for progress", async () => {
   };
   const awaited = worker.call("task_await", { taskId: task.id, waitMs: 20_000 }, { onprogress });
   const { assignments } = await worker.call("task_claim", { agent: name });
-  await expect.poll(() => told, { timeout: 8_000 }).toContain("the task is running");
+  await expect.poll(() => told).toContain("the task is running");
   const { assignmentId, fence } = assignments[0];
   await worker.call("task_complete", { agent: name, assignmentId, fence, output: 1 });
   expect(await awaited).toMatchObject({ isFinal: true });

@@ -107,7 +107,7 @@ describe("messages", () => {
     expect(await idle).toMatchObject({ items: [] });
     expect(await claiming).toEqual({ assignments: [] });
     expect(performance.now() - before).toBeLessThan(20_000);
-  }, 30_000);
+  });
 
   test("go to all with broadcast, and to nobody where no topic was subscribed", async () => {
     await register("caster");
@@ -217,7 +217,7 @@ describe.each(["modern", "legacy"] as const)("an approval, by a client of the %s
     expect(await mesh.engine.answer(ref, { answer: "yes", answeredBy })).toMatchObject({ kind: "refused" });
     await mesh.engine.answer(ref, { answer: { approved: true, comment: "once" }, answeredBy });
     expect(await silent.call("approval_request", asked)).toEqual({ decision: "approved", comment: "once", taskId });
-    expect(await fetch(`waits-${era}`, { waitMs: 5_000 })).toMatchObject({
+    expect(await fetch(`waits-${era}`, { waitMs: 20_000 })).toMatchObject({
       items: [{ kind: "task_answered", taskId, content: { answer: { approved: true } } }],
     });
     expect(await mcp.call("task_complete", { ...about, output: 1 })).toMatchObject({ taskState: "completed" });

@@ -217,7 +217,7 @@ describe("a task", () => {
       code: "conflict",
       reason: "stale_assignment",
     });
-    expect(await mcp.call("inbox_fetch", { agent: "loser", waitMs: 5_000 })).toMatchObject({
+    expect(await mcp.call("inbox_fetch", { agent: "loser", waitMs: 20_000 })).toMatchObject({
       items: [{ kind: "task_cancelled", assignmentId: about.assignmentId, fence: 1, reason: "no need" }],
       hasMore: false,
     });
@@ -249,7 +249,7 @@ describe("a task", () => {
     const { assignments } = await mcp.call("task_claim", { agent: "helper" });
     const { assignmentId, fence } = assignments[0];
     await mcp.call("task_complete", { agent: "helper", assignmentId, fence, output: "help" });
-    const { items } = await mcp.call("inbox_fetch", { agent: "lead", waitMs: 10_000 });
+    const { items } = await mcp.call("inbox_fetch", { agent: "lead", waitMs: 20_000 });
     expect(items).toMatchObject([
       { kind: "task_resumed", taskId, assignmentId: about.assignmentId, content: { children: [{ output: "help" }] } },
     ]);

@@ -64,7 +64,7 @@ describe("over a real connection", () => {
     const decoder = new TextDecoder();
     let text = "";
     while (!text.includes(": keep-alive")) text += decoder.decode((await reader?.read())?.value);
-    expect(rest.deps.waiters.size).toBe(1);
+    await waitFor(() => rest.deps.waiters.size === 1);
     aborting.abort();
     await waitFor(() => rest.deps.waiters.size === 0);
   });

@@ -123,7 +123,7 @@ describe.skipIf(databaseUrl === "")("contexts in the worker", () => {
         const context = await find(id);
         return context !== undefined && hasCome(context) ? context : undefined;
       },
-      { timeoutMs: 20_000, what: "the context" },
+      { what: "the context" },
     );
 
   async function search(query: string, filter?: MetadataFilter): Promise<readonly SearchHit[]> {
@@ -220,7 +220,7 @@ describe.skipIf(databaseUrl === "")("contexts in the worker", () => {
       worker?.nudge();
       return (await objects.head(contextKey({ tenantId, id }))) === undefined;
     };
-    await waitFor(isGone, { timeoutMs: 20_000, what: "the object to be removed" });
+    await waitFor(isGone, { what: "the object to be removed" });
     expect(await search("ledger migration")).toEqual([]);
     expect(await find(id)).toMatchObject({ state: "expired", name: "a" });
   });
@@ -234,7 +234,7 @@ describe.skipIf(databaseUrl === "")("contexts in the worker", () => {
     await startWorker();
     for (const { id } of [deleted, abandoned]) {
       const isGone = async (): Promise<boolean> => (await objects.head(contextKey({ tenantId, id }))) === undefined;
-      await waitFor(isGone, { timeoutMs: 20_000, what: "the object to be removed" });
+      await waitFor(isGone, { what: "the object to be removed" });
     }
     expect(await find(abandoned.id)).toMatchObject({ state: "expired" });
   });

@@ -132,13 +132,10 @@ describe("a message that is given up", () => {
       throw new AppError("unavailable", "the model is away", { retryAfterMs: 50 });
     };
     await startWorker();
-    const counts = await waitFor(
-      async () => {
-        const now = await it.counts(collection);
-        return now.failed === 2 && now;
-      },
-      { timeoutMs: 25_000 },
-    );
+    const counts = await waitFor(async () => {
+      const now = await it.counts(collection);
+      return now.failed === 2 && now;
+    });
     expect(counts).toMatchObject({ pending: 0, failed: 2 });
     const reads = deadLetterReads(it.database);
     const [letter] = await waitFor(async () => {
@@ -149,9 +146,9 @@ describe("a message that is given up", () => {
     it.model.before = () => undefined;
     const order = { by: collection.id as never, force: false };
     await deadLetterWrites(it.database).claimMessages([collection.tenantId], [letter?.id ?? ""], order);
-    await waitFor(async () => (await it.counts(collection)).failed === 0, { timeoutMs: 20_000 });
+    await waitFor(async () => (await it.counts(collection)).failed === 0);
     expect(await it.findable(collection)).toBe(2);
-  }, 60_000);
+  });
 
   test("by SQS itself fails its documents, too: they are not sent for ever", async () => {
     const collection = await newCollection();
@@ -161,6 +158,6 @@ describe("a message that is given up", () => {
     if (message === undefined) throw new Error("nothing was claimed");
     it.aws.sendMessage("devmesh-embeddings-dlq", encodeEmbeddingMessage(message));
     await startWorker();
-    await waitFor(async () => (await it.counts(collection)).failed === 1, { timeoutMs: 20_000 });
+    await waitFor(async () => (await it.counts(collection)).failed === 1);
   });
 });

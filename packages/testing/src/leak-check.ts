@@ -3,8 +3,8 @@ import { waitFor } from "./wait-for.ts";
 
 /** What a test may leave open: connections, listeners, processes, timers. Named as Node's async resources are. */
 const watchedResources = new Set(["TCPSocketWrap", "TCPServerWrap", "UDPWrap", "ProcessWrap", "Timeout"]);
-/** Sockets take a moment to close. */
-const settleMs = 2_000;
+/** Sockets take a moment to close, on a loaded machine a long one. */
+const settleMs = 15_000;
 
 /** Call it at the top of a test file: the file fails if a socket, server, process or timer that it opened stays open. */
 export function checkLeaks(): void {

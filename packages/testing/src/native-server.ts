@@ -17,7 +17,7 @@ export interface NativeServerOptions {
   readonly stopSignal: NodeJS.Signals;
 }
 
-const startTimeoutMs = 30_000;
+const startTimeoutMs = 60_000;
 
 /** A port that was free a moment ago may not be any more: then the first start takes another. */
 const maxPorts = 5;

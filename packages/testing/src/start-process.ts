@@ -15,7 +15,7 @@ export interface ProcessOptions {
 export interface StopOptions {
   /** SIGTERM unless given. */
   readonly signal?: NodeJS.Signals | undefined;
-  /** Then SIGKILL. 15 s unless given. */
+  /** Then SIGKILL. 40 s unless given: longer than a service gives itself. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -77,7 +77,7 @@ function createHandle(child: ChildProcess, exited: Promise<ProcessExit>, output:
     child.kill("SIGKILL");
     return exited;
   };
-  const waitForLine = async (pattern: RegExp, timeoutMs = 20_000): Promise<string> => {
+  const waitForLine = async (pattern: RegExp, timeoutMs = 60_000): Promise<string> => {
     const findLine = (): string | undefined =>
       output()
         .split("\n")
@@ -95,7 +95,7 @@ function createHandle(child: ChildProcess, exited: Promise<ProcessExit>, output:
     exited,
     output,
     waitForLine,
-    stop: async ({ signal = "SIGTERM", timeoutMs = 15_000 } = {}) => {
+    stop: async ({ signal = "SIGTERM", timeoutMs = 40_000 } = {}) => {
       child.kill(signal);
       const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
       const exit = await exited;

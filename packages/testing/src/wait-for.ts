@@ -8,16 +8,18 @@ export interface WaitOptions {
 }
 
 const pollMs = 10;
+/** A loaded machine may stand still for seconds: who waits for what comes in any case loses nothing by waiting long. */
+const defaultTimeoutMs = 30_000;
 
 /**
  * Waits until `condition` gives something other than `undefined` or `false`, and gives that. A condition that throws is
- * asked again; its last error is the cause when time is up (10 s unless said).
+ * asked again; its last error is the cause when time is up (30 s unless said).
  */
 export async function waitFor<T>(
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   options: WaitOptions = {},
 ): Promise<T> {
-  const timeoutMs = options.timeoutMs ?? 10_000;
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
   const endsAt = performance.now() + timeoutMs;
   let lastError: unknown;
   for (;;) {

@@ -37,7 +37,7 @@ describe.each(clients)("%s", (name, connect) => {
     expect(registered).toMatchObject({ agent: { name: agent, delivery: "pull", connection: "connected" } });
 
     const { task } = await client.call("task_create", { type: agent, input: { n: null } });
-    const { assignments } = await client.call("task_claim", { agent, waitMs: 5_000 });
+    const { assignments } = await client.call("task_claim", { agent, waitMs: 20_000 });
     expect(assignments).toMatchObject([{ fence: 1, task: { id: task.id, input: { n: null } } }]);
 
     const about = { agent, assignmentId: assignments[0].assignmentId, fence: 1 };
@@ -47,5 +47,5 @@ describe.each(clients)("%s", (name, connect) => {
     const done = await client.call("task_complete", { ...about, output: { done: [null] } });
     expect(done).toMatchObject({ taskId: task.id, taskState: "completed", duplicate: false });
     expect(await awaited).toMatchObject({ task: { state: "completed", output: { done: [null] } } });
-  }, 60_000);
+  });
 });

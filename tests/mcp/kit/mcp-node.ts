@@ -108,6 +108,6 @@ async function waitUntilReady(url: string, started: ServiceProcess): Promise<voi
     await response.body?.cancel();
     return response.ok;
   };
-  await Promise.race([waitFor(isReady, { timeoutMs: 20_000, what: `${url}/readyz` }), ended]);
+  await Promise.race([waitFor(isReady, { timeoutMs: 60_000, what: `${url}/readyz` }), ended]);
   ended.catch(() => undefined);
 }

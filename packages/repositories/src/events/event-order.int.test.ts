@@ -106,7 +106,7 @@ function describeOrder(open: OpenDatabase): void {
         }
         return isLast && subjects.length >= 120;
       },
-      { timeoutMs: 20_000, what: "all events" },
+      { what: "all events" },
     );
     const tasks: TaskId[] = [];
     const writeSome = async (): Promise<void> => {

@@ -258,7 +258,7 @@ function describeMessages(open: OpenDatabase): void {
     await acknowledge(reader, 1);
     expect(await send(writer, { to: reader.name })).toMatchObject({ kind: "sent", accepted: 1 });
     expect(await send(writer, { to: reader.name })).toEqual({ kind: "full" });
-  }, 60_000);
+  });
 
   test("64 MiB are the other limit, and what has expired makes room", async () => {
     const [writer, reader] = [await someone(), await someone(false)];
