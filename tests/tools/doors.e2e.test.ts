@@ -1,4 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Scope } from "@devmesh/auth";
 import { givenServices, waitFor } from "@devmesh/testing";
@@ -6,6 +8,7 @@ import type { Client } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sendModern } from "../mcp/kit/modern-request.ts";
 import { type Answer, type Doors, openDoors } from "./kit/doors.ts";
+import { openFolder } from "./kit/folder.ts";
 import { startWeatherServer, type WeatherServer } from "./kit/weather-server.ts";
 
 const program = fileURLToPath(new URL("./kit/stdio-server.ts", import.meta.url));
@@ -28,6 +31,7 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
     const opened = await openDoors(
       {
         DEVMESH_TOOL_COMMANDS: process.execPath,
+        DEVMESH_TOOL_BREAKER_MS: "500",
         DEVMESH_MCP_LISTED_TOOLS: "100",
         DEVMESH_TOOL_ALLOW_HTTP: "true",
         DEVMESH_TOOL_ALLOW_LOOPBACK: "true",
@@ -285,17 +289,51 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
     await doors.ask("DELETE", `/tools/${server.id}`);
   });
 
-  test("a server that fails again and again is left alone, and shown so", async () => {
-    const server = await register({ transport: stdio(), timeoutMs: 1_000 });
+  test("a server that fails again and again is left alone, shown so, and called again when it is well", async () => {
+    await using folder = await openFolder();
+    const sick = join(folder.path, "sick");
+    await writeFile(sick, "");
+    const server = await register({ transport: stdio([`sick=${sick}`]) });
+    const client = await doors.connect();
+    const call = async (tool: string): Promise<Answer["error"]> => {
+      const called = await client.callTool({ name: tool, arguments: { text: "a" } });
+      return (called.structuredContent as Answer | undefined)?.error;
+    };
+    const work = `${server.name}__work`;
+    const health = async (id = server.id): Promise<Answer> => doors.ask("GET", `/tools/${id}/health`);
+
+    // each process learns for itself; a call that is let through to try fails, and closes the way again
     let last: Answer | undefined;
-    for (let call = 0; call < 30 && last?.error?.reason !== "breaker_open"; call += 1) {
-      last = await execute(server.id, "hang", {}, { timeoutMs: 20 });
-    }
+    let shown: Answer | undefined;
+    const isOpen = async (): Promise<boolean> => {
+      last = await execute(server.id, "work");
+      shown = await health();
+      return last.error?.reason === "breaker_open" && shown.data.breaker === "open";
+    };
+    await waitFor(isOpen, { what: "the breaker to open" });
     expect(last).toMatchObject({ status: 503, error: { code: "unavailable", reason: "breaker_open" } });
     expect(last?.headers.get("retry-after")).not.toBeNull();
-    const health = await doors.ask("GET", `/tools/${server.id}/health`);
-    expect(health.data).toMatchObject({ breaker: "open", retryAfterMs: expect.any(Number) });
-    // what was changed begins anew
+    expect(shown?.data).toMatchObject({ retryAfterMs: expect.any(Number), isConnected: false });
+    await waitFor(async () => (await call(work))?.reason === "breaker_open", { what: "the node's breaker to open" });
+
+    // nobody else is disturbed
+    expect((await execute(shared.id, "echo", { text: "a" })).status).toBe(200);
+    expect(await call(`${shared.name}__echo`)).toBeUndefined();
+    expect((await health(shared.id)).data).toMatchObject({ breaker: "closed" });
+
+    await rm(sick);
+    await waitFor(async () => (await health()).data.breaker === "half_open", { what: "the breaker to rest" });
+    expect(await execute(server.id, "work")).toMatchObject({ status: 200, data: { content: [{ text: "done" }] } });
+    expect((await health()).data).toMatchObject({ breaker: "closed", isConnected: true });
+    expect((await health()).data).not.toHaveProperty("retryAfterMs");
+    await waitFor(async () => (await call(work)) === undefined, { what: "the node to call it again" });
+    await doors.ask("DELETE", `/tools/${server.id}`);
+  });
+
+  test("what was changed begins anew", async () => {
+    const server = await register({ transport: stdio(), timeoutMs: 1_000 });
+    const hang = (): Promise<Answer> => execute(server.id, "hang", {}, { timeoutMs: 20 });
+    await waitFor(async () => (await hang()).error?.reason === "breaker_open", { what: "the breaker to open" });
     await doors.ask("PATCH", `/tools/${server.id}`, { body: { timeoutMs: 2_000 } });
     expect((await execute(server.id, "echo", { text: "a" })).status).toBe(200);
     await doors.ask("DELETE", `/tools/${server.id}`);

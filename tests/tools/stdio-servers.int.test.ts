@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AppError } from "@devmesh/models";
 import { createLogger } from "@devmesh/observability";
@@ -8,6 +7,7 @@ import { checkLeaks, waitFor } from "@devmesh/testing";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { answerWithId } from "./kit/any-answer.ts";
+import { openFolder } from "./kit/folder.ts";
 import { openGateway, serverOf, stdioServerOf, textOf, toolOf } from "./kit/gateway.ts";
 
 checkLeaks();
@@ -19,11 +19,6 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-async function openFolder(): Promise<{ readonly path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(tmpdir(), "devmesh-tools-"));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }
 
 describe("a program as a tool server", () => {

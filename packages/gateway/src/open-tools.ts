@@ -67,7 +67,7 @@ export async function openTools(options: OpenToolsOptions): Promise<Tools> {
       store: serverFindings({ servers: toolServers, box: secretBox, tools: externalTools, checks, onToolsChanged }),
       audit: toolCalls,
       schemas,
-      createBreaker: createToolBreaker,
+      createBreaker: (operation) => createToolBreaker(operation, { resetMs: config.breakerMs }),
       newId,
       observer: observe(options),
     }),

@@ -22,6 +22,7 @@ describe("the environment of external tool servers", () => {
       allowPrivate: false,
       allowLoopback: false,
       checkMs: 300_000,
+      breakerMs: 10_000,
       kms: { region: "eu-west-1", endpoint: undefined },
     });
     expect(secretKeys()).toEqual([]);

@@ -12,6 +12,7 @@ export interface ToolsEnv {
   readonly kmsRegion: string;
   readonly kmsEndpoint: string | undefined;
   readonly checkMs: number;
+  readonly breakerMs: number;
 }
 
 /** A key as it is configured: its bytes, or, where `isWrapped`, what KMS makes its bytes of. */
@@ -37,6 +38,8 @@ export interface ToolsConfig {
   readonly kms: { readonly region: string; readonly endpoint: string | undefined };
   /** How often a server is looked at. */
   readonly checkMs: number;
+  /** How long a server whose breaker has opened is left alone. */
+  readonly breakerMs: number;
 }
 
 const maxKeys = 10;
@@ -56,6 +59,7 @@ export function readToolsEnv(reader: EnvReader): ToolsEnv {
     kmsRegion: reader.string("AWS_REGION", undefined) ?? reader.string("AWS_DEFAULT_REGION", "us-east-1"),
     kmsEndpoint: reader.url("DEVMESH_AWS_ENDPOINT", undefined, { protocols: ["http", "https"] }),
     checkMs: reader.int("DEVMESH_TOOL_CHECK_MS", 300_000, { min: 1_000, max: 86_400_000 }),
+    breakerMs: reader.int("DEVMESH_TOOL_BREAKER_MS", 10_000, { min: 100, max: 600_000 }),
   };
 }
 

@@ -1,6 +1,7 @@
 /**
  * A program that serves MCP over stdio, well or as badly as it is told by its arguments, such as `start=crash era=legacy`. Its
- * tools are named after what they do. It is written by hand: no library would let it misbehave.
+ * tools are named after what they do. It is written by hand: no library would let it misbehave. With `sick=FILE` its tool
+ * `work` fails for as long as that file is there.
  */
 import { spawn } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
@@ -102,6 +103,13 @@ const kinds = {
   structuredContent: { a: null },
   _meta: { "io.modelcontextprotocol/ui": "obey" },
 };
+const sick = options.get("sick") ?? "";
+
+function work({ id }: Call): void {
+  if (existsSync(sick)) send({ id, error: { code: -32_603, message: "I am not well" } });
+  else say(id, "done");
+}
+
 const samplingRequest = { method: "sampling/createMessage", params: { messages: [], maxTokens: 1 } };
 
 async function ask({ id }: Call): Promise<void> {
@@ -139,6 +147,7 @@ const tools: Readonly<Record<string, (call: Call) => unknown>> = {
   fail: ({ id }) => say(id, "it failed", { isError: true }),
   kinds: ({ id }) => answer(id, kinds),
   ask,
+  work,
   progress: tellProgress,
 };
 const plainSchema = { type: "object", properties: {} };
