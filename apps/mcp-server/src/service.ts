@@ -8,7 +8,6 @@ import {
   type SessionStore,
 } from "@devmesh/adapters";
 import { tellOfAgents } from "@devmesh/agents";
-import { type Authenticator, createAuthenticator } from "@devmesh/auth";
 import { openTools, type Tools } from "@devmesh/gateway";
 import type { NewId, NodeId, TenantId } from "@devmesh/models";
 import { createMetrics, type Logger, type Metrics } from "@devmesh/observability";
@@ -18,7 +17,6 @@ import {
   deliveryRepository,
   eventRepository,
   findWaitingToolAgents,
-  keyRepository,
   ledgerStore,
   messageRepository,
   nodeRepository,
@@ -28,14 +26,7 @@ import {
   toolInputs,
   usageRepository,
 } from "@devmesh/repositories";
-import {
-  createTaskWaiters,
-  createUuidV7,
-  monotonicClock,
-  type Secret,
-  serveHttp,
-  type TaskWaiters,
-} from "@devmesh/runtime";
+import { createTaskWaiters, createUuidV7, monotonicClock, serveHttp, type TaskWaiters } from "@devmesh/runtime";
 import {
   createTaskEngine,
   type LedgerStore,
@@ -56,7 +47,7 @@ import { openMemory } from "./mcp/open-memory.ts";
 import { createMailWaiters, type MailWaiters } from "./mcp/tools/messages/mail-waiters.ts";
 import { createNodeHealth } from "./node-health.ts";
 import type { ServerStores } from "./stores.ts";
-import { gatherKeys } from "./upgrade/gather-keys.ts";
+import { type Authenticators, createAuthenticators } from "./upgrade/authenticators.ts";
 
 /** What the MCP server works on. Its caller opened it, may share it, and closes it. */
 export interface McpResources {
@@ -86,7 +77,7 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
   const metrics = open.metrics ?? createMetrics("mcp-server");
   const newId = createUuidV7();
   const nodeId = newId() as NodeId;
-  const authenticators = createAuthenticators(database, config.pepper);
+  const authenticators = createAuthenticators(database, { ...config, ...config.intervals });
   await using hints = createHints(open.fanOut);
   await using outputSchemas = openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 });
   // nothing is assigned or sent before the server below has started
@@ -149,19 +140,11 @@ export async function runService(config: McpConfig, signal: AbortSignal, open: M
 }
 
 function openNodeDoor(config: McpConfig, parts: NodeParts): Door {
-  const { credentialCheckMs } = config.intervals;
-  return openDoor({
-    ...parts,
-    config: { ...config.mcp, host: config.http.host },
-    credentialCheckMs,
-    now: monotonicClock,
-  });
+  return openDoor({ ...parts, config: { ...config.mcp, host: config.http.host }, now: monotonicClock });
 }
 
 /** What most of a node is made of. */
-interface NodeParts extends McpResources {
-  readonly authenticator: Authenticator;
-  readonly freshAuthenticator: Authenticator;
+interface NodeParts extends McpResources, Authenticators {
   readonly metrics: Metrics;
   readonly newId: NewId;
   readonly nodeId: NodeId;
@@ -265,23 +248,6 @@ async function hearHints({ hints, nodeId, server, engine, mailWaiters, waiters }
   await hints.onClaimable((scope) => engine.wakeClaims(scope));
   await hints.onEventsReadable((tenantIds) => server.wakeEvents(tenantIds));
   await hints.onTaskChanges((refs) => waiters.onChanged(refs));
-}
-
-/** The second one remembers nothing: a revoked key must be noticed. */
-function createAuthenticators(
-  database: Database,
-  pepper: Secret,
-): Readonly<Record<"authenticator" | "freshAuthenticator", Authenticator>> {
-  const keys = keyRepository(database);
-  const options = {
-    findKeyByHash: gatherKeys((hashes) => keys.findByHashes(hashes)),
-    pepper: pepper.reveal(),
-    now: monotonicClock,
-  };
-  return {
-    authenticator: createAuthenticator(options),
-    freshAuthenticator: createAuthenticator({ ...options, cacheMs: 0, negativeCacheMs: 0 }),
-  };
 }
 
 function createStores(database: Database, hints: Pick<Hints, "nudgeOutbox">): ServerStores {

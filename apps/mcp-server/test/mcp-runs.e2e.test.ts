@@ -1,4 +1,4 @@
-import type { Principal } from "@devmesh/auth";
+import type { Principal, Scope } from "@devmesh/auth";
 import { type ApiKeyId, AppError, type Task, type TaskId, type TenantId } from "@devmesh/models";
 import { createLogger, createMetrics } from "@devmesh/observability";
 import {
@@ -6,6 +6,7 @@ import {
   findWaitingToolAgents,
   keyRepository,
   pullRepository,
+  type Sql,
   sql,
   taskReads,
   toolInputs,
@@ -57,7 +58,8 @@ async function openNode(
     leaseMs = 30_000,
     engine = mesh.engine,
     maxWatches = 1_000,
-  }: { leaseMs?: number; engine?: TaskEngine; maxWatches?: number } = {},
+    credentialCheckMs = 60_000,
+  }: { leaseMs?: number; engine?: TaskEngine; maxWatches?: number; credentialCheckMs?: number } = {},
 ): Promise<TestNode> {
   await using opening = new AsyncDisposableStack();
   const reads = taskReads(mesh.database);
@@ -65,6 +67,7 @@ async function openNode(
   opening.defer(await mesh.hints.onTaskChanges((refs) => waiters.onChanged(refs)));
   const outputSchemas = opening.use(openOutputSchemas({ timeoutMs: 5_000, maxWaiting: 100 }));
   const looked = Promise.withResolvers<void>();
+  const keys = keyRepository(mesh.database);
   const tasks = openTasks({
     engine,
     agents: agentRepository(mesh.database),
@@ -74,6 +77,9 @@ async function openNode(
     outputSchemas,
     inputs: toolInputs(mesh.database),
     findWaiting: (limit) => findWaitingToolAgents(mesh.database, limit).finally(looked.resolve),
+    findKey: async (ref) => (await keys.findByIds([ref]))[0],
+    credentialCheckMs,
+    now: () => performance.now(),
     nudgeOutbox: () => undefined,
     newId,
     logger,
@@ -105,7 +111,7 @@ async function read(taskId: TaskId): Promise<Task> {
 }
 
 async function reaches(taskId: TaskId, state: Task["state"]): Promise<Task> {
-  await waitFor(async () => (await read(taskId)).state === state, { what: `${taskId} ${state}`, timeoutMs: 8_000 });
+  await waitFor(async () => (await read(taskId)).state === state, { what: `${taskId} ${state}` });
   return read(taskId);
 }
 
@@ -216,8 +222,9 @@ describe("what a node carries out", () => {
     const tenantId = newId() as TenantId;
     await keyRepository(mesh.database).createTenant({ id: tenantId, name: tenantId });
     const toolAgents = createToolAgents(agentRepository(mesh.database), newId);
+    const { id: keyId } = await mesh.createKey({ tenantId });
     const asked = {
-      principal: { ...principal, tenantId },
+      principal: { ...principal, tenantId, id: keyId },
       kind: "echo",
       arguments: {},
       title: "echo",
@@ -295,7 +302,7 @@ describe("a node that dies", () => {
     const toolAgents = createToolAgents(agentRepository(mesh.database), newId);
     const deps = { engine: mesh.engine, toolAgents, nudgeOutbox: () => undefined };
     const { id } = await submitRun(deps, { principal, kind: "echo", arguments: {}, title: "echo", isRepeatable });
-    const claim = { tenantId: mesh.tenantId, agentId: await toolAgents.find(mesh.tenantId), max: 20, waitMs: 8_000 };
+    const claim = { tenantId: mesh.tenantId, agentId: await toolAgents.find(mesh.tenantId), max: 20, waitMs: 20_000 };
     const { signal } = new AbortController();
     const claimed = await mesh.engine.claim({ ...claim, principalId: newId() as ApiKeyId, signal });
     expect(claimed.map(({ task }) => task.id)).toContain(id);
@@ -417,6 +424,95 @@ describe("a run that asks", () => {
     await answerInputs(await deps(), principal, task, answers);
     await endLease(task.id);
     expect((await reaches(task.id, "completed")).output).toEqual(text("P0 and P1, asked 2"));
+  });
+});
+
+describe("a run whose caller's key", () => {
+  const hang = once("hang", async ({ signal }) => {
+    await sleep(60_000, signal);
+    return text("too late");
+  });
+  const tell = once("tell", async (run) => text(run.principal.scopes.join()));
+
+  /** A call of a key of its own that no node has begun to carry out. */
+  async function submitted(kind: string, scopes: Scope[] = ["tasks:read"]): Promise<{ taskId: TaskId; key: ApiKeyId }> {
+    const { id: key } = await mesh.createKey({ scopes });
+    const toolAgents = createToolAgents(agentRepository(mesh.database), newId);
+    const asked = {
+      principal: { ...principal, id: key, scopes },
+      kind,
+      arguments: {},
+      title: kind,
+      isRepeatable: true,
+    };
+    const deps = { engine: mesh.engine, toolAgents, nudgeOutbox: () => undefined };
+    return { taskId: (await submitRun(deps, asked)).id, key };
+  }
+  const change = (key: ApiKeyId, to: Sql): Promise<unknown> =>
+    mesh.database.query(sql`update api_key set ${to} where id = ${key}`);
+  const ended = (why: string) => ({
+    class: "permanent",
+    message: expect.stringMatching(`^the caller's API key has ended: the API key ${why}`),
+  });
+
+  test("was revoked, or has expired, before it began fails for good, and so does its retry", async () => {
+    const [revoked, expired] = [await submitted("tell"), await submitted("tell")];
+    await mesh.revokeKey(revoked.key);
+    await change(expired.key, sql`expires_at = now()`);
+    await using _node = await openNode([tell]);
+    expect((await reaches(revoked.taskId, "failed")).error).toEqual(ended("was revoked"));
+    expect((await reaches(expired.taskId, "failed")).error).toEqual(ended("expired at"));
+    await mesh.engine.redrive({ tenantId: mesh.tenantId, taskId: revoked.taskId });
+    await waitFor(async () => (await read(revoked.taskId)).state === "failed", { what: "its second end" });
+    expect((await read(revoked.taskId)).error).toEqual(ended("was revoked"));
+  });
+
+  test("lost scopes acts with those that are left, of those that it had", async () => {
+    const { taskId, key } = await submitted("tell", ["tasks:read", "tools:execute"]);
+    await change(key, sql`scopes = '{tools:execute, tasks:write}'`);
+    await using _node = await openNode([tell]);
+    expect((await reaches(taskId, "completed")).output).toEqual(text("tools:execute"));
+  });
+
+  test("ends while it is under way is ended with it, and one that may not do this any more", async () => {
+    const picky = {
+      ...hang,
+      name: "picky",
+      isAllowed: async ({ scopes }: Principal) => scopes.includes("tools:execute"),
+    };
+    await using _node = await openNode([hang, picky], {}, { credentialCheckMs: 20 });
+    const revoked = await submitted("hang");
+    const narrowed = await submitted("picky", ["tools:execute", "tasks:read"]);
+    const untouched = await submitted("picky", ["tools:execute", "tasks:read"]);
+    for (const { taskId } of [revoked, narrowed, untouched]) await reaches(taskId, "running");
+    await mesh.revokeKey(revoked.key);
+    await change(narrowed.key, sql`scopes = '{tasks:read}'`);
+    await change(untouched.key, sql`scopes = '{tools:execute}'`);
+    expect((await reaches(revoked.taskId, "failed")).error).toEqual(ended("was revoked"));
+    expect((await reaches(narrowed.taskId, "failed")).error).toEqual({
+      class: "permanent",
+      message: "the caller's API key lost a scope that this needs",
+    });
+    expect((await read(untouched.taskId)).state).toBe("running");
+    await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: untouched.taskId }, "enough");
+  });
+
+  test("was revoked while a person was asked does not go on with the answer", async () => {
+    let answered: unknown;
+    const ask = once("ask", async (run) => {
+      const form = { message: "Pay?", requestedSchema: { type: "object" as const, properties: {} } };
+      answered = await run.ask({ pay: form });
+      return text("paid");
+    });
+    await using _node = await openNode([ask]);
+    const { taskId, key } = await submitted("ask");
+    await reaches(taskId, "waiting");
+    await mesh.revokeKey(key);
+    const answer = { pay: { action: "accept", content: {} } };
+    const answeredBy = { kind: "agt", id: principal.id } as const;
+    await mesh.engine.answer({ tenantId: mesh.tenantId, taskId }, { answer, answeredBy });
+    expect((await reaches(taskId, "failed")).error).toEqual(ended("was revoked"));
+    expect(answered).toBeUndefined();
   });
 });
 

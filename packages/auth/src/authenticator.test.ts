@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { type ApiKeyId, AppError, type TenantId } from "@devmesh/models";
 import { describe, expect, it } from "vitest";
 import { createApiKey, hashApiKey } from "./api-key.ts";
-import { type Authenticator, createAuthenticator, type StoredApiKey } from "./authenticator.ts";
+import { type Authenticator, createAuthenticator } from "./authenticator.ts";
+import type { StoredApiKey } from "./key-principal.ts";
 
 const pepper = "pepper";
 

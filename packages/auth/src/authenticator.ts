@@ -1,24 +1,7 @@
-import { type ApiKeyId, AppError, type TenantId } from "@devmesh/models";
-import { type ApiKeyKind, hashApiKey, parseApiKey } from "./api-key.ts";
+import { hashApiKey, parseApiKey } from "./api-key.ts";
+import { principalOfKey, type StoredApiKey, unauthenticated } from "./key-principal.ts";
 import { createLruCache } from "./lru-cache.ts";
 import type { Principal } from "./principal.ts";
-import { isScope } from "./scope.ts";
-
-/** A key as the store keeps it. */
-export interface StoredApiKey {
-  readonly tenantId: TenantId;
-  readonly id: ApiKeyId;
-  readonly kind: ApiKeyKind;
-  /** A word that this version doesn't know grants nothing. */
-  readonly scopes: readonly string[];
-  readonly agentName?: string | undefined;
-  readonly team?: string | undefined;
-  /** For the refusal's text; what counts is the next. */
-  readonly expiresAt?: Date | undefined;
-  /** What was left of its life at the look-up by the store's clock, which need not be this process's. */
-  readonly expiresInMs?: number | undefined;
-  readonly revokedAt?: Date | undefined;
-}
 
 /** Where keys are looked up, and how long answers are remembered. */
 export interface AuthenticatorOptions {
@@ -92,8 +75,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   return {
     authenticate: async (credential) => {
       const found = await findKey(parseCredential(credential));
-      if (found === undefined) throw unauthenticated("unknown_key", "no such API key");
-      return toPrincipal(found, now());
+      return found === undefined ? principalOfKey(undefined) : principalOfKey(found.key, found.endsAt - now());
     },
   };
 }
@@ -116,24 +98,4 @@ function parseCredential(credential: string | undefined): string {
     );
   }
   return parsed.text;
-}
-
-function toPrincipal({ key, endsAt }: KnownKey, now: number): Principal {
-  if (key.revokedAt !== undefined) throw unauthenticated("revoked_key", "the API key was revoked");
-  if (endsAt <= now) {
-    throw unauthenticated("expired_key", `the API key expired at ${key.expiresAt?.toISOString() ?? "a time unknown"}`);
-  }
-  const { tenantId, id, kind, agentName, team } = key;
-  return {
-    tenantId,
-    id,
-    kind,
-    scopes: key.scopes.filter(isScope),
-    ...(agentName !== undefined && { agentName }),
-    ...(team !== undefined && { team }),
-  };
-}
-
-function unauthenticated(reason: string, message: string): AppError {
-  return new AppError("unauthenticated", message, { reason });
 }

@@ -12,9 +12,9 @@ export {
   type Authenticator,
   type AuthenticatorOptions,
   createAuthenticator,
-  type StoredApiKey,
 } from "./authenticator.ts";
 export { type RequestHeaders, readBearer } from "./bearer.ts";
+export { principalOfKey, type StoredApiKey } from "./key-principal.ts";
 export type { Principal } from "./principal.ts";
 export {
   assertScope,
@@ -26,4 +26,5 @@ export {
   type Scope,
   scopes,
   scopesOfRole,
+  sharedScopes,
 } from "./scope.ts";

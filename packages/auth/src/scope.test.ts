@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { assertScope, defaultScopesOf, hasScope, isScope, roles, scopes, scopesOfRole } from "./scope.ts";
+import {
+  assertScope,
+  defaultScopesOf,
+  hasScope,
+  isScope,
+  roles,
+  type Scope,
+  scopes,
+  scopesOfRole,
+  sharedScopes,
+} from "./scope.ts";
 
 describe("scopes", () => {
   it("are the 21 of the REST contract", () => {
@@ -61,5 +71,17 @@ describe("assertScope", () => {
   it("names the scope that lacks", () => {
     expect(() => assertScope({ scopes: ["tasks:read"] }, "dlq:write")).toThrow("lacks the scope dlq:write");
     expect(() => assertScope({ scopes: ["dlq:write"] }, "dlq:write")).not.toThrow();
+  });
+});
+
+describe("sharedScopes", () => {
+  it.each<[Scope[], Scope[], Scope[]]>([
+    [["tasks:read", "tools:execute"], ["tools:execute", "tasks:write"], ["tools:execute"]],
+    [["admin"], ["tools:execute"], ["tools:execute"]],
+    [["tools:execute", "tasks:read"], ["admin"], ["tools:execute", "tasks:read"]],
+    [["admin", "tasks:read"], ["admin"], ["admin", "tasks:read"]],
+    [["tasks:read"], [], []],
+  ])("of %j and %j are %j", (one, other, shared) => {
+    expect(sharedScopes({ scopes: one }, { scopes: other })).toEqual(shared);
   });
 });

@@ -89,3 +89,12 @@ export function assertScope(principal: Scoped, scope: Scope): void {
   if (hasScope(principal, scope)) return;
   throw new AppError("permission_denied", `the credential lacks the scope ${scope}`, { reason: "missing_scope" });
 }
+
+/** What two credentials are both allowed to do; in the order of the first, what only it implies by `admin` last. */
+export function sharedScopes(one: Scoped, other: Scoped): readonly Scope[] {
+  const shared = [
+    ...one.scopes.filter((scope) => hasScope(other, scope)),
+    ...other.scopes.filter((scope) => hasScope(one, scope)),
+  ];
+  return [...new Set(shared)];
+}

@@ -38,7 +38,7 @@ export type {
   TransactionScope,
 } from "./database/database.ts";
 export { violatedConstraint } from "./database/database-errors.ts";
-export { openPglite, type PgliteOptions } from "./database/drivers/pglite.ts";
+export { openPglite, type PgliteOptions, snapshotPglite } from "./database/drivers/pglite.ts";
 export { openPostgres, type PostgresOptions } from "./database/drivers/postgres.ts";
 export { lockFolder } from "./database/folder-lock.ts";
 export {
@@ -85,7 +85,7 @@ export { type OutboxRepository, outboxRepository, type Relayed } from "./events/
 export { type ExclusiveOptions, holdExclusively } from "./exclusive.ts";
 export { type ImportJobs, importJobs, type NewImport } from "./imports/import-jobs.ts";
 export { type ImportBatch, type OpenImport, type OpenImports, openImports } from "./imports/open-imports.ts";
-export { type KeyRecord, type KeyRepository, keyRepository, type NewKey } from "./key-repository.ts";
+export { type KeyRecord, type KeyRef, type KeyRepository, keyRepository, type NewKey } from "./key-repository.ts";
 export { type KnowledgeRepository, knowledgeRepository } from "./knowledge/knowledge-repository.ts";
 export { type KnowledgeSyncRepository, knowledgeSyncRepository } from "./knowledge/knowledge-sync.ts";
 export type { Made, RequestKey } from "./ledger/claim-first.ts";

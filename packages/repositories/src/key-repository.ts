@@ -16,6 +16,12 @@ export interface KeyRecord {
   readonly revokedAt?: Date;
 }
 
+/** Names a key. */
+export interface KeyRef {
+  readonly tenantId: TenantId;
+  readonly id: ApiKeyId;
+}
+
 /** A key to be written: of its text only the hash and what may be shown of it. */
 export interface NewKey {
   readonly tenantId: TenantId;
@@ -36,6 +42,8 @@ export interface KeyRepository {
   findByHash(hash: Buffer): Promise<KeyRecord | undefined>;
   /** The same for many, by the hex of their hash; those that are not there are left out. */
   findByHashes(hashes: readonly Buffer[]): Promise<ReadonlyMap<string, KeyRecord>>;
+  /** Keys by their ids, in no order; those that are not there, or are another tenant's, are left out. By the primary key. */
+  findByIds(refs: readonly KeyRef[]): Promise<readonly KeyRecord[]>;
   /** @throws AppError `conflict` for a key that is there already. */
   create(key: NewKey): Promise<void>;
   /** @throws AppError `conflict` for a name that is taken. */
@@ -75,6 +83,15 @@ export function keyRepository(database: Database): KeyRepository {
         from ${unnest(["text", hashes.map((hash) => hash.toString("hex"))])} as asked (hex)
         join api_key on hash = decode(asked.hex, 'hex')`);
       return new Map(rows.map((row) => [row.hash, toKeyRecord(row)]));
+    },
+    findByIds: async (refs) => {
+      const asked = unnest(["uuid", refs.map(({ tenantId }) => tenantId)], ["uuid", refs.map(({ id }) => id)]);
+      // as quiet as the one above
+      const { rows } = await database.query<KeyRow>(sql`
+        select ${keyColumns}
+        from api_key
+        join ${asked} as asked (owner_id, key_id) on tenant_id = owner_id and id = key_id`);
+      return rows.map(toKeyRecord);
     },
     create: async ({ tenantId, id, kind, name, hash, display, scopes, agentName, team, expiresAt }) => {
       await query(sql`

@@ -150,6 +150,7 @@ function callRegistry(database: Database): readonly (() => Promise<unknown>)[] {
     () => nodes.reattach(id, [held]),
     () => keys.findByHash(Buffer.from("a")),
     () => keys.findByHashes([Buffer.from("a")]),
+    () => keys.findByIds([{ tenantId, id }]),
     () => keys.create({ ...held, id, kind: "agt", name: "a", hash: Buffer.from("a"), display: "a", scopes: [] }),
     () => keys.createTenant({ id, name: "a" }),
     () => keys.findTenantByName("a"),

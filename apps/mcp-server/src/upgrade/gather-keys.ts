@@ -1,35 +1,39 @@
 import type { StoredApiKey } from "@devmesh/auth";
 import { gatherTurn } from "../turn.ts";
 
-/** Keys by the hex of their hash; those that are not there are left out. */
-export type FindKeys = (hashes: readonly Buffer[]) => Promise<ReadonlyMap<string, StoredApiKey>>;
+/** Keys by the name of what they were asked for by; those that are not there are left out. */
+export type FindKeys<Asked> = (asked: readonly Asked[]) => Promise<ReadonlyMap<string, StoredApiKey>>;
 
-interface Waiting extends PromiseWithResolvers<StoredApiKey | undefined> {
-  readonly hash: Buffer;
+interface Waiting<Asked> extends PromiseWithResolvers<StoredApiKey | undefined> {
+  readonly asked: Asked;
 }
 
 /** Keys of one statement. Judgement. */
 const maxKeys = 1_000;
 
-/** Looks up together what is asked in one turn of the event loop: a node checks the keys of all its agents at once. */
-export function gatherKeys(findKeys: FindKeys): (hash: Buffer) => Promise<StoredApiKey | undefined> {
-  const add = gatherTurn<Waiting>((waiting) => {
-    for (let start = 0; start < waiting.length; start += maxKeys) {
-      void answer(waiting.slice(start, start + maxKeys), findKeys);
+/**
+ * Looks up together what is asked in one turn of the event loop: a node checks the keys of all its agents, and of all
+ * its runs, at once.
+ */
+export function gatherKeys<Asked>(
+  findKeys: FindKeys<Asked>,
+  nameOf: (asked: Asked) => string,
+): (asked: Asked) => Promise<StoredApiKey | undefined> {
+  async function answer(waiting: readonly Waiting<Asked>[]): Promise<void> {
+    try {
+      const keys = await findKeys(waiting.map(({ asked }) => asked));
+      for (const { asked, resolve } of waiting) resolve(keys.get(nameOf(asked)));
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
     }
+  }
+
+  const add = gatherTurn<Waiting<Asked>>((waiting) => {
+    for (let start = 0; start < waiting.length; start += maxKeys) void answer(waiting.slice(start, start + maxKeys));
   });
-  return (hash) => {
-    const one = { ...Promise.withResolvers<StoredApiKey | undefined>(), hash };
+  return (asked) => {
+    const one = { ...Promise.withResolvers<StoredApiKey | undefined>(), asked };
     add(one);
     return one.promise;
   };
-}
-
-async function answer(waiting: readonly Waiting[], findKeys: FindKeys): Promise<void> {
-  try {
-    const keys = await findKeys(waiting.map(({ hash }) => hash));
-    for (const { hash, resolve } of waiting) resolve(keys.get(hash.toString("hex")));
-  } catch (error) {
-    for (const { reject } of waiting) reject(error);
-  }
 }

@@ -8,6 +8,7 @@ import type { ServerPart } from "../server/server-part.ts";
 import { toAwaited } from "../tools/tasks/task-await.ts";
 import { type TaskHandle, toHandle } from "./mcp-task.ts";
 import { type ReadTaskDeps, readTask } from "./read-task.ts";
+import { createRunCallers, type RunCallersDeps } from "./runs/run-callers.ts";
 import type { RunKind } from "./runs/run-kind.ts";
 import { createRuns, type Runs } from "./runs/run-tool.ts";
 import { createToolAgents } from "./runs/submit-run.ts";
@@ -32,6 +33,7 @@ export interface McpTasks extends AsyncDisposable {
 export interface McpTasksDeps
   extends Omit<TasksPartDeps, "toAwaited">,
     Omit<WatchTasksDeps, "toAwaited">,
+    Pick<RunCallersDeps, "findKey" | "credentialCheckMs" | "now">,
     Pick<ToolRunnerDeps, "findWaiting" | "limits" | "pull"> {
   readonly engine: Pick<TaskEngine, "submit" | "perform" | "claim" | "answer" | "cancel">;
   readonly agents: Pick<AgentStore, "find" | "register">;
@@ -52,7 +54,8 @@ export function openTasks(deps: McpTasksDeps): McpTasks {
   const shown = { ...deps, toAwaited };
   const toolAgents = createToolAgents(deps.agents, newId);
   const kindsByName = new Map(kinds.map((kind) => [kind.name, kind]));
-  const runner = startToolRunner({ ...deps, toolAgents, kinds: kindsByName, leaseMs });
+  const callers = createRunCallers(deps);
+  const runner = startToolRunner({ ...deps, toolAgents, callers, kinds: kindsByName, leaseMs });
   return {
     part: tasksPart(shown),
     async describeTask({ principal }, taskId) {
@@ -60,9 +63,12 @@ export function openTasks(deps: McpTasksDeps): McpTasks {
       return { resultType: "task", ...handle };
     },
     watchTasks: (asked) => watchTasks(shown, asked),
-    runs: createRuns({ ...deps, engine, toolAgents, wake: (tenantId) => runner.wake(tenantId) }),
+    runs: createRuns({ ...deps, engine, toolAgents, callers, wake: (tenantId) => runner.wake(tenantId) }),
     lookSoon: () => runner.lookSoon(),
     stopClaiming: () => runner.stopClaiming(),
-    [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await runner[Symbol.asyncDispose]();
+      await callers[Symbol.asyncDispose]();
+    },
   };
 }

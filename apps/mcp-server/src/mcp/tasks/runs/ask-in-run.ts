@@ -4,6 +4,7 @@ import type { TaskEngine } from "@devmesh/tasks";
 import type { ReadTaskDeps } from "../read-task.ts";
 import { type RunAnswers, type RunAsks, writeRunQuestion } from "../run-question.ts";
 import type { HeldRun } from "./held-run.ts";
+import type { RunCaller } from "./run-callers.ts";
 
 export interface AskDeps {
   readonly engine: Pick<TaskEngine, "perform">;
@@ -22,12 +23,16 @@ export interface Asking {
   readonly isWaiting: boolean;
 }
 
+/** What has been answered, for whom it is asked, and until when. */
+interface AskingFor {
+  /** Of earlier tries. */
+  readonly answers: readonly TaskAnswer[];
+  readonly caller: Pick<RunCaller, "look">;
+  readonly signal: AbortSignal;
+}
+
 /** Makes the `ask` of a run: its questions are asked on the ledger, one after the other. */
-export function createAsk(
-  deps: AskDeps,
-  held: HeldRun,
-  { answers, signal }: { readonly answers: readonly TaskAnswer[]; readonly signal: AbortSignal },
-): Asking {
+export function createAsk(deps: AskDeps, held: HeldRun, { answers, caller, signal }: AskingFor): Asking {
   let asked = 0;
   let isWaiting = false;
 
@@ -44,6 +49,8 @@ export function createAsk(
       const answer = await findAnswer(deps, held, id);
       if (answer !== undefined) {
         isWaiting = false;
+        // people take their time: on whose behalf it goes on is looked at anew
+        await caller.look(signal);
         return answer.answer as RunAnswers;
       }
       await watch.changed(idleMs, signal);

@@ -10,18 +10,20 @@ import {
   utf8Bytes,
 } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
-import { sleep } from "@devmesh/runtime";
 import type { AgentWord } from "@devmesh/tasks";
 import { type CallToolResult, ProtocolError } from "@modelcontextprotocol/server";
 import { toFailedResult } from "../../tools/tool-result.ts";
 import { writeJsonRpcFailure } from "../json-rpc-failure.ts";
 import { type AskDeps, createAsk } from "./ask-in-run.ts";
+import { whileDatabaseIsAway } from "./database-away.ts";
 import { type HeldRun, type HoldDeps, holdRun } from "./held-run.ts";
+import type { RunCaller, RunCallers } from "./run-callers.ts";
 import { readRunInput } from "./run-input.ts";
 import type { Run, RunKind } from "./run-kind.ts";
 
 export interface CarryOutDeps extends AskDeps, HoldDeps {
   readonly kinds: ReadonlyMap<string, RunKind>;
+  readonly callers: Pick<RunCallers, "open">;
   readonly nudgeOutbox: () => void;
   readonly newId: NewId;
   readonly logger: Logger;
@@ -45,32 +47,40 @@ export async function carryOut(
 ): Promise<RunOutcome> {
   // what anybody may submit is no run, whoever's agent it fits
   if (task.type !== reservedTaskType) return (await record(deps, held, noRun, stopping)) ? "failed" : "lost";
-  const { kind: name, principal, arguments: given } = readRunInput(task.input);
+  const { kind: name, principal: asked, arguments: given } = readRunInput(task.input);
   const kind = deps.kinds.get(name);
   if (kind === undefined) return (await record(deps, held, toUnknownKind(name), stopping)) ? "given_back" : "lost";
+  using caller = deps.callers.open({
+    taskId: task.id,
+    principal: { ...asked, tenantId: held.tenantId },
+    isAllowed: async (principal) => (await kind.isAllowed?.(principal, given)) ?? true,
+  });
   const over = new AbortController();
   const lost = new AbortController();
   const holding = holdRun(deps, held, over.signal)
     .catch((err: unknown) => deps.logger.error({ err, taskId: task.id }, "a run was not held"))
     .then(() => lost.abort());
   const signal = AbortSignal.any([lost.signal, stopping]);
-  const asking = createAsk(deps, held, { answers: task.answers ?? [], signal });
+  const running = AbortSignal.any([signal, caller.signal]);
+  const asking = createAsk(deps, held, { answers: task.answers ?? [], caller, signal: running });
   const run: Run = {
     taskId: task.id,
-    principal: { ...principal, tenantId: held.tenantId },
+    get principal() {
+      return caller.principal;
+    },
     arguments: given,
     traceparent,
-    signal,
+    signal: running,
     ask: (asks) => asking.ask(asks),
     report: createReport(deps, held),
   };
-  const ended = await runOnce(kind, run, signal);
+  const ended = await runOnce(kind, run, caller);
   const isLost = lost.signal.aborted;
   // the question stays, and its answer; another node goes on with it where it may be repeated
   const isLeft = stopping.aborted && asking.isWaiting;
   const { word, outcome } =
     "error" in ended
-      ? toFailure(deps, ended.error, { stopping, maxAttempts: task.maxAttempts })
+      ? toFailure(deps, ended.error, { stopping, caller, maxAttempts: task.maxAttempts })
       : toResult(ended.result);
   // the lease is kept until the end is recorded
   const isRecorded = !isLost && !isLeft && (await record(deps, held, word, signal));
@@ -100,12 +110,14 @@ const unknownKindMs = 5_000;
 type Ended = { readonly result: CallToolResult } | { readonly error: unknown };
 
 /** A run that does not end when it is told to is left behind: what it says later nobody hears. */
-async function runOnce(kind: RunKind, run: Run, signal: AbortSignal): Promise<Ended> {
+async function runOnce(kind: RunKind, run: Run, caller: RunCaller): Promise<Ended> {
+  const { signal } = run;
   const aborted = Promise.withResolvers<Ended>();
   const giveUp = (): void => aborted.resolve({ error: new AppError("cancelled", "the run was told to end") });
-  signal.addEventListener("abort", giveUp, { once: true });
+  if (signal.aborted) giveUp();
+  else signal.addEventListener("abort", giveUp, { once: true });
   try {
-    const running = kind.run(run).then(
+    const running = runFor(kind, run, caller).then(
       (result): Ended => ({ result }),
       (error: unknown): Ended => ({ error }),
     );
@@ -113,6 +125,12 @@ async function runOnce(kind: RunKind, run: Run, signal: AbortSignal): Promise<En
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
+}
+
+/** Begins once it is known on whose behalf it still may. */
+async function runFor(kind: RunKind, run: Run, caller: RunCaller): Promise<CallToolResult> {
+  await caller.look(run.signal);
+  return kind.run(run);
 }
 
 function toResult(result: CallToolResult): Said {
@@ -137,13 +155,20 @@ function toToolError(text: string): CallToolResult {
   return { content: [{ type: "text", text }], isError: true };
 }
 
+/** What a failure is judged by. */
+interface Circumstances {
+  readonly stopping: AbortSignal;
+  readonly caller: Pick<RunCaller, "signal">;
+  readonly maxAttempts: number;
+}
+
 /** What a tool refuses is a result, as it is in an answer; what is away may be there for another try. */
-function toFailure(
-  { logger }: CarryOutDeps,
-  error: unknown,
-  { stopping, maxAttempts }: { readonly stopping: AbortSignal; readonly maxAttempts: number },
-): Said {
+function toFailure({ logger }: CarryOutDeps, error: unknown, { stopping, caller, maxAttempts }: Circumstances): Said {
   const fail = { kind: "fail", usage: undefined } as const;
+  if (caller.signal.aborted) {
+    const { message } = toAppError(caller.signal.reason);
+    return { word: { ...fail, class: "permanent", message }, outcome: "failed" };
+  }
   if (stopping.aborted && maxAttempts > 1) {
     // another node may carry it out: this was no try
     const word = { ...fail, class: "rate_limited", message: "the node ended", retryAfterMs: 0 } as const;
@@ -173,28 +198,16 @@ async function record(
   word: AgentWord,
   signal: AbortSignal,
 ): Promise<boolean> {
-  for (;;) {
-    try {
-      const outcome = await engine.perform({ tenantId, assignmentId, agentId, fence, word });
-      nudgeOutbox();
-      return outcome.kind === "recorded";
-    } catch (err) {
-      if (isAway(err) && !signal.aborted) {
-        await sleep(recordAgainMs, signal);
-        continue;
-      }
-      // the lease will end
-      logger.warn({ err, assignmentId }, "the end of a run was not recorded");
-      return false;
-    }
+  const about = { tenantId, assignmentId, agentId, fence, word };
+  try {
+    const outcome = await whileDatabaseIsAway(() => engine.perform(about), signal);
+    nudgeOutbox();
+    return outcome.kind === "recorded";
+  } catch (err) {
+    // the lease will end
+    logger.warn({ err, assignmentId }, "the end of a run was not recorded");
+    return false;
   }
-}
-
-/** Judgement: databases that fail over are away for seconds. */
-const recordAgainMs = 500;
-
-function isAway(error: unknown): boolean {
-  return error instanceof AppError && (error.code === "unavailable" || error.code === "deadline_exceeded");
 }
 
 function createReport({ engine }: CarryOutDeps, { tenantId, assignmentId, agentId, fence }: HeldRun): Run["report"] {

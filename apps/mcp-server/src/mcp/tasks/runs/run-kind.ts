@@ -6,12 +6,12 @@ import type { RunAnswers, RunAsks } from "../run-question.ts";
 /** One run of a call, on the node that has claimed its task. */
 export interface Run {
   readonly taskId: TaskId;
-  /** On whose behalf. */
+  /** On whose behalf: with those scopes of the call that the key has still. Looked at anew now and then. */
   readonly principal: Principal;
   /** As they were submitted; JSON. */
   readonly arguments: unknown;
   readonly traceparent: string | undefined;
-  /** Aborts when the task was cancelled, when it is another node's, and when the node ends. */
+  /** Aborts when the task was cancelled, when it is another node's, when the caller's key has ended, and when the node ends. */
   readonly signal: AbortSignal;
   /**
    * Asks a person for all of these at once and gives the answers when they are all there; the task is `waiting`
@@ -29,5 +29,7 @@ export interface Run {
  */
 export interface RunKind {
   readonly name: string;
+  /** Whether a principal that lost scopes since the call may still do this; always, unless given. */
+  isAllowed?(principal: Principal, given: unknown): Promise<boolean>;
   run(run: Run): Promise<CallToolResult>;
 }

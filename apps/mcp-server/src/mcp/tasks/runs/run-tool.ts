@@ -5,6 +5,7 @@ import type { ToolAnswer, ToolCall } from "../../tools/tool.ts";
 import { isToolRun, toResult } from "../mcp-task.ts";
 import type { ReadTaskDeps } from "../read-task.ts";
 import { assertTakesTasks } from "../tasks-part.ts";
+import type { RunCallers } from "./run-callers.ts";
 import type { Run, RunKind } from "./run-kind.ts";
 import { type RunAsked, type SubmitRunDeps, submitRun } from "./submit-run.ts";
 
@@ -27,6 +28,7 @@ export interface Runs {
 export interface RunsDeps extends SubmitRunDeps {
   readonly taskReads: ReadTaskDeps["taskReads"] & TaskStates;
   readonly waiters: Pick<TaskWaiters, "watch">;
+  readonly callers: Pick<RunCallers, "noteSignedIn">;
   /** Has this node claim what waits for the tenant. */
   readonly wake: (tenantId: TenantId) => void;
 }
@@ -37,6 +39,7 @@ export function createRuns(deps: RunsDeps): Runs {
     async call({ quickMs = 0, ...asked }, { caller: { principal }, traceparent, signal }) {
       const { tenantId } = principal;
       const task = await submitRun(deps, { ...asked, principal, traceparent });
+      deps.callers.noteSignedIn(task.id);
       deps.wake(tenantId);
       const handle: Answer = { kind: "task", taskId: task.id };
       if (quickMs === 0) return handle;

@@ -1,4 +1,4 @@
-import type { Principal } from "@devmesh/auth";
+import { hasScope, type Principal } from "@devmesh/auth";
 import type { Tools } from "@devmesh/gateway";
 import { AppError, splitToolName, type TaskId, toAppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
@@ -69,6 +69,13 @@ export const externalRunName = "external_tool";
 export function externalRun(deps: ExternalToolDeps): RunKind {
   return {
     name: externalRunName,
+    async isAllowed(principal, given) {
+      const { tenantId, scopes } = principal;
+      const named = splitToolName((given as ExternalRunArguments).name);
+      const { servers } = await deps.tenantServers.of(tenantId);
+      const server = servers.find(({ name }) => name === named?.server);
+      return hasScope(principal, "tools:execute") && (server === undefined || mayUseServer(scopes, server));
+    },
     async run({ taskId, principal, arguments: given, traceparent, signal, report }) {
       const { name, arguments: values } = given as ExternalRunArguments;
       try {
