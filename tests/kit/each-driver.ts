@@ -1,8 +1,8 @@
-import { type Database, migrate, migrationsDir, openPglite, openPostgres } from "@devmesh/repositories";
+import { type Database, migrate, migrationsDir, openPglite, openPostgres, snapshotPglite } from "@devmesh/repositories";
 import { givenServices, openTestPglite, openTestPostgres } from "@devmesh/testing";
 import { afterAll, beforeAll, describe } from "vitest";
 
-const kit = { migrationsDir, migrate, openPostgres, openPglite };
+const kit = { migrationsDir, migrate, openPostgres, openPglite, snapshotPglite };
 
 /**
  * Runs a suite on every database driver: PostgreSQL, where one is given, and PGlite. The database is one for the suite:

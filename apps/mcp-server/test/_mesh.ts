@@ -11,6 +11,7 @@ import {
   migrationsDir,
   openPglite,
   openPostgres,
+  snapshotPglite,
   sql,
 } from "@devmesh/repositories";
 import { type ConfiguredKey, createUuidV7, Secret, systemClock } from "@devmesh/runtime";
@@ -96,10 +97,10 @@ export interface Mesh extends AsyncDisposable {
 /** Opens a database of its own, native where there is one, else embedded. */
 export async function openMesh(): Promise<Mesh> {
   const stack = new AsyncDisposableStack();
-  const database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite }, stack);
+  const database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite, snapshotPglite }, stack);
   const fanOut: FanOut = stack.use(memoryFanOut());
   const hints = stack.use(createHints(fanOut));
-  const outputSchemas = stack.use(openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 1_000 }));
+  const outputSchemas = stack.use(openOutputSchemas({ timeoutMs: 20_000, maxWaiting: 1_000 }));
   const engine = stack.use(
     createTaskEngine({
       store: ledgerStore(database, newId),

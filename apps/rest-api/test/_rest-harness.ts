@@ -21,13 +21,14 @@ import {
   openPglite,
   openPostgres,
   redriveJobs,
+  snapshotPglite,
   sql,
   taskReads,
   usageRepository,
 } from "@devmesh/repositories";
 import { createHealth, createTaskWaiters, createUuidV7 } from "@devmesh/runtime";
 import { createTaskEngine, openOutputSchemas, type TaskEngine } from "@devmesh/tasks";
-import { openTestDatabase } from "@devmesh/testing";
+import { openTestDatabase, waitFor } from "@devmesh/testing";
 import { type AppDeps, createApp } from "../src/app.ts";
 import { readEnv, toConfig } from "../src/config.ts";
 import { openMemory } from "../src/open-memory.ts";
@@ -70,7 +71,7 @@ export interface RestHarness extends AsyncDisposable {
 
 export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHarness> {
   const stack = new AsyncDisposableStack();
-  const database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite }, stack);
+  const database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite, snapshotPglite }, stack);
   const newId = createUuidV7();
   const logger = createLogger({ level: "silent", service: "rest-api" });
   const metrics = createMetrics("rest-api");
@@ -91,7 +92,7 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
         due: () => undefined,
         claimable: () => undefined,
       },
-      outputSchemas: stack.use(openOutputSchemas({ timeoutMs: 1_000, maxWaiting: 100 })),
+      outputSchemas: stack.use(openOutputSchemas({ timeoutMs: 20_000, maxWaiting: 100 })),
       newId,
       random: Math.random,
       now: Date.now,
@@ -172,12 +173,14 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
   const key = await createKey();
 
   async function assigned(taskId: TaskId): Promise<Task> {
-    for (let turn = 0; turn < 200; turn += 1) {
+    const isAssigned = async (): Promise<Task | undefined> => {
       const [task] = await reads.get(tenantId, [taskId], "whole");
       if (task?.assignment !== undefined && task.assignedAgent !== undefined) return task;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    throw new Error(`task ${taskId} was not assigned`);
+      // what a refused word held for a moment is passed over by who assigns: in the mesh the worker's sweep comes to it
+      await engine.sweep();
+      return undefined;
+    };
+    return waitFor(isAssigned, { what: `task ${taskId} to be assigned` });
   }
 
   return {

@@ -24,6 +24,7 @@ import {
   openPostgres,
   pendingRepository,
   searchRepository,
+  snapshotPglite,
 } from "@devmesh/repositories";
 import { createNudge } from "@devmesh/runtime";
 import { openTestDatabase } from "@devmesh/testing";
@@ -73,7 +74,7 @@ const region = "us-east-1";
 
 export async function openMemoryHarness(): Promise<MemoryHarness> {
   await using stack = new AsyncDisposableStack();
-  const database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite }, stack);
+  const database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite, snapshotPglite }, stack);
   const aws = stack.adopt(await startFauxqs({ port: 0, logger: false }), (server) => server.stop());
   const endpoint = `http://127.0.0.1:${aws.port}`;
   const queue = stack.use(openEmbeddingsQueue({ region, endpoint, queueUrl: undefined, deadLetterUrl: undefined }));

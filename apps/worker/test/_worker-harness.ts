@@ -13,6 +13,7 @@ import {
   openPglite,
   openPostgres,
   redriveJobs,
+  snapshotPglite,
 } from "@devmesh/repositories";
 import type { Outcome, TaskEngine } from "@devmesh/tasks";
 import { openTestDatabase } from "@devmesh/testing";
@@ -55,7 +56,7 @@ export interface HarnessOptions {
 
 export async function openHarness(options: HarnessOptions = {}): Promise<DeadLetterHarness> {
   await using stack = new AsyncDisposableStack();
-  const database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite }, stack);
+  const database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite, snapshotPglite }, stack);
   const aws = stack.adopt(await startFauxqs({ port: 0, logger: false }), (server) => server.stop());
   const opened = stack.use(
     openTasksQueue({

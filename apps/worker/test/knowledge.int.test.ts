@@ -10,6 +10,7 @@ import {
   migrationsDir,
   openPglite,
   openPostgres,
+  snapshotPglite,
   sql,
 } from "@devmesh/repositories";
 import { createNudge } from "@devmesh/runtime";
@@ -22,7 +23,7 @@ const local = { provider: "local", regions: [], endpoint: undefined, claudeModel
 const stack = new AsyncDisposableStack();
 let database: Database;
 beforeAll(async () => {
-  database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite }, stack);
+  database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite, snapshotPglite }, stack);
 });
 afterAll(() => stack.disposeAsync());
 

@@ -17,7 +17,7 @@ import { describe } from "vitest";
 import { agentRepository } from "../src/agents/agent-repository.ts";
 import { nodeRepository } from "../src/agents/node-repository.ts";
 import type { Database } from "../src/database/database.ts";
-import { openPglite } from "../src/database/drivers/pglite.ts";
+import { openPglite, snapshotPglite } from "../src/database/drivers/pglite.ts";
 import { openPostgres } from "../src/database/drivers/postgres.ts";
 import { outboxRepository } from "../src/events/outbox-repository.ts";
 import { keyRepository } from "../src/key-repository.ts";
@@ -32,6 +32,7 @@ const kit: DatabaseKit<Database> = {
   migrate,
   openPostgres: ({ url }) => openPostgres({ url, maxConnections: 8 }),
   openPglite,
+  snapshotPglite,
 };
 
 export function describeOnPostgres(tests: (open: OpenDatabase) => void): void {

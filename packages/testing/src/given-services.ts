@@ -4,6 +4,7 @@ declare module "vitest" {
   interface ProvidedContext {
     readonly databaseUrl: string | undefined;
     readonly redisUrl: string | undefined;
+    readonly scratchDir: string;
   }
 }
 
@@ -12,9 +13,11 @@ export interface GivenServices {
   /** The test server's superuser, for `createTestDatabase`; `undefined` where there is no Postgres: then only PGlite is tested. */
   readonly databaseUrl: string | undefined;
   readonly redisUrl: string | undefined;
+  /** An empty folder for what the files of this run share. It goes with the run. */
+  readonly scratchDir: string;
 }
 
 /** For test files: what the run's set-up (`vitest-services.ts`) has found or started. */
 export function givenServices(): GivenServices {
-  return { databaseUrl: inject("databaseUrl"), redisUrl: inject("redisUrl") };
+  return { databaseUrl: inject("databaseUrl"), redisUrl: inject("redisUrl"), scratchDir: inject("scratchDir") };
 }

@@ -1,7 +1,6 @@
-import { createHash, randomUUID } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
 import pg from "pg";
+import { hashFolder } from "./hash-folder.ts";
 
 /** Where databases are made, and what migrates their template. */
 export interface TestDatabaseOptions {
@@ -38,19 +37,6 @@ export async function createTestDatabase(options: TestDatabaseOptions): Promise<
       await withClient(options.url, (client) => client.query(`drop database if exists ${name} with (force)`));
     },
   };
-}
-
-/** The folder's files in one word: of their names and contents. */
-async function hashFolder(folder: string): Promise<string> {
-  const hash = createHash("sha256");
-  for (const file of (await readdir(folder)).filter((name) => name.endsWith(".sql")).sort()) {
-    hash
-      .update(file)
-      .update("\0")
-      .update(await readFile(join(folder, file)))
-      .update("\0");
-  }
-  return hash.digest("hex").slice(0, 16);
 }
 
 async function makeTemplate(client: pg.Client, template: string, options: TestDatabaseOptions): Promise<void> {

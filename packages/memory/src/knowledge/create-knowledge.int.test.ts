@@ -7,7 +7,15 @@ import {
   type TenantId,
 } from "@devmesh/models";
 import { createLogger, createMetrics } from "@devmesh/observability";
-import { type Database, migrate, migrationsDir, openPglite, openPostgres, sql } from "@devmesh/repositories";
+import {
+  type Database,
+  migrate,
+  migrationsDir,
+  openPglite,
+  openPostgres,
+  snapshotPglite,
+  sql,
+} from "@devmesh/repositories";
 import { createUuidV7 } from "@devmesh/runtime";
 import { openTestDatabase } from "@devmesh/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -26,7 +34,7 @@ let database: Database;
 let models: Models;
 
 beforeAll(async () => {
-  database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite }, stack);
+  database = await openTestDatabase({ migrationsDir, migrate, openPostgres, openPglite, snapshotPglite }, stack);
   await database.query(sql`insert into tenant (id, name) values (${tenantId}, ${tenantId})`);
   const config = { provider: "local", regions: [], endpoint: undefined, claudeModel: undefined } as const;
   models = stack.use(openModels({ config, redisUrl: undefined, database, metrics: createMetrics("test") }));

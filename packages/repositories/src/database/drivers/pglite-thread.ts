@@ -5,6 +5,8 @@ import type { ExchangeBytes } from "./pglite-stream.ts";
 
 export interface PgliteThread {
   readonly exchange: ExchangeBytes;
+  /** The data folder as it is now, in one. Nothing may be under way. */
+  dump(): Promise<Uint8Array<ArrayBuffer>>;
   /** Writes everything down and ends the thread. */
   close(): Promise<void>;
 }
@@ -18,8 +20,7 @@ interface Waiting {
 const workerUrl = new URL(`./pglite-worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url);
 
 /** @throws AppError `unavailable` if PGlite doesn't start. */
-export async function startPgliteThread(dataDir: string | undefined): Promise<PgliteThread> {
-  const workerData: PgliteWorkerData = { dataDir };
+export async function startPgliteThread(workerData: PgliteWorkerData): Promise<PgliteThread> {
   const worker = new Worker(workerUrl, { workerData, name: "pglite" });
   const waiting: Waiting[] = [];
   let ended: AppError | undefined;
@@ -50,6 +51,11 @@ export async function startPgliteThread(dataDir: string | undefined): Promise<Pg
       // A copy of exactly these bytes: a Buffer may be a window on a larger block.
       const reply = await request({ kind: "bytes", bytes: new Uint8Array(bytes) });
       if (reply.kind === "bytes") return reply.bytes;
+      throw new AppError("unavailable", reply.kind === "failed" ? reply.message : "the embedded database has ended");
+    },
+    dump: async () => {
+      const reply = await request({ kind: "dump" });
+      if (reply.kind === "dumped") return reply.snapshot;
       throw new AppError("unavailable", reply.kind === "failed" ? reply.message : "the embedded database has ended");
     },
     close: async () => {

@@ -7,10 +7,9 @@ import type { PgliteReply, PgliteRequest, PgliteWorkerData } from "./pglite-mess
 async function serve(): Promise<void> {
   const port = parentPort;
   if (port === null) throw new Error("pglite-worker runs as a worker thread only");
-  const { dataDir } = workerData as PgliteWorkerData;
   const reply = (message: PgliteReply): void => port.postMessage(message);
   try {
-    const engine = await PGlite.create({ ...(dataDir !== undefined && { dataDir }), extensions: { vector } });
+    const engine = await open(workerData as PgliteWorkerData);
     // Requests are answered strictly one after another: bytes of two must not mix.
     let previous = Promise.resolve();
     port.on("message", (request: PgliteRequest) => {
@@ -23,12 +22,25 @@ async function serve(): Promise<void> {
   }
 }
 
+function open({ dataDir, snapshot }: PgliteWorkerData): Promise<PGlite> {
+  return PGlite.create({
+    ...(dataDir !== undefined && { dataDir }),
+    ...(snapshot !== undefined && { loadDataDir: new Blob([new Uint8Array(snapshot)]) }),
+    extensions: { vector },
+  });
+}
+
 async function answer(engine: PGlite, request: PgliteRequest, reply: (message: PgliteReply) => void): Promise<void> {
   try {
     if (request.kind === "close") {
       await engine.close();
       reply({ kind: "closed" });
       parentPort?.close();
+      return;
+    }
+    if (request.kind === "dump") {
+      const file = await engine.dumpDataDir("none");
+      reply({ kind: "dumped", snapshot: new Uint8Array(await file.arrayBuffer()) });
       return;
     }
     reply({ kind: "bytes", bytes: await engine.execProtocolRaw(request.bytes) });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sql } from "../sql.ts";
-import { openPglite } from "./pglite.ts";
+import { openPglite, snapshotPglite } from "./pglite.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -38,4 +38,17 @@ test("the event loop turns while it computes", async () => {
 
 test("a folder that can't be opened is one clear error", async () => {
   await expect(openPglite({ dataDir: "/proc/nothing/here" })).rejects.toMatchObject({ code: "unavailable" });
+});
+
+test("each that begins with a snapshot has what was in it, and its own from then on", async () => {
+  const snapshot = await snapshotPglite((database) => database.query(sql`create table kept as select 1 as value`));
+  await using one = await openPglite({ snapshot });
+  await using other = await openPglite({ snapshot });
+  await one.query(sql`insert into kept values (2)`);
+  expect((await one.query(sql`select value from kept order by value`)).rows).toEqual([{ value: 1 }, { value: 2 }]);
+  expect((await other.query(sql`select value from kept`)).rows).toEqual([{ value: 1 }]);
+});
+
+test("a snapshot that can't be read is one clear error", async () => {
+  await expect(openPglite({ snapshot: Buffer.from("no data folder") })).rejects.toMatchObject({ code: "unavailable" });
 });

@@ -133,10 +133,15 @@ describe.skipIf(givenServices().databaseUrl === undefined)("openPostgres, when t
   });
 
   test("has all connections lent out, a further caller waits for the connect time-out only", async () => {
-    const database = open({ maxConnections: 1, connectTimeoutMs: 100 });
-    const sleeping = database.query(sql`select pg_sleep(0.5)`);
+    const database = open({ maxConnections: 1, connectTimeoutMs: 1_000 });
+    const gate = Promise.withResolvers<void>();
+    const holding = database.transaction({ role: "devmesh_engine" }, async (tx) => {
+      await tx.query(sql`select 1`);
+      await gate.promise;
+    });
     await expect(select(database)).rejects.toMatchObject(unavailable);
-    await sleeping;
+    gate.resolve();
+    await holding;
     await select(database);
   });
 
