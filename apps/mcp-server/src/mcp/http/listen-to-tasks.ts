@@ -1,7 +1,7 @@
 import type { Principal } from "@devmesh/auth";
 import { SUBSCRIPTION_ID_META_KEY } from "@modelcontextprotocol/server";
 import type { EchoedId } from "../../http/json-rpc.ts";
-import { openSse } from "../../http/sse.ts";
+import { openSse, type SseSink } from "../../http/sse.ts";
 import type { McpTasks } from "../tasks/open-tasks.ts";
 import type { TaskNotification } from "../tasks/watch-tasks.ts";
 
@@ -39,49 +39,58 @@ export async function listenToTasks(served: Response, options: ListenToTasksOpti
       reader.cancel().catch(() => undefined);
     },
   });
-  const waiting: string[] = [];
-  let isAcknowledged = false;
-  let lastFrame: string | undefined;
-
-  function tell({ method, params }: TaskNotification): void {
-    const frame = toFrame({ jsonrpc: "2.0", method, params: { ...params, _meta: { [SUBSCRIPTION_ID_META_KEY]: id } } });
-    if (isAcknowledged) sink.write(frame);
-    else waiting.push(frame);
-  }
-
-  const honoured = await watchTasks({ principal, taskIds, tell, signal: ending.signal }).catch((error: unknown) => {
+  const notices = createNotices(sink, id);
+  const watch = { principal, taskIds, tell: notices.tell, signal: ending.signal };
+  const honoured = await watchTasks(watch).catch((error: unknown) => {
     sink.close();
     throw error;
   });
+  let result: string | undefined;
 
-  function acknowledge(frame: Frame): void {
-    const { notifications } = frame.params ?? {};
-    sink.write(
-      toFrame({ ...frame, params: { ...frame.params, notifications: { ...notifications, taskIds: honoured } } }),
-    );
-    isAcknowledged = true;
-    for (const text of waiting) sink.write(text);
-  }
-
-  function finish(): void {
-    if (lastFrame !== undefined) sink.write(lastFrame);
+  function end(): void {
+    if (result !== undefined) sink.write(result);
     sink.close();
   }
 
-  async function pump(): Promise<void> {
-    let hasOthers = false;
-    for await (const frame of framesOf(reader)) {
-      if (!isAcknowledged) {
-        hasOthers = Object.keys(frame.params?.notifications ?? {}).length > 0;
-        acknowledge(frame);
-      } else if (frame.method === undefined) lastFrame = toFrame(frame);
+  async function relay(): Promise<void> {
+    const frames = framesOf(reader);
+    const { value: acknowledgement } = await frames.next();
+    if (acknowledgement === undefined) return sink.close();
+    const { params: { notifications, ...params } = {} } = acknowledgement;
+    sink.write(
+      toFrame({ ...acknowledgement, params: { ...params, notifications: { ...notifications, taskIds: honoured } } }),
+    );
+    notices.release();
+    for await (const frame of frames) {
+      if (frame.method === undefined) result = toFrame(frame);
       else sink.write(toFrame(frame));
     }
-    if (hasOthers || honoured.length === 0) finish();
+    const hasOthers = Object.keys(notifications ?? {}).length > 0;
+    if (hasOthers || honoured.length === 0) end();
   }
 
-  void pump().catch(() => sink.close());
-  return { response, end: finish };
+  void relay().catch(() => sink.close());
+  return { response, end };
+}
+
+/** Notifications of one subscription, held back until it is acknowledged. */
+function createNotices(
+  sink: SseSink,
+  subscription: EchoedId,
+): { readonly tell: (notification: TaskNotification) => void; readonly release: () => void } {
+  let held: string[] | undefined = [];
+  return {
+    tell({ method, params }) {
+      const _meta = { [SUBSCRIPTION_ID_META_KEY]: subscription };
+      const frame = toFrame({ jsonrpc: "2.0", method, params: { ...params, _meta } });
+      if (held === undefined) sink.write(frame);
+      else held.push(frame);
+    },
+    release() {
+      for (const frame of held ?? []) sink.write(frame);
+      held = undefined;
+    },
+  };
 }
 
 function bodyOf({ body }: Response): ReadableStream<Uint8Array<ArrayBuffer>> {

@@ -3,10 +3,11 @@ import type { FanOut, OpenStream, SessionStore } from "@devmesh/adapters";
 import type { NodeId } from "@devmesh/models";
 import type { JSONRPCMessage, RequestId } from "@modelcontextprotocol/server";
 import type { SseSink } from "../../http/sse.ts";
-import { follow, primingFrame, readAlong, resumeHere } from "./follower.ts";
+import { follow, primingFrame, resumeHere } from "./follower.ts";
 import { createFollowers } from "./followers.ts";
 import { type KeepDeps, keepEvent, type ToldEvent } from "./keep-event.ts";
 import { type NodeMail, sessionChannel } from "./node-mail.ts";
+import { readAlong } from "./read-along.ts";
 
 /** The name of a session's own stream: what the client is told without having asked. */
 export const ownStream = "own";

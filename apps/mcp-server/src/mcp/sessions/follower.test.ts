@@ -3,8 +3,9 @@ import type { ApiKeyId, NodeId, TenantId } from "@devmesh/models";
 import { createLogger } from "@devmesh/observability";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { SseSink } from "../../http/sse.ts";
-import { readAlong, resumeHere } from "./follower.ts";
+import { resumeHere } from "./follower.ts";
 import { sessionChannel } from "./node-mail.ts";
+import { readAlong } from "./read-along.ts";
 
 const sessionId = "session";
 const nodeId = "00000000-0000-4000-8000-000000000001" as NodeId;

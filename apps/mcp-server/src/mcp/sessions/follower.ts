@@ -1,8 +1,6 @@
-import type { FanOut, OpenStream, SessionStore, StreamEvent } from "@devmesh/adapters";
-import type { NodeId } from "@devmesh/models";
+import type { SessionStore, StreamEvent } from "@devmesh/adapters";
 import type { Logger } from "@devmesh/observability";
 import type { SseSink } from "../../http/sse.ts";
-import { type NodeMail, sessionChannel } from "./node-mail.ts";
 
 /** One response that follows a stream. Each event is written once, in order. */
 export interface Follower {
@@ -10,6 +8,12 @@ export interface Follower {
   write(seq: number, text: string): void;
   close(): void;
   readonly isClosed: boolean;
+}
+
+/** A follower that says how far it is. */
+export interface CountingFollower extends Follower {
+  /** The number of the event that was written last. */
+  readonly lastSeq: number;
 }
 
 /** A follower that first catches up with what the store has. */
@@ -30,7 +34,7 @@ export interface ResumeOptions extends FollowOptions {
 }
 
 /** Follows a stream from its first event, on the node that works on it. */
-export function follow({ stream, sink, afterSeq }: FollowOptions): Follower {
+export function follow({ stream, sink, afterSeq }: FollowOptions): CountingFollower {
   let lastSeq = afterSeq;
   return {
     write(seq, text) {
@@ -41,6 +45,9 @@ export function follow({ stream, sink, afterSeq }: FollowOptions): Follower {
     close: () => sink.close(),
     get isClosed() {
       return sink.isClosed;
+    },
+    get lastSeq() {
+      return lastSeq;
     },
   };
 }
@@ -83,97 +90,6 @@ async function readEvents({
   }
 }
 
-export interface ReadAlongOptions extends ResumeOptions {
-  readonly fanOut: Pick<FanOut, "subscribe">;
-  readonly mail: Pick<NodeMail, "send">;
-  /** Whether a node lives; undefined where that is not known. */
-  readonly isAlive: (nodeId: NodeId) => Promise<boolean | undefined>;
-}
-
-/** Between two looks at a stream of another node, in case a hint was lost. Judgement. */
-const lookMs = 5_000;
-
-/** Reads a stream along that another node works on, until it is answered, or that node is gone. */
-export function readAlong(options: ReadAlongOptions): ResumedFollower {
-  const { sessionId, stream, store, sink, logger } = options;
-  let lastSeq = options.afterSeq;
-  let isReading = false;
-  let isDue = false;
-  let absences = 0;
-  let ending: Promise<() => Promise<void>> | undefined;
-
-  function write(seq: number, text: string): void {
-    if (seq <= lastSeq) return;
-    lastSeq = seq;
-    sink.write(toFrame(stream, seq, text));
-  }
-
-  const findOpen = async (): Promise<OpenStream | undefined> =>
-    (await store.findOpen(sessionId)).find((open) => open.stream === stream);
-
-  /** Who works on it is asked before the events are read: the answer is among them then. */
-  async function readOnce(): Promise<OpenStream | undefined> {
-    const open = await findOpen();
-    for (const { seq, message } of await store.read(sessionId, stream, lastSeq)) write(seq, message);
-    if (open === undefined) close();
-    return open;
-  }
-
-  async function read(): Promise<void> {
-    isDue = true;
-    if (isReading) return;
-    isReading = true;
-    try {
-      while (isDue && !sink.isClosed) {
-        isDue = false;
-        await readOnce();
-      }
-    } finally {
-      isReading = false;
-    }
-  }
-
-  async function look(): Promise<void> {
-    if (sink.isClosed) return close();
-    const open = await readOnce();
-    if (open === undefined) return;
-    absences = (await options.isAlive(open.nodeId)) === false ? absences + 1 : 0;
-    // one that has just started may not have said so yet
-    if (absences < 2) return;
-    const message = JSON.stringify(goneError(open));
-    await store.append(sessionId, { stream, seq: lastSeq + 1, message, closes: true });
-    await read();
-  }
-
-  const attempt = (work: () => Promise<void>): void =>
-    void work().catch((err: unknown) => logger.debug({ err, sessionId }, "a stream of another node was not read"));
-  const looking = setInterval(() => attempt(look), lookMs);
-
-  function close(): void {
-    clearInterval(looking);
-    sink.close();
-    void ending?.then((end) => end());
-    ending = undefined;
-  }
-
-  return {
-    write,
-    close,
-    async catchUp() {
-      ending = options.fanOut.subscribe(sessionChannel(sessionId), (name) => {
-        if (name === stream) attempt(read);
-      });
-      await ending;
-      const open = await findOpen();
-      if (open !== undefined) await options.mail.send(open.nodeId, { session: sessionId, taken: stream });
-      await read();
-    },
-    get isClosed() {
-      return sink.isClosed;
-    },
-  };
-}
-
 /** How soon a client comes back whose response was cut. Judgement. */
 const retryMs = 1_000;
 
@@ -184,9 +100,4 @@ export function primingFrame(stream: string, seq: number): string {
 
 function toFrame(stream: string, seq: number, text: string): string {
   return `event: message\nid: ${stream}.${seq}\ndata: ${text}\n\n`;
-}
-
-function goneError({ requestId }: OpenStream): Readonly<Record<string, unknown>> {
-  const error = { code: -32_603, message: "the node that worked on this request is gone" };
-  return { jsonrpc: "2.0", id: requestId, error };
 }
