@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from "vitest";
 import { startBedrockStandIn } from "./bedrock-stand-in.ts";
 
 const titan = "amazon.titan-embed-text-v2:0";
-const eventually = { timeout: 5_000, interval: 5 };
+const eventually = { timeout: 30_000, interval: 5 };
 const main = fileURLToPath(new URL("./main.ts", import.meta.url));
 const { signal } = new AbortController();
 
@@ -103,7 +103,7 @@ describe("the stand-in's end", () => {
     const port = await findFreePort();
     const flags = ["--conditions=devmesh-source", "--disable-warning=ExperimentalWarning"];
     await using standIn = await startProcess(process.execPath, [...flags, main, "--port", String(port)], {});
-    await standIn.waitForLine(new RegExp(`listens on http://127.0.0.1:${port}`), 20_000);
+    await standIn.waitForLine(new RegExp(`listens on http://127.0.0.1:${port}`));
     expect((await ask(`http://127.0.0.1:${port}`, "GET", "/_stand-in/health")).status).toBe(200);
     expect(await standIn.stop()).toEqual({ code: 0, signal: null });
   });

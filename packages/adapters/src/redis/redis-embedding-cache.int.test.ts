@@ -6,7 +6,9 @@ import { describe, expect, it, vi } from "vitest";
 import { redisEmbeddingCache } from "./redis-embedding-cache.ts";
 
 const url = process.env["DEVMESH_REDIS_URL"];
-const eventually = { timeout: 10_000, interval: 10 };
+const eventually = { timeout: 30_000, interval: 10 };
+/** For a machine that stands still for a while. */
+const limitMs = 10_000;
 const newKey = (): string => randomBytes(32).toString("hex");
 /** A way to `target` on which nothing comes through any more once it is blocked. */
 async function openWay(target: URL): Promise<AsyncDisposable & { readonly url: string; block(): number }> {
@@ -53,8 +55,8 @@ describe.skipIf(url === undefined)("redisEmbeddingCache", () => {
   const given = url ?? "";
 
   it("gives back what was kept, to the bit, by any process, and nothing of other keys", async () => {
-    await using here = redisEmbeddingCache({ url: given });
-    await using there = redisEmbeddingCache({ url: given });
+    await using here = redisEmbeddingCache({ url: given, limitMs });
+    await using there = redisEmbeddingCache({ url: given, limitMs });
     const entries = new Map(Array.from({ length: 600 }, (_, at) => [newKey(), vectorOf(256 + (at % 3), at)] as const));
     await vi.waitFor(async () => {
       await here.setMany(entries);
@@ -64,7 +66,7 @@ describe.skipIf(url === undefined)("redisEmbeddingCache", () => {
   });
 
   it("keeps a part of a larger buffer as what it is, and forgets when its time is over", async () => {
-    await using cache = redisEmbeddingCache({ url: given, ttlMs: 60_000 });
+    await using cache = redisEmbeddingCache({ url: given, ttlMs: 60_000, limitMs });
     const [part, key] = [vectorOf(12, 7).subarray(4, 8), newKey()];
     await vi.waitFor(async () => {
       await cache.setMany(new Map([[key, part]]));
@@ -79,7 +81,7 @@ describe.skipIf(url === undefined)("redisEmbeddingCache", () => {
 
   it("waits for one that hangs a few times, and then not at all", async () => {
     await using way = await openWay(new URL(given));
-    await using cache = redisEmbeddingCache({ url: way.url, limitMs: 30, breaker: { minCalls: 2 } });
+    await using cache = redisEmbeddingCache({ url: way.url, limitMs: 200, breaker: { minCalls: 2 } });
     const entry = new Map([[newKey(), vectorOf(4, 1)]]);
     await vi.waitFor(async () => {
       await cache.setMany(entry);
@@ -92,7 +94,7 @@ describe.skipIf(url === undefined)("redisEmbeddingCache", () => {
   });
 
   it("passes over what is no vector", async () => {
-    await using cache = redisEmbeddingCache({ url: given });
+    await using cache = redisEmbeddingCache({ url: given, limitMs });
     const redis = new Redis(given);
     const [odd, list, nan, good] = [newKey(), newKey(), newKey(), newKey()];
     await redis.set(`devmesh:embedding:${odd}`, "abc", "PX", 60_000);

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from "vitest";
 import { openRedisPresence } from "./redis-presence.ts";
 
 const url = process.env["DEVMESH_REDIS_URL"];
-const eventually = { timeout: 10_000, interval: 10 };
+const eventually = { timeout: 30_000, interval: 10 };
 const facts = { startedAt: "2026-01-01T00:00:00.000Z", connections: 3 };
 const newNode = (): NodeId => crypto.randomUUID() as string as NodeId;
 

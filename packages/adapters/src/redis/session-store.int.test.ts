@@ -7,6 +7,7 @@ import { openRedisSessions } from "./redis-session-store.ts";
 import type { SessionBounds, SessionRecord, SessionStore } from "./session-store.ts";
 
 const url = process.env["DEVMESH_REDIS_URL"];
+const eventually = { timeout: 30_000 };
 const bounds: SessionBounds = { idleMs: 60_000, maxPerTenant: 2, maxEvents: 4, maxEventBytes: 100 };
 const uuid = <Id extends string>(): Id => randomUUID() as string as Id;
 const [here, there] = [uuid<NodeId>(), uuid<NodeId>()];
@@ -24,7 +25,7 @@ const kinds: readonly (readonly [string, (some: Partial<SessionBounds>) => Sessi
 
 describe.each(kinds)("sessions %s", (_, open) => {
   const store = open({});
-  beforeEach(() => vi.waitFor(() => store.find("none")));
+  beforeEach(() => vi.waitFor(() => store.find("none"), eventually));
   afterAll(() => store[Symbol.asyncDispose]());
 
   it("are found with what the client set, until they are removed", async () => {
@@ -61,10 +62,10 @@ describe.each(kinds)("sessions %s", (_, open) => {
 
   it("end when they were idle for long enough, and make room", async () => {
     await using brief = open({ idleMs: 40, maxPerTenant: 1 });
-    await vi.waitFor(() => brief.find("none"));
+    await vi.waitFor(() => brief.find("none"), eventually);
     const record = newRecord();
     expect(await brief.create(record)).toBe(true);
-    await vi.waitFor(async () => expect(await brief.create(newRecord(record.tenantId))).toBe(true), { timeout: 2_000 });
+    await vi.waitFor(async () => expect(await brief.create(newRecord(record.tenantId))).toBe(true), eventually);
     expect(await brief.find(record.id)).toBeUndefined();
   });
 
@@ -132,7 +133,7 @@ test("says that the store is away, and never waits for it", async () => {
 
 test.skipIf(url === undefined)("leaves nothing in Redis that does not end by itself", async () => {
   await using store = openRedisSessions({ url: url ?? "", ...bounds });
-  await vi.waitFor(() => store.find("none"));
+  await vi.waitFor(() => store.find("none"), eventually);
   const record = newRecord();
   await store.create(record);
   await store.remember(record.id, { subscribe: "a://1" });
@@ -144,5 +145,6 @@ test.skipIf(url === undefined)("leaves nothing in Redis that does not end by its
   const lives = await Promise.all(keys.map((key) => redis.pttl(key)));
   redis.disconnect();
   expect(keys.length).toBeGreaterThan(4);
-  expect(lives.every((ms) => ms > 0)).toBe(true);
+  // -2 is one that has ended meanwhile
+  expect(lives).not.toContain(-1);
 });

