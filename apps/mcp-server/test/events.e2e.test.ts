@@ -126,11 +126,12 @@ test("tells of agents as they come, change and go", async () => {
   const { payload } = await agent.request("AGENT_UPDATE", { maxConcurrency: 3 });
   await agent.request("AGENT_DEREGISTER");
   await agent.closed;
-  await relay();
   const { id } = payload.agent;
-  await watcher.next(
-    ({ name, payload: { event } }) => name === "EVENT" && event.subject === id && event.type === "agent.disconnected",
-  );
+  // its node writes down that it has gone once the client has seen it
+  await waitFor(async () => {
+    await relay();
+    return eventsOf(watcher).some(({ event }) => event.subject === id && event.type === "agent.disconnected");
+  });
   const told = eventsOf(watcher).filter(({ event }) => event.subject === id);
   expect(told.map(({ event }) => event.type)).toEqual([
     "agent.registered",
