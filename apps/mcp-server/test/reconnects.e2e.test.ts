@@ -86,8 +86,8 @@ test("answers 503 with a time while it drains, and lets go of who does not answe
 
 test("counts as alive until its last connection is closed", async () => {
   // shorter than the time for who does not answer a close, and long for a machine that stands still for a moment
-  const nodeLeaseMs = 2_500;
-  const node = await mesh.startNode({ intervals: { ...intervals, nodeLeaseMs } });
+  const nodeLeaseMs = 2_000;
+  const node = await mesh.startNode({ shutdownMs: 12_000, intervals: { ...intervals, nodeLeaseMs } });
   const deaf = await upgrade(node.port, mesh.key);
   const begunAt = performance.now();
   const lives: boolean[] = [];
