@@ -36,7 +36,10 @@ export async function connectMcp({ port, key, era = "modern", answer }: McpClien
     client.setRequestHandler("elicitation/create", ({ params }) => answer(params));
   }
   const requestInit = { headers: { authorization: `Bearer ${key}` } };
-  await client.connect(new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${port}/mcp`), { requestInit }));
+  const { hears, fetch: watching } = watchOwnStream();
+  const url = new URL(`http://127.0.0.1:${port}/mcp`);
+  await client.connect(new StreamableHTTPClientTransport(url, { requestInit, fetch: watching }));
+  if (era === "legacy") await hears;
   const callTool: McpClient["call"] = (name, args = {}, options) =>
     client.callTool({ name, arguments: { ...args } }, options);
   return {
@@ -54,5 +57,18 @@ export async function connectMcp({ port, key, era = "modern", answer }: McpClien
       return structuredContent.error;
     },
     [Symbol.asyncDispose]: () => client.close(),
+  };
+}
+
+/** Resolves `hears` once a client has its own stream: it is asked for in the background, and brings nothing from before. */
+function watchOwnStream(): { readonly hears: Promise<void>; readonly fetch: typeof fetch } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return {
+    hears: promise,
+    async fetch(input, init) {
+      const response = await fetch(input, init);
+      if (init?.method === "GET") resolve();
+      return response;
+    },
   };
 }
