@@ -30,16 +30,15 @@ export interface RequestStatesOptions {
   readonly secret: string;
   /** Milliseconds of the epoch. */
   readonly now: () => number;
-  readonly maxAgeMs?: number;
 }
 
 /** A person may take so long. Judgement. */
-const defaultMaxAgeMs = 60 * 60_000;
+const maxAgeMs = 60 * 60_000;
 /** Far above what any of our tools keeps. */
 const maxSealedLength = 64 * 1024;
 
 /** Signs with HMAC-SHA256 over owner, time and state; the key is derived from `secret`. */
-export function createRequestStates({ secret, now, maxAgeMs = defaultMaxAgeMs }: RequestStatesOptions): RequestStates {
+export function createRequestStates({ secret, now }: RequestStatesOptions): RequestStates {
   const key = createHmac("sha256", secret).update("devmesh mcp request state 1").digest();
 
   function sign(owner: StateOwner, body: string): Buffer {

@@ -40,22 +40,20 @@ export interface McpTasksDeps
   readonly taskReads: ReadTaskDeps["taskReads"] & TaskStates;
   /** What this node can carry out: the same on every node. */
   readonly kinds: readonly RunKind[];
-  readonly leaseMs?: number | undefined;
+  /** How long a node may be silent until its runs are another's. */
+  readonly leaseMs: number;
   readonly newId: NewId;
   readonly metrics: Metrics;
 }
 
-/** How long a node may be silent until its runs are another's. Judgement: as that of agents with a socket. */
-const defaultLeaseMs = 30_000;
-
 /** Opens the tasks of a node: it answers for all of the mesh, and carries out those that it claims. */
 export function openTasks(deps: McpTasksDeps): McpTasks {
-  const { engine, kinds, newId, leaseMs = defaultLeaseMs } = deps;
+  const { engine, kinds, newId } = deps;
   const shown = { ...deps, toAwaited };
   const toolAgents = createToolAgents(deps.agents, newId);
   const kindsByName = new Map(kinds.map((kind) => [kind.name, kind]));
   const callers = createRunCallers(deps);
-  const runner = startToolRunner({ ...deps, toolAgents, callers, kinds: kindsByName, leaseMs });
+  const runner = startToolRunner({ ...deps, toolAgents, callers, kinds: kindsByName });
   return {
     part: tasksPart(shown),
     async describeTask({ principal }, taskId) {
