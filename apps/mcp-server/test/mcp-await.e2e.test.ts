@@ -114,8 +114,14 @@ test("who waits is told of each step, if it asked for progress", async () => {
   };
   const awaited = worker.call("task_await", { taskId: task.id, waitMs: 20_000 }, { onprogress });
   const { assignments } = await worker.call("task_claim", { agent: name });
-  await expect.poll(() => told).toContain("the task is running");
   const { assignmentId, fence } = assignments[0];
-  await worker.call("task_complete", { agent: name, assignmentId, fence, output: 1 });
+  const about = { agent: name, assignmentId, fence };
+  // whoever looks first when the task has been claimed already is told of its next step
+  const steps = async (): Promise<readonly string[]> => {
+    await worker.call("task_progress", { ...about, note: "on it" });
+    return told;
+  };
+  await expect.poll(steps).toContain("the task is running");
+  await worker.call("task_complete", { ...about, output: 1 });
   expect(await awaited).toMatchObject({ isFinal: true });
 });
