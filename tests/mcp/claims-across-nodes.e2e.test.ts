@@ -47,7 +47,7 @@ const toldMs = 1_900;
 /** A busy machine may be late with one that was told, and not time and again. */
 const maxTries = 3;
 
-test("a claim that waits at one node is told of a task that came to another", async (context) => {
+test("a claim that waits at one node is told of what another does: a task comes, its agent learns more", async (context) => {
   if (node === undefined || beside === undefined) return context.skip();
   const [here, there] = await Promise.all([connect(node.url, node.apiKey), connect(beside.url, node.apiKey)]);
   await here.call("agent_register", { name: "listener", capabilities: [{ name: "listen" }] });
@@ -57,13 +57,29 @@ test("a claim that waits at one node is told of a task that came to another", as
   if (first === undefined) throw new Error("nothing was claimed");
   const { assignmentId, fence } = first;
   await here.call("task_complete", { agent: "listener", assignmentId, fence, output: 1 });
-  let tookMs = Number.POSITIVE_INFINITY;
-  for (let tries = 0; tries < maxTries && tookMs >= toldMs; tries++) tookMs = await claimWhatComes(here, there);
-  expect(tookMs).toBeLessThan(toldMs);
+  const create = async (type: string): Promise<string> =>
+    ((await there.call("task_create", { type })) as { task: { id: string } }).task.id;
+  expect(await quickest(() => claimWhatComes(here, () => create("listen")))).toBeLessThan(toldMs);
+  const learn = async (tries: number): Promise<number> => {
+    const taskId = await create(`learn-${tries}`);
+    const capabilities = [{ name: "listen" }, { name: `learn-${tries}` }];
+    return claimWhatComes(here, async () => {
+      await there.call("agent_update", { agent: "listener", capabilities });
+      return taskId;
+    });
+  };
+  expect(await quickest(learn)).toBeLessThan(toldMs);
 });
 
-/** Claims at one node, then makes a task at the other; gives how long the claim took, which ends with that task. */
-async function claimWhatComes(here: Tools, there: Tools): Promise<number> {
+/** Tries until one is in time, and gives what the last one took. */
+async function quickest(run: (tries: number) => Promise<number>): Promise<number> {
+  let tookMs = Number.POSITIVE_INFINITY;
+  for (let tries = 0; tries < maxTries && tookMs >= toldMs; tries++) tookMs = await run(tries);
+  return tookMs;
+}
+
+/** Claims at one node, then has something done at the other; gives how long the claim took, which ends with the task of that. */
+async function claimWhatComes(here: Tools, happens: () => Promise<string>): Promise<number> {
   let isOver = false;
   const begunAt = performance.now();
   const waiting = here.claim("listener", { waitMs: 20_000 }).finally(() => {
@@ -71,10 +87,10 @@ async function claimWhatComes(here: Tools, there: Tools): Promise<number> {
   });
   await here.call("agent_heartbeat", { agent: "listener" });
   expect(isOver).toBe(false);
-  const { task } = (await there.call("task_create", { type: "listen" })) as { task: { id: string } };
+  const taskId = await happens();
   const claimed = await waiting;
   const tookMs = performance.now() - begunAt;
-  expect(claimed.map((one) => one.task.id)).toEqual([task.id]);
+  expect(claimed.map((one) => one.task.id)).toEqual([taskId]);
   for (const { assignmentId, fence } of claimed) {
     await here.call("task_complete", { agent: "listener", assignmentId, fence, output: 1 });
   }

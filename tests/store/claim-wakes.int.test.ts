@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { AgentId, BudgetId, ClaimedTask, LimitId, TaskId } from "@devmesh/models";
+import type { AgentId, AssignmentId, BudgetId, ClaimedTask, LimitId, TaskId } from "@devmesh/models";
 import { agentRepository, type Database, ledgerStore, sql } from "@devmesh/repositories";
 import { createUuidV7 } from "@devmesh/runtime";
 import type { AgentWord } from "@devmesh/tasks";
@@ -201,5 +201,73 @@ describeEachDriver("a claim that waits is woken, by another process, when", (dat
       two.there.engine.requestAssignment({ lanes: [], agents: [], budgets });
     };
     expect(await wokenBy(two, b, raise)).toEqual([taskId]);
+  });
+
+  test("the agent itself may have more: it is resumed, can do more, or has a free slot again", async () => {
+    await using two = await openTwo(database());
+    const { tenantId, engine } = two.there;
+    const agents = agentRepository(database());
+    const a = await two.puller("a", 2);
+    const changed = () => engine.requestAssignment({ lanes: [], agents: [{ tenantId, agentId: a, delivery: "pull" }] });
+    /** Nothing for it, as it is, and those who wait have been looked for because of it. */
+    const submit = async (type: string): Promise<TaskId> => {
+      const looks = two.looks();
+      const taskId = await two.there.submit({ type });
+      await waitFor(() => two.looks() > looks, { what: "the look for whom to wake" });
+      return taskId;
+    };
+    const ids: TaskId[] = [];
+    const resume = async (): Promise<void> => {
+      await agents.setAdmin(tenantId, a, "paused");
+      ids.push(await submit("work"));
+      await agents.setAdmin(tenantId, a, "active");
+      changed();
+    };
+    expect(await wokenBy(two, a, resume)).toEqual(ids);
+    const [first] = ids;
+    const finish = async (taskId: TaskId | undefined): Promise<void> => {
+      const [held] = await read<{ assignmentId: AssignmentId; fence: number }>(
+        database(),
+        sql`select id as "assignmentId", fence from assignment where task_id = ${taskId} and is_open`,
+      );
+      if (held === undefined || taskId === undefined) throw new Error("nobody holds it");
+      await two.there.say({ agentId: a, taskId, ...held }, done);
+    };
+    await finish(first);
+    const learn = async (): Promise<void> => {
+      ids.push(await submit("other"));
+      await agents.update(tenantId, a, { capabilities: ["work", "other"].map((name) => ({ name, level: 1 })) });
+      changed();
+    };
+    expect(await wokenBy(two, a, learn)).toEqual(ids.slice(1));
+    await finish(ids[1]);
+    const inHand = await two.there.submit({ type: "work" });
+    await two.hold(a);
+    const free = async (): Promise<void> => {
+      // no word of this goes round
+      await agents.update(tenantId, a, { maxConcurrency: 1 });
+      ids.push(await submit("work"));
+      await finish(inHand);
+    };
+    expect(await wokenBy(two, a, free)).toEqual(ids.slice(2));
+  });
+
+  test("the agent's own budget has room again", async () => {
+    await using two = await openTwo(database());
+    const { tenantId, engine } = two.there;
+    const budgetId = randomUUID() as BudgetId;
+    const a = await two.puller("a");
+    await read(
+      database(),
+      sql`insert into budget (tenant_id, id, scope, subject_id, unit, cap, spent)
+        values (${tenantId}, ${budgetId}, 'agent', ${a}, 'micro_usd', 5, 5)`,
+    );
+    const taskId = await two.there.submit({ type: "work" });
+    expect(await two.here.claim(a)).toEqual([]);
+    const raise = async (): Promise<void> => {
+      await read(database(), sql`update budget set cap = 50 where id = ${budgetId}`);
+      engine.requestAssignment({ lanes: [], agents: [], budgets: [{ tenantId, budgetId }] });
+    };
+    expect(await wokenBy(two, a, raise)).toEqual([taskId]);
   });
 });

@@ -3,6 +3,7 @@ export { type Bedrock, type BedrockOptions, openBedrock } from "./bedrock/open-b
 export type { BreakerOptions } from "./breaker.ts";
 export {
   type AgentHint,
+  type ClaimableHint,
   type CollectionHint,
   createHints,
   type EndHearing,

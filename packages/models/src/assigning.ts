@@ -6,10 +6,18 @@ import type { AssignmentState } from "./task-state.ts";
 /** Where assigning looks: lanes that got a task, agents that got a slot, limits and budgets that have room again. */
 export interface AssignmentScope {
   readonly lanes: readonly { readonly tenantId: TenantId; readonly laneId: LaneId }[];
-  readonly agents: readonly { readonly tenantId: TenantId; readonly agentId: AgentId }[];
+  readonly agents: readonly AgentOfScope[];
   readonly limits?: readonly LimitRef[];
   /** What these have parked goes back into its lanes first. */
   readonly budgets?: readonly BudgetRef[];
+}
+
+/** An agent that may get something. */
+export interface AgentOfScope {
+  readonly tenantId: TenantId;
+  readonly agentId: AgentId;
+  /** Known to be one that claims its tasks: whichever process its claim waits in is told. */
+  readonly delivery?: "push" | "pull";
 }
 
 /** Names a limit. */

@@ -4,7 +4,7 @@ import { dueTimes, freedSlots, movedTo, parentsOf } from "./life/changes.ts";
 import type { Resumer } from "./life/resumer.ts";
 import type { Settled } from "./life/settle.ts";
 import type { Outcome } from "./operation.ts";
-import type { EngineHints, TaskRef } from "./store.ts";
+import type { ClaimableScope, EngineHints, TaskRef } from "./store.ts";
 import type { SubmittedTogether } from "./submission/submit.ts";
 
 /** Who hears what a commit leads to. */
@@ -16,12 +16,13 @@ export interface Announcing {
 
 /** Submissions were written: queued tasks look for agents, parents that yielded gave up slots. Gives the results. */
 export function announceSubmitted(
-  { results, changes, freed, waiting }: SubmittedTogether,
+  { results, changes, freed, slots }: SubmittedTogether,
   { hints, assigner, resumer }: Announcing,
 ): SubmittedTogether["results"] {
   if (changes.length > 0) assigner.request({ lanes: [], agents: freedSlots(changes), ...freed });
+  announceClaimants(slots.claiming, hints);
   announceDue(dueTimes(changes), hints);
-  resumer.request({ parents: results.flatMap(waitsForNobody), agents: waiting });
+  resumer.request({ parents: results.flatMap(waitsForNobody), agents: slots.waiting });
   const created = results.flatMap((result) => ("created" in result ? result.created : []));
   if (created.length === 0) return results;
   assigner.request({ lanes: created.filter(({ state }) => state === "queued"), agents: [] });
@@ -41,7 +42,7 @@ function waitsForNobody(result: SubmittedTogether["results"][number]): readonly 
 
 /** Operations were settled: slots, limits and parents may go on, agents have mail. Gives the outcomes. */
 export function announceSettled(
-  { outcomes, changes, freed, waiting }: Settled,
+  { outcomes, changes, freed, slots }: Settled,
   { hints, assigner, resumer }: Announcing,
 ): readonly Outcome[] {
   if (changes.length === 0) return outcomes;
@@ -50,7 +51,8 @@ export function announceSettled(
     queued.length === 0 ? [] : changes.filter(({ after }) => after.state === "queued").map(({ after }) => after);
   assigner.request({ lanes, agents: freedSlots(changes), ...freed });
   hints.changed(changes.filter(({ events }) => events.length > 0).map(({ after }) => after));
-  resumer.request({ parents: parentsOf(changes), agents: waiting });
+  announceClaimants(slots.claiming, hints);
+  resumer.request({ parents: parentsOf(changes), agents: slots.waiting });
   announceMail(changes, hints);
   return outcomes;
 }
@@ -71,6 +73,11 @@ export function announceTaken(taken: readonly TakenSlot[], hints: EngineHints): 
     taken.map(({ checkAt }) => checkAt),
     hints,
   );
+}
+
+/** Agents that claim may have what they could not have before, wherever their claims wait. */
+export function announceClaimants(agents: ClaimableScope["agents"], hints: Pick<EngineHints, "claimable">): void {
+  if (agents.length > 0) hints.claimable({ lanes: [], limits: [], agents });
 }
 
 /** Something is due at these times. */

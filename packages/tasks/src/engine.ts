@@ -10,7 +10,14 @@ import {
   type RedriveOrder,
   type Task,
 } from "@devmesh/models";
-import { type Announcing, announceMail, announceSettled, announceSubmitted, announceTaken } from "./announce.ts";
+import {
+  type Announcing,
+  announceClaimants,
+  announceMail,
+  announceSettled,
+  announceSubmitted,
+  announceTaken,
+} from "./announce.ts";
 import { type Assigner, createAssigner } from "./assignment/assigner.ts";
 import { type BatchWriter, createBatchWriter } from "./batch-writer.ts";
 import type { ClaimAsked } from "./claim/check-claim.ts";
@@ -59,7 +66,10 @@ export interface TaskEngine extends AsyncDisposable {
   redrive(ref: TaskRef, order?: RedriveOrder): Promise<Outcome>;
   /** Gives back what an agent holds, uncounted; with `offeredOnly` what it has not accepted yet. */
   release(slot: AgentSlotRef, how: { readonly offeredOnly: boolean; readonly reason: string }): Promise<void>;
-  /** Looks for tasks for agents that came free, and for agents for lanes that got tasks. Never waits. */
+  /**
+   * Looks for tasks for agents that came free, and for agents for lanes that got tasks. Where an agent is known to claim
+   * its tasks, all processes are told. Never waits.
+   */
   requestAssignment(scope: AssignmentScope): void;
   /**
    * Gives queued tasks to a pull agent, which accepts them by asking; resolves after the commit, as soon as there is one,
@@ -71,7 +81,10 @@ export interface TaskEngine extends AsyncDisposable {
    * many wait; `conflict`, reason `idempotency_key_reused`; `cancelled` where `signal` aborts, and then nothing was taken.
    */
   claim(asked: ClaimAsked): Promise<readonly ClaimedTask[]>;
-  /** Has claims looked at that wait here: something may wait in these lanes, or in those of these limits. Never waits. */
+  /**
+   * Has claims looked at that wait here: something may wait in these lanes, in those of these limits, or for these agents.
+   * Never waits.
+   */
   wakeClaims(scope: ClaimableScope): void;
   /** How many claims of this process are under way, most of them waiting for a task. */
   readonly openClaims: number;
@@ -126,9 +139,10 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
       deps.hints.assigned(taken);
       announceTaken(taken, deps.hints);
     },
-    onLeft(left) {
+    onLeft({ unparked, ...left }) {
       claimer.wake(left);
-      if (left.lanes.length + left.limits.length > 0) deps.hints.claimable({ lanes: left.lanes, limits: left.limits });
+      if (left.lanes.length + left.limits.length + unparked.length > 0)
+        deps.hints.claimable({ ...left, agents: unparked });
     },
   });
   const claimer = createClaimer({
@@ -170,11 +184,15 @@ export function createTaskEngine(deps: TaskEngineDeps): TaskEngine {
       release(deps.store, { slot, ...how }, (ref) => say(ref, { kind: "release", agentId: slot.agentId, ...how })),
     requestAssignment(scope) {
       assigner.request(scope);
+      announceClaimants(
+        scope.agents.filter(({ delivery }) => delivery === "pull"),
+        deps.hints,
+      );
       // an agent may have more slots than it had
       resumer.request({ agents: scope.agents });
     },
     claim: (asked) => claimer.claim(asked),
-    wakeClaims: (scope) => claimer.wake({ ...scope, agents: [] }),
+    wakeClaims: (scope) => claimer.wake(scope),
     get openClaims() {
       return claimer.size;
     },

@@ -106,6 +106,14 @@ export interface Unparked {
   readonly more: readonly BudgetRef[];
 }
 
+/** What was found about the agents whose slots were written. */
+export interface SlotNews {
+  /** They have a free slot now while an assignment of theirs awaits one. */
+  readonly waiting: readonly AgentSlotRef[];
+  /** They claim their tasks, and gave up a slot. */
+  readonly claiming: readonly AgentSlotRef[];
+}
+
 /** What one try has cost, as its agent told. */
 export interface TryUsage {
   readonly tenantId: TenantId;
@@ -161,11 +169,9 @@ export interface LedgerTx {
    * Writes changes: tasks, assignments, results, answers, events, slots and notices, all or nothing. Every task must
    * still be in the state and at the fence that the change started from. Two statements where there are answers.
    *
-   * Gives the agents of these changes that have a free slot now while an assignment of theirs awaits one.
-   *
    * @throws AppError `conflict` when one is not.
    */
-  write(changes: readonly LedgerChange[]): Promise<readonly AgentSlotRef[]>;
+  write(changes: readonly LedgerChange[]): Promise<SlotNews>;
 
   /** Blocked tasks that wait for one of these, with how many of their dependencies are not completed. */
   findDependents(refs: readonly TaskRef[]): Promise<readonly (TaskRef & { dependsOn: TaskId; open: number })[]>;
@@ -289,8 +295,8 @@ export interface LedgerStore {
   findOutputSchemas(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, unknown>>;
 }
 
-/** Where something may wait for an agent that claims. */
-export type ClaimableScope = Required<Pick<AssignmentScope, "lanes" | "limits">>;
+/** Where something may wait for an agent that claims; or the agents for which it may. */
+export type ClaimableScope = Required<Pick<AssignmentScope, "lanes" | "limits" | "agents">>;
 
 /**
  * Told after a commit what came of it, so that whoever waits can look. Hints only: the ledger is the truth, a lost one
@@ -305,6 +311,9 @@ export interface EngineHints {
   changed(tasks: readonly TaskRef[]): void;
   /** Something is due at that time that may be earlier than what the sweep knows. */
   due(at: Date): void;
-  /** No connected agent takes what may wait in these lanes, and in those of these limits: whoever waits to claim looks. */
+  /**
+   * No connected agent takes what may wait in these lanes, and in those of these limits; these agents, which claim, may have
+   * something now that they could not have before: whoever waits to claim looks.
+   */
   claimable(scope: ClaimableScope): void;
 }

@@ -24,7 +24,7 @@ export async function changeAgent(
   if (update.availability === "draining") {
     await engine.release(slot, { offeredOnly: true, reason: "the agent drains" });
   } else {
-    engine.requestAssignment({ lanes: [], agents: [slot] });
+    engine.requestAssignment({ lanes: [], agents: [{ ...slot, delivery: agent.delivery }] });
   }
   return agent;
 }

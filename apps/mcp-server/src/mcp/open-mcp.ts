@@ -1,4 +1,4 @@
-import { memorySessions } from "@devmesh/adapters";
+import { type ClaimableHint, memorySessions } from "@devmesh/adapters";
 import { sleep } from "@devmesh/runtime";
 import type { Hono } from "hono";
 import type { OpenStreams } from "../http/open-streams.ts";
@@ -60,7 +60,11 @@ export async function openMcp(deps: McpDeps): Promise<Mcp> {
   const metrics = createMcpMetrics(deps.metrics, { streams, sessions: () => sessions.size });
   // runs that are under way get some seconds, before what they need goes
   stack.use(served.tasks);
-  stack.defer(await deps.hints.onClaimable(() => served.tasks.lookSoon()));
+  // a run that was left is in a lane
+  const lookForRuns = ({ lanes, limits }: ClaimableHint): void => {
+    if (lanes.length + limits.length > 0) served.tasks.lookSoon();
+  };
+  stack.defer(await deps.hints.onClaimable(lookForRuns));
   let isDraining = false;
   const opened = stack.move();
   return {

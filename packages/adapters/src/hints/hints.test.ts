@@ -158,14 +158,15 @@ test("entries that changed, and agents that have mail, are told of once a turn",
   expect(heard).toEqual(expect.arrayContaining([entry, agent]));
 });
 
-test("lanes and limits in which something may be claimed are told of, each once", async () => {
+test("lanes and limits in which something may be claimed are told of, and agents for which it may, each once", async () => {
   const heard: unknown[] = [];
   await hints.onClaimable((scope) => heard.push(scope));
   const lane = { tenantId, laneId: uuid<LaneId>() };
   const limit = { tenantId, limitId: uuid<LimitId>() };
-  hints.engineHints.claimable({ lanes: [lane, lane], limits: [limit] });
+  const agent = { tenantId, agentId: uuid<AgentId>() };
+  hints.engineHints.claimable({ lanes: [lane, lane], limits: [limit], agents: [agent, agent] });
   await turns();
-  expect(heard).toEqual([{ lanes: [lane], limits: [limit] }]);
+  expect(heard).toEqual([{ lanes: [lane], limits: [limit], agents: [agent] }]);
 });
 
 test("malformed messages harm nobody", async () => {

@@ -18,6 +18,7 @@ import {
   type mcpLists,
   parseAgent,
   parseAgentOnly,
+  parseClaimant,
   parseClose,
   parseCollection,
   parseEntry,
@@ -80,10 +81,11 @@ export type NodeHint =
 export type HintedSlot = Pick<TakenSlot, "tenantId" | "agentId" | "nodeId"> &
   Partial<Pick<TakenSlot, "assignmentId" | "seq" | "offer">>;
 
-/** Where something may wait for an agent that claims. */
+/** Where something may wait for an agent that claims, or the agents for which it may. */
 export interface ClaimableHint {
   readonly lanes: readonly { readonly tenantId: TenantId; readonly laneId: LaneId }[];
   readonly limits: readonly { readonly tenantId: TenantId; readonly limitId: LimitId }[];
+  readonly agents: readonly AgentHint[];
 }
 
 /** What the task engine tells after its commits. */
@@ -151,7 +153,7 @@ export interface Hints extends AsyncDisposable {
  * | devmesh:mail | `[tenantId, agentId]`, heard by every node |
  * | devmesh:tasks | `[tenantId, taskId]` |
  * | devmesh:due | a time |
- * | devmesh:claimable | `[tenantId, laneId]`, or `[tenantId, limitId, "limit"]` |
+ * | devmesh:claimable | `[tenantId, laneId]`, `[tenantId, limitId, "limit"]`, or `[tenantId, agentId, "agent"]` |
  * | devmesh:outbox | 1 |
  * | devmesh:events | tenantId |
  * | devmesh:redrives | 1 |
@@ -211,10 +213,13 @@ export function createHints(fanOut: FanOut): Hints {
         for (const { tenantId, taskId } of tasks) gatherer.add(channels.tasks, [tenantId, taskId], pauseMs);
       },
       due: (at) => gatherer.add(channels.due, at.toISOString(), pauseMs),
-      claimable({ lanes, limits }) {
+      claimable({ lanes, limits, agents }) {
         for (const { tenantId, laneId } of lanes) gatherer.add(channels.claimable, [tenantId, laneId], claimPauseMs);
         for (const { tenantId, limitId } of limits) {
           gatherer.add(channels.claimable, [tenantId, limitId, "limit"], claimPauseMs);
+        }
+        for (const { tenantId, agentId } of agents) {
+          gatherer.add(channels.claimable, [tenantId, agentId, "agent"], claimPauseMs);
         }
       },
     },
@@ -236,7 +241,8 @@ export function createHints(fanOut: FanOut): Hints {
       hear(channels.claimable, (items) => {
         const lanes = items.flatMap((item) => parseLane(item) ?? []);
         const limits = items.flatMap((item) => parseLimit(item) ?? []);
-        if (lanes.length + limits.length > 0) handler({ lanes, limits });
+        const agents = items.flatMap((item) => parseClaimant(item) ?? []);
+        if (lanes.length + limits.length + agents.length > 0) handler({ lanes, limits, agents });
       }),
     onOutbox: (handler) => hear(channels.outbox, () => handler()),
     onEventsReadable: (handler) => hear(channels.events, parsing(parseTenant, handler)),

@@ -84,6 +84,14 @@ export function parseLimit(item: unknown): { readonly tenantId: TenantId; readon
   return { tenantId: tenantId as TenantId, limitId: limitId as LimitId };
 }
 
+/** `[tenantId, agentId, "agent"]` */
+export function parseClaimant(item: unknown): { readonly tenantId: TenantId; readonly agentId: AgentId } | undefined {
+  if (!Array.isArray(item) || item.length !== 3 || item[2] !== "agent") return undefined;
+  const [tenantId, agentId] = parseIds(item.slice(0, 2)) ?? [];
+  if (tenantId === undefined || agentId === undefined) return undefined;
+  return { tenantId: tenantId as TenantId, agentId: agentId as AgentId };
+}
+
 /** `[tenantId, collectionId]` */
 export function parseCollection(
   item: unknown,

@@ -83,7 +83,7 @@ import { lockByAssignment, lockByTask } from "./lock-entries.ts";
 import { type SlotRef, type TaskRef, taskRows } from "./refs.ts";
 import { takeSlots } from "./take-slots.ts";
 import { type Unparked, unparkTasks } from "./unpark.ts";
-import { writeChanges } from "./write-changes.ts";
+import { type SlotNews, writeChanges } from "./write-changes.ts";
 
 /** The statements of the ledger, bound to one transaction. */
 export interface LedgerTransaction {
@@ -101,7 +101,7 @@ export interface LedgerTransaction {
   ): Promise<readonly LedgerEntry[]>;
   lockByTask(refs: readonly TaskRef[]): Promise<readonly LedgerEntry[]>;
   requirementsOf(refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, Requirements>>;
-  write(changes: readonly LedgerChange[]): Promise<readonly SlotRef[]>;
+  write(changes: readonly LedgerChange[]): Promise<SlotNews>;
   findDependents(refs: readonly TaskRef[]): Promise<readonly (TaskRef & { dependsOn: TaskId; open: number })[]>;
   findFailedDependents(refs: readonly TaskRef[]): Promise<readonly TaskRef[]>;
   findOpenDependencies(ref: TaskRef): Promise<ReadonlyMap<TaskId, TaskState>>;
@@ -207,13 +207,13 @@ function bind(tx: Transaction, newId: NewId): LedgerTransaction {
 }
 
 /** Two statements, sent together, where a question was answered. */
-async function write(tx: Transaction, changes: readonly LedgerChange[]): Promise<readonly SlotRef[]> {
+async function write(tx: Transaction, changes: readonly LedgerChange[]): Promise<SlotNews> {
   const answered = changes.filter(({ answers = [] }) => answers.length > 0);
-  const [waiting] = await Promise.all([
+  const [slots] = await Promise.all([
     writeChanges(tx, changes),
     answered.length > 0 ? insertAnswers(tx, answered) : undefined,
   ]);
-  return waiting;
+  return slots;
 }
 
 async function findOutputSchemas(database: Database, refs: readonly TaskRef[]): Promise<ReadonlyMap<TaskId, unknown>> {

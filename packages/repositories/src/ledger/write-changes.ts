@@ -3,17 +3,31 @@ import type { Queryable } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
 import { frameTypes } from "../messages/frame-types.ts";
 import type { SlotRef } from "./refs.ts";
+import { isPull } from "./slot-figures.ts";
 import { writeDeadLetters } from "./write-dead-letters.ts";
+
+/** What was found about the agents whose slots were written. */
+export interface SlotNews {
+  /** They have a free slot now while an assignment of theirs awaits one. */
+  readonly waiting: readonly SlotRef[];
+  /** They claim their tasks, and gave up a slot. */
+  readonly claiming: readonly SlotRef[];
+}
+
+interface WrittenRow {
+  readonly moved: number;
+  readonly waiting: readonly SlotRef[] | null;
+  readonly claiming: readonly SlotRef[] | null;
+}
 
 /**
  * Writes changed tasks with their assignments, results, events, slots and notices, in one statement. Slots are locked in
  * the order of their ids; the tasks have been since they were read. Dead letters, where there are any, are a second one.
- * Tells the agents of these changes that have a free slot again while one of their assignments awaits one.
  *
  * @throws AppError `conflict` when a task is not as the change found it.
  */
-export async function writeChanges(tx: Queryable, changes: readonly LedgerChange[]): Promise<readonly SlotRef[]> {
-  const written = tx.query<{ moved: number; waiting: readonly SlotRef[] | null }>(sql`
+export async function writeChanges(tx: Queryable, changes: readonly LedgerChange[]): Promise<SlotNews> {
+  const written = tx.query<WrittenRow>(sql`
     with moved as (
       update task t
       set state = c.state, attempt = c.attempt, counted = c.counted, uncounted = c.uncounted, lane_id = c.lane_id,
@@ -56,7 +70,8 @@ export async function writeChanges(tx: Queryable, changes: readonly LedgerChange
         next_seq = s.next_seq + slot.notices
       from slot
       where s.tenant_id = slot.tenant_id and s.agent_id = slot.agent_id
-      returning s.tenant_id, s.agent_id, s.awaited > 0 and s.in_flight < s.max_concurrency as can_resume
+      returning s.tenant_id, s.agent_id, s.awaited > 0 and s.in_flight < s.max_concurrency as can_resume,
+        slot.taken + slot.awaited < 0 and ${isPull} as may_claim
     ), notice as (
       insert into mailbox (tenant_id, agent_id, seq, type, payload, assignment_id)
       select slot.tenant_id, slot.agent_id, slot.next_seq + n.number, n.type, n.payload, n.assignment_id
@@ -65,11 +80,13 @@ export async function writeChanges(tx: Queryable, changes: readonly LedgerChange
     )
     select (select count(*)::int from moved) as moved, (
       select json_agg(json_build_object('tenantId', tenant_id, 'agentId', agent_id)) from freed where can_resume
-    ) as waiting`);
+    ) as waiting, (
+      select json_agg(json_build_object('tenantId', tenant_id, 'agentId', agent_id)) from freed where may_claim
+    ) as claiming`);
   // sent together, carried out one after the other
   const [{ rows }] = await Promise.all([written, writeDeadLetters(tx, changes)]);
-  const { moved, waiting } = rows[0] ?? { moved: 0, waiting: null };
-  if (moved === changes.length) return waiting ?? [];
+  const { moved, waiting, claiming } = rows[0] ?? { moved: 0, waiting: null, claiming: null };
+  if (moved === changes.length) return { waiting: waiting ?? [], claiming: claiming ?? [] };
   throw new AppError("conflict", `${changes.length - moved} of ${changes.length} tasks were changed by another`);
 }
 

@@ -23,7 +23,10 @@ export interface AssignerOptions extends AssignOptions {
 }
 
 /** Where a round looked and may have left something: lanes, and what else it was asked to look at. */
-export type Left = Required<Pick<AssignmentScope, "lanes" | "agents" | "limits">>;
+export interface Left extends Required<Pick<AssignmentScope, "lanes" | "agents" | "limits">> {
+  /** Those of the agents whose budgets have room again: nobody else was told of them. */
+  readonly unparked: AssignmentScope["agents"];
+}
 
 /** Asks beyond these are dropped: the sweep looks at all lanes in any case. */
 const bounds = { max: 50_000, maxPerTenant: 10_000 };
@@ -77,7 +80,7 @@ export function createAssigner(options: AssignerOptions): Assigner {
       lostInARow = 0;
       heldLanes.add(held);
       if (taken.length > 0) options.onTaken(taken);
-      options.onLeft({ lanes: left, agents: asked.agents, limits: asked.limits });
+      options.onLeft({ lanes: left, agents: asked.agents, limits: asked.limits, unparked: unparked.agents });
       request(again);
       // where nothing was taken of what came back, there is no room for the others either
       if (taken.length > 0) request({ lanes: [], agents: [], budgets: unparked.more });

@@ -6,7 +6,7 @@ import type { ClaimWaits } from "./claim-waits.ts";
 /** Wakes those who wait to claim when there may be something for them. */
 export interface ClaimWaker extends AsyncDisposable {
   /** Something may wait in these lanes, in those of these limits, or for these agents. Never waits. */
-  wake(scope: ClaimableScope & Pick<AssignmentScope, "agents">): void;
+  wake(scope: ClaimableScope): void;
 }
 
 /** Lanes and limits in one look; agents that it may find. */

@@ -54,7 +54,7 @@ function ledgerOf(
       write: async (changes) => {
         ledger.writes++;
         for (const { after } of changes) rows.set(after.taskId, after);
-        return [];
+        return { waiting: [], claiming: [] };
       },
     }),
   };

@@ -81,7 +81,7 @@ describe("a parent that goes on", () => {
       findChildren: async () => new Map([[taskIdOf(1), children]]),
       write: async (changes) => {
         written.push(...changes);
-        return [];
+        return { waiting: [], claiming: [] };
       },
       ...more,
     });

@@ -92,7 +92,7 @@ test("a write sends caps before the changes and usage after them, and tells what
       },
       write: async () => {
         calls.push("write");
-        return [];
+        return { waiting: [], claiming: [] };
       },
       addUsage: async () => void calls.push("usage"),
     }),

@@ -38,12 +38,12 @@ export function settleCaps(tx: LedgerTx): SettlingTx {
         const capped = capChanges(changes);
         const tries = usageOf(changes);
         // sent together, carried out one after the other
-        const [, awaited] = await Promise.all([
+        const [, slots] = await Promise.all([
           capped.length === 0 ? undefined : change(capped),
           tx.write(changes),
           tries.length === 0 ? undefined : tx.addUsage(tries),
         ]);
-        return awaited;
+        return slots;
       },
     },
     freed: () => ({ limits: [...limits.values()], budgets: [...budgets.values()] }),

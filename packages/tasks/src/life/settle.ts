@@ -1,6 +1,6 @@
 import { assert, type LedgerChange, type TaskId } from "@devmesh/models";
 import { isAgentOperation, type MeshOperation, type Operation, type Outcome } from "../operation.ts";
-import type { AgentSlotRef, FreedCaps, LedgerStore, LedgerTx, TaskRef } from "../store.ts";
+import type { AgentSlotRef, FreedCaps, LedgerStore, LedgerTx, SlotNews, TaskRef } from "../store.ts";
 import { cascade } from "./cascade.ts";
 import { movedTo } from "./changes.ts";
 import { createDraft, type Draft } from "./draft.ts";
@@ -13,8 +13,7 @@ export interface Settled {
   readonly changes: readonly LedgerChange[];
   /** Limits and budgets that have room again. */
   readonly freed: FreedCaps;
-  /** Agents that have a free slot again while one of their assignments awaits one. */
-  readonly waiting: readonly AgentSlotRef[];
+  readonly slots: SlotNews;
 }
 
 /**
@@ -27,26 +26,28 @@ export function settle(store: LedgerStore, operations: readonly Operation[], ran
     const trees = await findTrees(plainTx, operations);
     const draft = await openDraft(plainTx, { operations, trees, random });
     const { tx: settlingTx, freed } = settleCaps(plainTx);
-    const { tx, waiting } = noteWaiting(settlingTx);
+    const { tx, slots } = noteSlots(settlingTx);
     const outcomes = operations.map((operation) => draft.apply(operation));
     if (trees.length > 0) await cancelTrees(tx, draft);
     const changes = await placeInLanes(tx, draft.changes());
-    if (changes.length === 0) return { outcomes, changes, freed: freed(), waiting };
+    if (changes.length === 0) return { outcomes, changes, freed: freed(), slots };
     // sent together, carried out one after the other
     const [, followed] = await Promise.all([tx.write(changes), cascade(tx, changes, random)]);
-    return { outcomes, changes: [...changes, ...followed], freed: freed(), waiting };
+    return { outcomes, changes: [...changes, ...followed], freed: freed(), slots };
   });
 }
 
-/** Remembers what the writes of a transaction tell of agents that have a free slot for what awaits one. */
-function noteWaiting(tx: LedgerTx): { readonly tx: LedgerTx; readonly waiting: readonly AgentSlotRef[] } {
+/** Remembers what the writes of a transaction tell of slots. */
+function noteSlots(tx: LedgerTx): { readonly tx: LedgerTx; readonly slots: SlotNews } {
   const waiting: AgentSlotRef[] = [];
+  const claiming: AgentSlotRef[] = [];
   const write: LedgerTx["write"] = async (changes) => {
     const found = await tx.write(changes);
-    waiting.push(...found);
+    waiting.push(...found.waiting);
+    claiming.push(...found.claiming);
     return found;
   };
-  return { tx: { ...tx, write }, waiting };
+  return { tx: { ...tx, write }, slots: { waiting, claiming } };
 }
 
 /** What hangs below the tasks that are to be cancelled: locked together with them, before anything is written. */

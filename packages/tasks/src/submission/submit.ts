@@ -17,7 +17,7 @@ import {
   toErrorBody,
 } from "@devmesh/models";
 import { settleCaps } from "../life/settle-caps.ts";
-import type { AgentSlotRef, FreedCaps, LedgerStore, TaskRef } from "../store.ts";
+import type { FreedCaps, LedgerStore, SlotNews, TaskRef } from "../store.ts";
 import { assertReadable, type Contexts, findContexts } from "./check-contexts.ts";
 import {
   checkDelegation,
@@ -65,14 +65,15 @@ export interface Submitted {
   readonly parent?: TaskRef | undefined;
 }
 
+const noSlots: SlotNews = { waiting: [], claiming: [] };
+
 /** What became of submissions, in order, and of the tasks that they were delegated from. */
 export interface SubmittedTogether {
   readonly results: readonly (Submitted | { readonly error: AppError })[];
   readonly changes: readonly LedgerChange[];
   /** Limits that count one less, of those that yielded their slots. */
   readonly freed: FreedCaps;
-  /** Agents that have a free slot again while another of their assignments awaits one. */
-  readonly waiting: readonly AgentSlotRef[];
+  readonly slots: SlotNews;
 }
 
 /** SHA-256, in hex, of a body as canonical JSON: equal bodies of one key are equal here. */
@@ -124,10 +125,10 @@ export function submit(
       return delegation === undefined || !isWritten ? [] : [delegation];
     });
     const changes = delegations.length === 0 ? [] : yieldSlots(delegations, parents, tx.now);
-    if (changes.length === 0) return { results, changes, freed: { limits: [], budgets: [] }, waiting: [] };
+    if (changes.length === 0) return { results, changes, freed: { limits: [], budgets: [] }, slots: noSlots };
     const { tx: settling, freed } = settleCaps(tx);
-    const waiting = await settling.write(changes);
-    return { results, changes, freed: freed(), waiting };
+    const slots = await settling.write(changes);
+    return { results, changes, freed: freed(), slots };
   });
 }
 

@@ -32,7 +32,7 @@ export function registerAgent({ agents, engine, newId }: Pick<RouteDeps, "agents
       readIdempotencyKey(headers);
       const context = { tenantId, delivery: "push", onlyName: agentName } as const;
       const agent = await register({ store: agents, newId }, context, body);
-      engine.requestAssignment({ lanes: [], agents: [{ tenantId, agentId: agent.id }] });
+      engine.requestAssignment({ lanes: [], agents: [{ tenantId, agentId: agent.id, delivery: agent.delivery }] });
       return { status: 201, data: agent, headers: { location: `/api/v1/agents/${agent.id}` } };
     },
   });

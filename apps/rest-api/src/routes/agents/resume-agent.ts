@@ -12,7 +12,7 @@ export function resumeAgent(deps: Pick<RouteDeps, "agents" | "engine">): Route {
       await deps.agents.setAdmin(tenantId, agent.id, "active");
       if (agent.availability === "draining")
         await deps.agents.update(tenantId, agent.id, { availability: "available" });
-      deps.engine.requestAssignment({ lanes: [], agents: [{ tenantId, agentId: agent.id }] });
+      deps.engine.requestAssignment({ lanes: [], agents: [{ tenantId, agentId: agent.id, delivery: agent.delivery }] });
     },
   });
 }

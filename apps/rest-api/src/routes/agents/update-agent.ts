@@ -27,7 +27,7 @@ export function updateAgent(deps: Pick<RouteDeps, "agents" | "engine">): Route {
       const agent = await update(agents, ref, request.body);
       const drainsNow = agent.availability === "draining" && before.availability !== "draining";
       if (drainsNow) await engine.release(ref, { offeredOnly: true, reason: "draining" });
-      else engine.requestAssignment({ lanes: [], agents: [ref] });
+      else engine.requestAssignment({ lanes: [], agents: [{ ...ref, delivery: agent.delivery }] });
       return { data: drainsNow ? ((await agents.find(tenantId, agent.id)) ?? agent) : agent };
     },
   });
