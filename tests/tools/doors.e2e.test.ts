@@ -31,6 +31,7 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
     const opened = await openDoors(
       {
         DEVMESH_TOOL_COMMANDS: process.execPath,
+        DEVMESH_TOOL_VARIABLES: "TOKEN,MODE,WHOSE",
         DEVMESH_TOOL_BREAKER_MS: "500",
         DEVMESH_MCP_LISTED_TOOLS: "100",
         DEVMESH_TOOL_ALLOW_HTTP: "true",
@@ -58,7 +59,7 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
         server = (await doors.ask("GET", `/tools/${made.data.id}`, { key })).data;
         return server.health !== "unknown";
       },
-      { timeoutMs: 15_000, what: "the server to be looked at" },
+      { what: "the server to be looked at" },
     );
     return server;
   }
@@ -113,7 +114,7 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
       await ask("POST", `${path}/refresh`, {});
       await ask("GET", `${path}/calls`);
       const kept = { ...server.transport, env: { TOKEN: { isSecret: true }, MODE: "fast" } };
-      expect((await ask("PATCH", path, { transport: kept, timeoutMs: 5_000 })).status).toBe(200);
+      expect((await ask("PATCH", path, { transport: kept, timeoutMs: 20_000 })).status).toBe(200);
       expect(JSON.parse((await execute(server.id, "env")).data.content[0].text).TOKEN).toBe(secret);
       const elsewhere = { ...kept, args: ["-e", "console.error(process.env)"] };
       expect(await ask("PATCH", path, { transport: elsewhere })).toMatchObject({ status: 400 });
@@ -141,6 +142,11 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
         ["POST", "/tools", { name: uniqueName(), transport }],
         ["PATCH", `/tools/${shared.id}`, { transport }],
       ] as const;
+      const variable = { name: uniqueName(), transport: stdio([], { EXTRA_MODE: "a" }) };
+      expect(await doors.ask("POST", "/tools", { body: variable })).toMatchObject({
+        status: 409,
+        error: { reason: "variable_not_allowed", message: expect.stringContaining("(TOKEN, MODE, WHOSE)") },
+      });
       for (const [method, path, body] of asked) {
         const answer = await doors.ask(method, path, { body });
         expect(answer).toMatchObject({
@@ -231,11 +237,11 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
     });
 
     test("that hangs ends with its time, and holds up no other", async () => {
-      const hanging = await register({ transport: stdio(), timeoutMs: 3_000 });
+      const hanging = await register({ transport: stdio(), timeoutMs: 30_000 });
       const order: string[] = [];
       // the first call starts the program, which counts
       expect((await execute(hanging.id, "echo", { text: "a" })).status).toBe(200);
-      const hangs = execute(hanging.id, "hang").finally(() => order.push("hang"));
+      const hangs = execute(hanging.id, "hang", {}, { timeoutMs: 2_000 }).finally(() => order.push("hang"));
       for (const id of [shared.id, hanging.id]) {
         expect((await execute(id, "echo", { text: "a" })).status).toBe(200);
         order.push("echo");
@@ -243,8 +249,8 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
       expect(await hangs).toMatchObject({ status: 504, error: { code: "deadline_exceeded" } });
       expect(order).toEqual(["echo", "echo", "hang"]);
       expect(await execute(hanging.id, "hang", {}, { timeoutMs: 50 })).toMatchObject({ status: 504 });
-      const over = await execute(hanging.id, "echo", { text: "a" }, { timeoutMs: 3_001 });
-      expect(over).toMatchObject({ status: 400, error: { message: expect.stringContaining("3000") } });
+      const over = await execute(hanging.id, "echo", { text: "a" }, { timeoutMs: 30_001 });
+      expect(over).toMatchObject({ status: 400, error: { message: expect.stringContaining("30000") } });
     });
 
     test("tells its progress", async () => {
@@ -331,10 +337,10 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
   });
 
   test("what was changed begins anew", async () => {
-    const server = await register({ transport: stdio(), timeoutMs: 1_000 });
+    const server = await register({ transport: stdio() });
     const hang = (): Promise<Answer> => execute(server.id, "hang", {}, { timeoutMs: 20 });
     await waitFor(async () => (await hang()).error?.reason === "breaker_open", { what: "the breaker to open" });
-    await doors.ask("PATCH", `/tools/${server.id}`, { body: { timeoutMs: 2_000 } });
+    await doors.ask("PATCH", `/tools/${server.id}`, { body: { timeoutMs: 20_000 } });
     expect((await execute(server.id, "echo", { text: "a" })).status).toBe(200);
     await doors.ask("DELETE", `/tools/${server.id}`);
   });

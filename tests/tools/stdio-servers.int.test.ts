@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { AppError } from "@devmesh/models";
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { AppError, type ToolServer } from "@devmesh/models";
 import { createLogger } from "@devmesh/observability";
 import { checkLeaks, waitFor } from "@devmesh/testing";
 import fc from "fast-check";
@@ -19,6 +21,11 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+interface ProgramPlace {
+  readonly cwd: string;
+  readonly entries: readonly string[];
 }
 
 describe("a program as a tool server", () => {
@@ -68,18 +75,61 @@ describe("a program as a tool server", () => {
   });
 
   it("sees the variables that it was given, and nothing else of ours", async () => {
-    process.env["DEVMESH_SECRET_OF_OURS"] = "x";
+    const ours = { DEVMESH_SECRET_OF_OURS: "x", AWS_SECRET_ACCESS_KEY: "x", DATABASE_URL: "x", NODE_OPTIONS: "" };
+    Object.assign(process.env, ours, { TZ: "UTC" });
+    const path = process.env["PATH"];
+    process.env["PATH"] = `relative/folder:${path}`;
     await using kit = openGateway({ secrets: new Map([["TOKEN", "s3cret"]]) });
     const server = stdioServerOf([], {}, { PLAIN: "1", TOKEN: { isSecret: true } });
-    const seen = JSON.parse(textOf(await kit.call(server, "env"))) as object;
-    delete process.env["DEVMESH_SECRET_OF_OURS"];
-    expect(seen).toMatchObject({ PLAIN: "1", TOKEN: "s3cret" });
-    const inherited = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
-    expect(
-      Object.keys(seen)
-        .filter((name) => !inherited.includes(name))
-        .sort(),
-    ).toEqual(["PLAIN", "TOKEN"]);
+    const seen = JSON.parse(textOf(await kit.call(server, "env"))) as Readonly<Record<string, string>>;
+    for (const name of Object.keys(ours)) delete process.env[name];
+    process.env["PATH"] = path;
+    expect(seen).toMatchObject({ PLAIN: "1", TOKEN: "s3cret", PATH: path, TZ: "UTC" });
+    // the last three are what shells set of themselves
+    const known = ["PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "PLAIN", "TOKEN", "PWD", "SHLVL", "_"];
+    expect(Object.keys(seen).filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  it("has a folder of its own, empty and closed to others, that goes with it", async () => {
+    await using kit = openGateway();
+    const at = async (server: ToolServer): Promise<ProgramPlace> =>
+      JSON.parse(textOf(await kit.call(server, "place"))) as ProgramPlace;
+    const server = stdioServerOf();
+    const [mine, other] = await Promise.all([at(server), at(stdioServerOf())]);
+    expect(mine).toMatchObject({ home: mine.cwd, tmp: mine.cwd, entries: [], mode: "700", fileMode: "600" });
+    expect(dirname(mine.cwd)).toBe(tmpdir());
+    expect(other.cwd).not.toBe(mine.cwd);
+    expect((await at(server)).entries).toEqual(["made"]);
+    await kit.gateway.forget(server.id);
+    await waitFor(() => !existsSync(mine.cwd), { what: "the folder to go" });
+    expect((await at(server)).cwd).not.toBe(mine.cwd);
+    await kit[Symbol.asyncDispose]();
+    expect((await readdir(tmpdir())).filter((name) => join(tmpdir(), name) === other.cwd)).toEqual([]);
+  });
+
+  it("is not started with a variable that is not on the operator's list", async () => {
+    await using kit = openGateway();
+    const call = kit.call(stdioServerOf([], {}, { EXTRA_MODE: "a" }), "pid");
+    await expect(call).rejects.toMatchObject({
+      code: "failed_precondition",
+      reason: "variable_not_allowed",
+      message: "transport.env.EXTRA_MODE must be one that the operator allows (PLAIN, TOKEN)",
+    });
+  });
+
+  it("that writes to stderr without end is slowed down, and its lines are logged without its secrets", async () => {
+    const lines: string[] = [];
+    const logger = createLogger({
+      level: "debug",
+      service: "test",
+      destination: { write: (line) => void lines.push(line) },
+    });
+    await using kit = openGateway({ transport: { logger }, secrets: new Map([["TOKEN", "hunter2-secret"]]) });
+    const written = await kit.call(stdioServerOf([], {}, { TOKEN: { isSecret: true } }), "complain");
+    expect(Number(textOf(written))).toBeLessThan(4_000_000);
+    expect(lines[0]).toContain('"said":"token [secret]"');
+    expect(lines.join("")).not.toContain("hunter2");
+    expect(lines.length).toBeLessThan(200);
   });
 
   it.each([
@@ -93,7 +143,7 @@ describe("a program as a tool server", () => {
   });
 
   it("is said to be out of order where the system can't start it", async () => {
-    await using kit = openGateway({ transport: { cwd: "/no/such/folder" } });
+    await using kit = openGateway({ transport: { programsFolder: "/no/such/folder" } });
     await expect(kit.call(stdioServerOf(), "pid")).rejects.toMatchObject({
       code: "unavailable",
       reason: "tool_crashed",
@@ -220,7 +270,7 @@ describe("a bad program", () => {
     await using kit = openGateway({ limits: { maxWaiting: 1, maxWaitMs: 60_000 } });
     const bad = stdioServerOf([], { timeoutMs: 2_000, maxConcurrency: 2, name: "bad" });
     const good = stdioServerOf([], { name: "good" });
-    await Promise.all([kit.call(bad, "pid"), kit.call(good, "pid")]);
+    await Promise.all([kit.call({ ...bad, timeoutMs: 30_000 }, "pid"), kit.call(good, "pid")]);
     const stop = new AbortController();
     const hanging = Promise.allSettled([kit.call(bad, "hang"), kit.call(bad, "hang")]);
     const waiting = kit.call(bad, "hang", { signal: stop.signal }).catch((error: unknown) => error);
@@ -296,7 +346,7 @@ describe("a bad program", () => {
     const server = stdioServerOf(["start=slow"], { timeoutMs: 300 });
     await expect(kit.call(server, "pid")).rejects.toMatchObject({ code: "deadline_exceeded" });
     await waitFor(() => kit.gateway.standingOf(server.id).isConnected);
-    expect(await kit.call(server, "pid")).toMatchObject({ isError: false });
+    expect(await kit.call({ ...server, timeoutMs: 30_000 }, "pid")).toMatchObject({ isError: false });
     expect(kit.records.map(({ outcome }) => outcome)).toEqual(["deadline_exceeded", "ok"]);
   });
 

@@ -1,4 +1,4 @@
-import type { CollectionId, ContextId, ImportId } from "@devmesh/models";
+import type { CollectionId, ContextId, ImportId, ToolServerId } from "@devmesh/models";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import ajvFormats from "ajv-formats";
 import fc from "fast-check";
@@ -141,7 +141,11 @@ async function makeKnown({ ask, deps, tenantId }: RestHarness): Promise<Known> {
   const named = { name: "known", mediaType: "text/plain", size: 1, sha256: "00".repeat(32) };
   await deps.contexts.create(tenantId, { id: contexts, ...named, ...digest }, undefined);
   const tasks = await make("/tasks", { type: "a" });
-  const tools = await make("/tools", { name: "known", transport: { kind: "stdio", command: "not-allowed" } });
+  const tools = deps.newId() as ToolServerId;
+  // as it is where the operator has taken the program off the list: nothing is started
+  const transport = { kind: "stdio", command: "not-allowed", args: [], env: {} } as const;
+  const server = { name: "known", transport, timeoutMs: 1_000, maxConcurrency: 1, scopes: [], enabled: true };
+  await deps.toolServers.create(tenantId, { id: tools, server, secrets: [], max: 1 });
   return { tasks, imports, contexts, tools, knowledge: await make("/knowledge", { title: "known", content: "known" }) };
 }
 

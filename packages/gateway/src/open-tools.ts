@@ -55,8 +55,9 @@ export async function openTools(options: OpenToolsOptions): Promise<Tools> {
   const toolCalls = toolCallRepository(database);
   const checks = toolChecks(database);
   const secretBox = createSecretBox(await openKeys(config));
-  const { commands: allowedCommands, allowHttp, allowPrivate, allowLoopback } = config;
-  const rules = { allowedCommands, allowHttp, allowPrivate, allowLoopback };
+  const { allowHttp, allowPrivate, allowLoopback } = config;
+  const lists = { allowedCommands: config.commands, allowedVariables: config.variables };
+  const rules = { ...lists, allowHttp, allowPrivate, allowLoopback };
   const stack = new AsyncDisposableStack();
   const transport = stack.use(openMcpTransport({ ...rules, logger }));
   // one of their own: somebody's slow pattern must not hold up the outputs of tasks

@@ -18,6 +18,7 @@ describe("the environment of external tool servers", () => {
     const { secretKeys, ...config } = read({ AWS_REGION: "eu-west-1" });
     expect(config).toEqual({
       commands: [],
+      variables: expect.arrayContaining(["*TOKEN", "LOG_LEVEL"]),
       allowHttp: false,
       allowPrivate: false,
       allowLoopback: false,
@@ -48,6 +49,12 @@ describe("the environment of external tool servers", () => {
     const problem = problemOf(() => read({ DEVMESH_TOOL_SECRETS_KEY: text }));
     expect(problem).toContain(message);
     for (const part of text.split(",")) expect(problem).not.toContain(part.replace("a:", ""));
+  });
+
+  it("refuses a variable that has no such name", () => {
+    expect(read({ DEVMESH_TOOL_VARIABLES: "MODE, *_URL" }).variables).toEqual(["MODE", "*_URL"]);
+    const problem = problemOf(() => read({ DEVMESH_TOOL_VARIABLES: "MODE,http_proxy" }));
+    expect(problem).toContain('"http_proxy" must be of A-Z, 0-9, _ and *');
   });
 
   it("keeps the key out of what is printed", () => {

@@ -4,6 +4,7 @@ import type { Secret } from "./secret.ts";
 /** What the environment says about external tool servers, typed; durations in milliseconds. */
 export interface ToolsEnv {
   readonly commands: readonly string[];
+  readonly variables: readonly string[];
   readonly allowHttp: boolean;
   readonly allowPrivate: boolean;
   readonly allowLoopback: boolean;
@@ -26,6 +27,8 @@ export interface ConfiguredKey {
 export interface ToolsConfig {
   /** Programs that may be started: names, or absolute paths. */
   readonly commands: readonly string[];
+  /** Names of variables that programs may be given; a `*` stands for any characters, or none. */
+  readonly variables: readonly string[];
   /** Takes `http:` URLs, too. */
   readonly allowHttp: boolean;
   /** Takes addresses of private networks. */
@@ -42,6 +45,9 @@ export interface ToolsConfig {
   readonly breakerMs: number;
 }
 
+/** What programs are told to whom they speak, and as whom. */
+const defaultVariables = "*TOKEN,*_KEY,*SECRET,*PASSWORD,*_USERNAME,*_ID,*_URL,*_REGION,LOG_LEVEL".split(",");
+const variablePattern = /^[A-Z0-9_*]{1,128}$/;
 const maxKeys = 10;
 const keyBytes = 32;
 
@@ -50,8 +56,14 @@ export function readToolsEnv(reader: EnvReader): ToolsEnv {
   const secretsKey = reader.secret("DEVMESH_TOOL_SECRETS_KEY", undefined);
   const problem = secretsKey && findProblem(secretsKey);
   if (problem !== undefined) reader.refuse("DEVMESH_TOOL_SECRETS_KEY", problem);
+  const variables = reader.list("DEVMESH_TOOL_VARIABLES", defaultVariables, { maxItems: 100 });
+  const bad = variables.find((name) => !variablePattern.test(name));
+  if (bad !== undefined) {
+    reader.refuse("DEVMESH_TOOL_VARIABLES", `${JSON.stringify(bad)} must be of A-Z, 0-9, _ and *, at most 128`);
+  }
   return {
     commands: reader.list("DEVMESH_TOOL_COMMANDS", [], { maxItems: 100 }),
+    variables,
     allowHttp: reader.boolean("DEVMESH_TOOL_ALLOW_HTTP", false),
     allowPrivate: reader.boolean("DEVMESH_TOOL_ALLOW_PRIVATE", false),
     allowLoopback: reader.boolean("DEVMESH_TOOL_ALLOW_LOOPBACK", false),

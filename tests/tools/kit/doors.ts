@@ -147,7 +147,7 @@ async function startService(
     await response?.body?.cancel();
     return response?.ok === true;
   };
-  await waitFor(isReady, { timeoutMs: 20_000, what: `${name} to be ready` });
+  await waitFor(isReady, { timeoutMs: 60_000, what: `${name} to be ready` });
   return { url, process: started };
 }
 

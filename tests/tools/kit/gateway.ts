@@ -39,7 +39,7 @@ export const tenantId: TenantId = randomUUID() as TenantId;
 const stdioServer = new URL("./stdio-server.ts", import.meta.url).pathname;
 
 // one for a file: its thread takes a moment to start
-const schemas = openOutputSchemas({ timeoutMs: 2_000, maxWaiting: 100 });
+const schemas = openOutputSchemas({ timeoutMs: 20_000, maxWaiting: 100 });
 afterAll(() => schemas[Symbol.asyncDispose]());
 
 export function openGateway({
@@ -54,6 +54,7 @@ export function openGateway({
   const mcp = stack.use(
     openMcpTransport({
       allowedCommands: [process.execPath],
+      allowedVariables: ["PLAIN", "TOKEN"],
       allowHttp: true,
       allowPrivate: false,
       allowLoopback: true,
@@ -112,7 +113,7 @@ export function serverOf(transport: ToolServerTransport, more: Partial<ToolServe
     id: randomUUID() as ToolServerId,
     name: "stand-in",
     transport,
-    timeoutMs: 10_000,
+    timeoutMs: 30_000,
     maxConcurrency: 4,
     scopes: [],
     enabled: true,

@@ -4,8 +4,10 @@
  * `work` fails for as long as that file is there.
  */
 import { spawn } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 
 const options = new Map(process.argv.slice(2).map((argument) => argument.split("=", 2) as [string, string]));
 const start = options.get("start") ?? "well";
@@ -110,6 +112,35 @@ function work({ id }: Call): void {
   else say(id, "done");
 }
 
+function tellPlace({ id }: Call): void {
+  const { HOME: home, TMPDIR: tmp } = process.env;
+  const cwd = process.cwd();
+  const entries = readdirSync(cwd);
+  writeFileSync("made", "");
+  const [mode, fileMode] = [".", "made"].map((path) => (statSync(path).mode & 0o777).toString(8));
+  say(id, JSON.stringify({ cwd, home, tmp, entries, mode, fileMode }));
+}
+
+/** Its token in two pieces, and then as much as is taken within 200 ms: how much that was. */
+async function complain({ id }: Call): Promise<void> {
+  const token = process.env["TOKEN"] ?? "";
+  process.stderr.write(`token ${token.slice(0, 4)}`);
+  await delay(50);
+  process.stderr.write(`${token.slice(4)}\n`);
+  const line = `${"x".repeat(1_023)}\n`;
+  const enough = delay(200);
+  let isOver = false;
+  void enough.then(() => {
+    isOver = true;
+  });
+  let written = 0;
+  for (; !isOver; written += line.length) {
+    const isTaken = process.stderr.write(line);
+    await (isTaken ? undefined : Promise.race([once(process.stderr, "drain"), enough]));
+  }
+  say(id, String(written));
+}
+
 const samplingRequest = { method: "sampling/createMessage", params: { messages: [], maxTokens: 1 } };
 
 async function ask({ id }: Call): Promise<void> {
@@ -148,6 +179,8 @@ const tools: Readonly<Record<string, (call: Call) => unknown>> = {
   kinds: ({ id }) => answer(id, kinds),
   ask,
   work,
+  place: tellPlace,
+  complain,
   progress: tellProgress,
 };
 const plainSchema = { type: "object", properties: {} };

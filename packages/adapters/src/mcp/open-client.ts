@@ -5,7 +5,7 @@ import { type ConnectOptions, connectClient } from "./connect-client.ts";
 import type { GuardedFetch } from "./http/guarded-fetch.ts";
 import type { OpenedClient } from "./mcp-connection.ts";
 import { noAnswer, type RequestScope, screenTransport } from "./screened-transport.ts";
-import type { ChildOptions } from "./stdio/child.ts";
+import type { Child } from "./stdio/child.ts";
 import type { ReaderLimits } from "./stdio/message-reader.ts";
 import { stdioTransport } from "./stdio/stdio-transport.ts";
 
@@ -28,11 +28,11 @@ const endSessionMs = 1_000;
 
 /** Opens a client of a program, which it starts. */
 export function openStdioClient(
-  child: ChildOptions,
+  startProgram: () => Promise<Child>,
   limits: ReaderLimits,
   options: ConnectOptions,
 ): Promise<OpenedClient> {
-  const inner = stdioTransport(child, limits);
+  const inner = stdioTransport(startProgram, limits);
   const screen = screenTransport(inner, { scopes: new AsyncLocalStorage(), isStdio: true });
   inner.onbadanswer = (id) => screen.fail(id, noAnswer());
   return connectClient(screen, { failure: () => inner.failure, close: () => inner.close() }, options);

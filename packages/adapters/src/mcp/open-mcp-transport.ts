@@ -1,4 +1,3 @@
-import { tmpdir } from "node:os";
 import { AppError, type ToolSecrets, type ToolServer, type ToolServerTransport, type ToolValue } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { ConnectOptions } from "./connect-client.ts";
@@ -6,7 +5,9 @@ import { hideSecrets } from "./hide-secrets.ts";
 import { createGuardedFetch } from "./http/guarded-fetch.ts";
 import { type McpConnection, mcpConnection, type OpenedClient } from "./mcp-connection.ts";
 import { openHttpClient, openStdioClient } from "./open-client.ts";
+import type { Child } from "./stdio/child.ts";
 import { findCommand } from "./stdio/find-command.ts";
+import { createPrograms } from "./stdio/programs.ts";
 import { assertTransportAllowed, type TransportRules } from "./transport-rules.ts";
 
 /** What may be started and called, and how. */
@@ -14,8 +15,8 @@ export interface McpTransportOptions extends TransportRules {
   readonly logger: Logger;
   /** What servers are told of us. Default 0. */
   readonly clientVersion?: string;
-  /** Where programs are started. Default: the system's folder for temporary files. */
-  readonly cwd?: string;
+  /** Where the folders of programs are made. Default: the system's folder for temporary files. */
+  readonly programsFolder?: string;
   /** Of one message of a program, and of one answer over HTTP. Default 4 MiB. */
   readonly maxMessageBytes?: number;
   /** How long a program may be silent to the question which generation of the protocol it is of. Default 10 s. */
@@ -43,34 +44,27 @@ type HttpServer = Extract<ToolServerTransport, { readonly kind: "http" }>;
 
 /** Makes the transport; nothing is opened. */
 export function openMcpTransport(options: McpTransportOptions): McpTransport {
-  const { maxMessageBytes = 4_194_304, probeTimeoutMs = 10_000, clientVersion = "0", cwd = tmpdir() } = options;
+  const { maxMessageBytes = 4_194_304, probeTimeoutMs = 10_000, clientVersion = "0" } = options;
   const legacy = new Set<string>();
   const open = new Set<OpenedClient>();
-  const living = new Set<() => void>();
-  const killAll = (): void => {
-    for (const kill of living) kill();
-  };
-  process.once("exit", killAll);
+  const programs = createPrograms(options.programsFolder);
 
   async function openStdio(target: StdioServer, secrets: ToolSecrets, terms: ConnectOptions): Promise<OpenedClient> {
-    const file = await findCommand(target.command);
-    const logger = options.logger.child({ toolServer: terms.server });
-    const child = {
-      file,
+    const program = {
+      file: await findCommand(target.command),
       args: target.args,
       env: toValues(target.env, secrets),
-      cwd,
-      logger,
+      logger: options.logger.child({ toolServer: terms.server }),
       hide: terms.hide,
-      living,
     };
+    const start = (): Promise<Child> => programs.start(program);
     const limits = { maxMessageBytes, maxNoiseLines, maxUnasked };
     try {
-      return await openStdioClient(child, limits, terms);
+      return await openStdioClient(start, limits, terms);
     } catch (error) {
       // some programs of the older generation end at a question that they don't know: they are started once more
       if (terms.isLegacy || terms.signal.aborted || !isCrash(error)) throw error;
-      return openStdioClient(child, limits, { ...terms, isLegacy: true });
+      return openStdioClient(start, limits, { ...terms, isLegacy: true });
     }
   }
 
@@ -118,7 +112,8 @@ export function openMcpTransport(options: McpTransportOptions): McpTransport {
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...open].map((opened) => opened.close()));
       open.clear();
-      process.removeListener("exit", killAll);
+      // those, too, that had not shaken hands yet
+      await programs[Symbol.asyncDispose]();
     },
   };
 }

@@ -4,6 +4,7 @@ import { assertTransportAllowed, type TransportRules } from "./transport-rules.t
 
 const rules: TransportRules = {
   allowedCommands: ["npx", "/opt/tools/git", "bin/odd"],
+  allowedVariables: ["*TOKEN", "*_KEY", "LOG_LEVEL", "APP_*_URL"],
   allowHttp: false,
   allowPrivate: false,
   allowLoopback: false,
@@ -41,6 +42,21 @@ describe("a way to a server", () => {
     const many = Array.from({ length: 25 }, (_, at) => `c${at}`);
     expect(() => assertTransportAllowed(program("npx"), { ...rules, allowedCommands: many })).toThrow(
       "c19 and 5 more)",
+    );
+  });
+
+  test("is refused for each variable that is not allowed", () => {
+    const env = { TOKEN: { isSecret: true }, API_KEY: "a", LOG_LEVEL: "a", APP_X_URL: "a" } as const;
+    expect(() => assertTransportAllowed({ ...program("npx"), env }, rules)).not.toThrow();
+    const bad = { TOKENS: "a", KEY: "a", MY_LOG_LEVEL: "a", APP_URL: "a", APP_X_URL_Y: "a" };
+    const bound = "must be one that the operator allows (*TOKEN, *_KEY, LOG_LEVEL, APP_*_URL)";
+    expect(() => assertTransportAllowed({ ...program("npx"), env: { ...env, ...bad } }, rules)).toThrow(
+      expect.objectContaining({
+        code: "failed_precondition",
+        reason: "variable_not_allowed",
+        message: `transport.env.TOKENS ${bound}`,
+        details: Object.keys(bad).map((name) => ({ path: `transport.env.${name}`, message: bound })),
+      }),
     );
   });
 

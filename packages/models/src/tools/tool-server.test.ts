@@ -80,14 +80,27 @@ describe("the name of a tool", () => {
 });
 
 const runsOther = ["SHELLOPTS", "PS4", "npm_config_registry", "NODE_EXTRA_CA_CERTS", "PYTHONWARNINGS", "BROWSER"];
-test.each([...runsOther, "OPENSSL_CONF", "JAVA_TOOL_OPTIONS", "GIT_SSH_COMMAND", "HOME", "ld_preload"])(
-  "the variable %s is refused: it makes a program run or load something else",
-  (name) => {
-    const transport = { ...stdio.transport, env: { [name]: "x" } };
-    expect(problemsOf(newToolServerSchema, { ...stdio, transport })).toEqual([`transport.env.${name}`]);
-    expect(problemsOf(toolServerUpdateSchema, { transport })).toEqual([`transport.env.${name}`]);
-  },
-);
+const loadsOther = [
+  "OPENSSL_CONF",
+  "SSL_CERT_FILE",
+  "JAVA_TOOL_OPTIONS",
+  "_JAVA_OPTIONS",
+  "AWS_CONFIG_FILE",
+  "ld_preload",
+];
+test.each([
+  ...runsOther,
+  ...loadsOther,
+  "GIT_SSH_COMMAND",
+  "PUPPETEER_EXECUTABLE_PATH",
+  "HOME",
+  "DEVMESH_PEPPER",
+  "1A",
+])("the variable %s is refused: it makes a program run or load something else, or is none", (name) => {
+  const transport = { ...stdio.transport, env: { [name]: "x" } };
+  expect(problemsOf(newToolServerSchema, { ...stdio, transport })).toEqual([`transport.env.${name}`]);
+  expect(problemsOf(toolServerUpdateSchema, { transport })).toEqual([`transport.env.${name}`]);
+});
 
 test.each(["NODE_ENV", "PYTHONUNBUFFERED", "GITHUB_TOKEN", "API_TOKEN", "DATABASE_URL", "HTTPS_PROXY", "LOG_LEVEL"])(
   "the variable %s may be given",

@@ -16,19 +16,20 @@ const newValueSchema = z.union([plainValueSchema, secretValueSchema]);
 const changedValueSchema = z.union([plainValueSchema, secretValueSchema, keptSecretSchema]);
 
 /**
- * With these a program of the allow list would load, start or write what is not on it: variables of the loader, of shells, of
- * the runtimes and package runners that tool servers are written for, and of what these start. No list is whole: it keeps a
- * registrant from what needs no file of his on the machine.
+ * Never given, whatever the operator's list of variables says: with these a program would load, start or write something else.
+ * They are variables of the loader, of shells, of the runtimes and package runners that tool servers are written for, of what
+ * these start, and our own. No list is whole: the operator's list of what may be given stands before this one.
  */
 const refusedVariables = new RegExp(
   `^(?:${[
-    "PATH|HOME|IFS|ENV|TMPDIR|XDG_.*|BROWSER|PAGER|EDITOR|VISUAL|.*_PAGER|.*_EDITOR|.*_ASKPASS",
-    "LD_.*|DYLD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|HOSTALIASES|OPENSSL_.*|SSLKEYLOGFILE",
-    "BASH.*|SHELLOPTS|PS[0-4]|PROMPT_COMMAND|ZDOTDIR|NODE_(?!ENV$).*|NPM_CONFIG_.*|YARN_.*|PNPM_.*|COREPACK_.*|BUN_.*|DENO_.*",
-    "PYTHON(?!UNBUFFERED$|IOENCODING$|UTF8$).*|PIP_.*|UV_.*|PERL.*|RUBY.*|GEM_.*|BUNDLE_.*|PHPRC|PHP_INI_.*|LUA_.*",
-    "_?JAVA_.*|JDK_.*|CLASSPATH|MAVEN_.*|GRADLE_.*|DOTNET_.*|CORECLR_.*|COR_.*|GIT_.*|SSH_.*|DOCKER_.*",
+    "PATH|HOME|IFS|ENV|TMPDIR|XDG_.*|BROWSER|PAGER|EDITOR|VISUAL|.*_PAGER|.*_EDITOR|.*_ASKPASS|.*_CONFIG_FILE",
+    "LD_.*|DYLD_.*|MALLOC_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|OPENSSL_.*|SSL.*",
+    "BASH.*|SHELLOPTS|PS[0-4]|PROMPT_COMMAND|ZDOTDIR|FPATH|CDPATH|LESS.*|MAKEFLAGS|VIM.*",
+    "NODE_(?!ENV$).*|NPM_.*|YARN_.*|PNPM_.*|COREPACK_.*|BUN_.*|DENO_.*|ELECTRON_.*|PUPPETEER_.*|PLAYWRIGHT_.*",
+    "PYTHON(?!UNBUFFERED$|IOENCODING$|UTF8$).*|PIP_.*|UV_.*|POETRY_.*|CONDA_.*|VIRTUAL_ENV",
+    "PERL.*|RUBY.*|GEM_.*|BUNDLE_.*|PHPRC|PHP_INI_.*|LUA_.*|TCL.*|R_.*|JULIA_.*|ERL_.*|GO(?:FLAGS|PROXY|ROOT|PATH|ENV)|CARGO_.*|RUST.*",
+    "JAVA_.*|JDK_.*|CLASSPATH|MAVEN_.*|GRADLE_.*|DOTNET_.*|CORECLR_.*|COR_.*|GIT_.*|SSH_.*|DOCKER_.*|KUBECONFIG|DEVMESH_.*",
   ].join("|")})$`,
-  "i",
 );
 /** What the connection itself needs to say. */
 const refusedHeaders =
@@ -37,7 +38,8 @@ const refusedHeaders =
 const variableNameSchema = z
   .string()
   .max(128)
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "must be a letter or _, and then letters, digits and _")
+  // one spelling: programs read some names in any case
+  .regex(/^[A-Z][A-Z0-9_]*$/, "must be a capital letter, and then capital letters, digits and _")
   .refine((name) => !refusedVariables.test(name), "this variable decides what a program loads: it can't be given");
 const headerNameSchema = z
   .string()

@@ -1,22 +1,27 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
+import { isAbsolute } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { AppError } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
 import type { HideSecrets } from "../hide-secrets.ts";
+import { logErrors } from "./log-errors.ts";
 
 /** What is started, and with what. */
-export interface ChildOptions {
-  /** An absolute path: nothing is looked for, and no shell is asked. */
+export interface Program {
+  /** An absolute path: nothing is looked for. */
   readonly file: string;
   readonly args: readonly string[];
-  /** All that it gets beside PATH, HOME and the language. */
+  /** All that it gets beside `PATH`, the language, the time zone, and a folder of its own. */
   readonly env: Readonly<Record<string, string>>;
-  readonly cwd: string;
   readonly logger: Logger;
   readonly hide: HideSecrets;
-  /** Kills each program that runs: whoever has it calls them all when this process exits. */
-  readonly living: Set<() => void>;
+}
+
+/** A program, and the folder that it has to itself. */
+export interface ChildOptions extends Program {
+  /** Where it is started, and its `HOME` and `TMPDIR`. */
+  readonly folder: string;
 }
 
 /** A program that runs, at the head of a process group of its own. */
@@ -31,24 +36,22 @@ export interface Child {
   kill(): void;
 }
 
-/** What a program needs to run at all. Everything else, secrets of ours first, it doesn't see. */
-const inheritedVariables = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+/** What a program needs of ours to run at all. Everything else, secrets first, it doesn't see. */
+const inheritedVariables = ["LANG", "LC_ALL", "TZ"];
+/**
+ * What it writes is its user's alone, and it leaves no core file, which would have its secrets in it: spawning can say neither.
+ * The text is fixed; program and arguments are parameters, which no shell reads.
+ */
+const startScript = 'umask 077; ulimit -c 0; exec "$0" "$@"';
 /** A program that reads its input ends by itself when that closes. */
 const closeGraceMs = 500;
 const terminateGraceMs = 2_000;
-/** Of what it writes to stderr, from start to end; the rest is read and dropped. */
-const maxLoggedBytes = 65_536;
-const maxLogLineLength = 2_000;
 
 /** Starts a program. @throws AppError `unavailable`, reason `tool_crashed`, where the system can't. */
 export async function startChild(options: ChildOptions): Promise<Child> {
-  const { living } = options;
-  const child = spawn(options.file, options.args, {
-    cwd: options.cwd,
-    env: { ...inherited(), ...options.env },
-    stdio: ["pipe", "pipe", "pipe"],
-    detached: true,
-    shell: false,
+  const child = await spawnProgram(options).catch((cause: unknown) => {
+    const code = cause instanceof Error && "code" in cause ? cause.code : "no process";
+    throw new AppError("unavailable", `the tool server can't be started: ${code}`, { reason: "tool_crashed", cause });
   });
   const kill = (): void => {
     if (isAlive(child)) signalGroup(child, "SIGKILL");
@@ -57,23 +60,29 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     child.once("exit", (code, signal) => {
       // what it started goes with it; after this its pid may be somebody else's
       signalGroup(child, "SIGKILL");
-      living.delete(kill);
       resolve(signal === null ? `exit code ${code}` : `signal ${signal}`);
     });
   });
   child.stdin.on("error", () => {
     // it went: whoever waits for an answer learns that from its end
   });
-  logErrors(child.stderr, options.logger, options.hide);
-  await once(child, "spawn").catch((cause: unknown) => {
-    const code = cause instanceof Error && "code" in cause ? cause.code : "no process";
-    throw new AppError("unavailable", `the tool server can't be started: ${code}`, { reason: "tool_crashed", cause });
-  });
-  living.add(kill);
+  logErrors(child.stderr, options);
   return { stdin: child.stdin, stdout: child.stdout, ended, stop: () => stop(child, ended), kill };
 }
 
 type Spawned = ChildProcessByStdio<Writable, Readable, Readable>;
+
+async function spawnProgram({ file, args, env, folder }: ChildOptions): Promise<Spawned> {
+  const child = spawn("/bin/sh", ["-c", startScript, file, ...args], {
+    cwd: folder,
+    env: { ...inherited(), HOME: folder, TMPDIR: folder, ...env },
+    stdio: ["pipe", "pipe", "pipe"],
+    detached: true,
+    shell: false,
+  });
+  await once(child, "spawn");
+  return child;
+}
 
 async function stop(child: Spawned, ended: Promise<string>): Promise<void> {
   child.stdin.end();
@@ -99,26 +108,12 @@ function signalGroup(child: Spawned, signal: NodeJS.Signals): void {
   }
 }
 
+/** Of PATH the absolute folders: a relative one would be looked for where the program runs. */
 function inherited(): Record<string, string> {
-  return Object.fromEntries(
-    inheritedVariables.flatMap((name): [string, string][] => {
-      const value = process.env[name];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
-}
-
-/** What it says is data: it stands in a field, and never in the message of a line. */
-function logErrors(stderr: Readable, logger: Logger, hide: HideSecrets): void {
-  let logged = 0;
-  stderr.setEncoding("utf8").on("data", (text: string) => {
-    if (logged >= maxLoggedBytes) return;
-    logged += text.length;
-    for (const line of hide(text).split("\n")) {
-      if (line.trim() !== "") logger.debug({ said: line.slice(0, maxLogLineLength) }, "tool server wrote to stderr");
-    }
+  const path = (process.env["PATH"] ?? "").split(":").filter((folder) => isAbsolute(folder));
+  const others = inheritedVariables.flatMap((name): [string, string][] => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value]];
   });
-  stderr.on("error", () => {
-    // as its input's
-  });
+  return { PATH: path.join(":"), ...Object.fromEntries(others) };
 }

@@ -1,6 +1,6 @@
 import { AppError, toAppError } from "@devmesh/models";
 import type { Transport } from "@modelcontextprotocol/client";
-import { type Child, type ChildOptions, startChild } from "./child.ts";
+import type { Child } from "./child.ts";
 import { createMessageReader, type ReaderLimits } from "./message-reader.ts";
 
 /** A program as a transport of the client's. */
@@ -11,8 +11,11 @@ export interface StdioTransport extends Transport {
   onbadanswer?: (id: string | number) => void;
 }
 
-/** Starts the program with the client's `start`; {@link Transport.close} ends it, and resolves when it is gone. */
-export function stdioTransport(options: ChildOptions, limits: ReaderLimits): StdioTransport {
+/**
+ * Starts the program, by `startProgram`, with the client's `start`; {@link Transport.close} ends it, and resolves when it is
+ * gone.
+ */
+export function stdioTransport(startProgram: () => Promise<Child>, limits: ReaderLimits): StdioTransport {
   let child: Child | undefined;
   let failure: AppError | undefined;
   let isClosing = false;
@@ -51,7 +54,7 @@ export function stdioTransport(options: ChildOptions, limits: ReaderLimits): Std
     },
     start: async () => {
       if (isClosing) throw new AppError("cancelled", "the connection was closed before it was open");
-      child = await startChild(options);
+      child = await startProgram();
       listenTo(child);
       if (isClosing) await child.stop();
     },
