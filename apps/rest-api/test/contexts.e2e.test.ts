@@ -193,7 +193,7 @@ describe("bad input", () => {
     ["expiresInSeconds", { expiresInSeconds: 5 }],
     ["summarize", { mediaType: "image/png", summarize: true }],
     ["size", { content: "both" }],
-    ["", { unknown: 1 }],
+    ["unknown", { unknown: 1 }],
   ])("names %s", async (path, change) => {
     const response = await rest.ask("POST", "/contexts", uploadOf(text, change));
     expect(response.status).toBe(400);

@@ -42,4 +42,44 @@ describe("parseWith", () => {
     expect(error.message).toMatch(/^body: /);
     expect(error.details).toEqual([expect.objectContaining({ path: "" })]);
   });
+
+  const schema = z.strictObject({
+    fence: z.int().min(0).describe("From task_claim."),
+    leaseMs: z.int().min(1_000).max(3_600_000).optional(),
+    name: z.string().min(1).max(8).optional(),
+    capabilities: z
+      .array(z.object({ name: z.string(), level: z.int().optional() }))
+      .max(1)
+      .optional(),
+    state: z.enum(["queued", "completed"]).optional(),
+    at: z.iso.datetime({ offset: true }).optional(),
+    either: z.union([z.boolean(), z.int()]).optional(),
+  });
+
+  test.each<[unknown, string]>([
+    [{}, "fence: is required: a whole number. From task_claim."],
+    [{ fence: "1" }, "fence: must be a whole number, not a text"],
+    [{ fence: 1.5 }, "fence: must be a whole number, not 1.5"],
+    [{ fence: null }, "fence: must be a whole number, not null"],
+    [{ fence: 1, leaseMs: 300 }, "leaseMs: 300 is less than 1000 milliseconds"],
+    [{ fence: 1, leaseMs: 7_200_000 }, "leaseMs: 7200000 is more than 3600000 milliseconds"],
+    [{ fence: 1, name: "" }, "name: must not be empty"],
+    [{ fence: 1, name: "far too long" }, "name: has 12 characters, at most 8 are due"],
+    [{ fence: 1, capabilities: [{ name: "a" }, { name: "b" }] }, "capabilities: has 2 items, at most 1 are due"],
+    [{ fence: 1, capabilities: ["review"] }, "capabilities[0]: must be an object of name, level, not a text"],
+    [{ fence: 1, state: "complete" }, 'state: "complete" is none of "queued", "completed"'],
+    [{ fence: 1, at: "tomorrow" }, "at: must be an RFC 3339 time with its offset, such as 2026-01-31T12:00:00Z"],
+    [{ fence: 1, either: "x" }, "either: has none of the forms that are due"],
+    [{ fence: 1, agnet: 1 }, "agnet: is no field that is known here: there are fence, leaseMs, name, "],
+  ])("tells of %j what is due", (input, message) => {
+    expect(refusalOf(() => parseWith(schema, input)).message).toContain(message);
+  });
+
+  test("repeats no value that may be a secret, and no more than ten unknown fields", () => {
+    const unknown = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`${at}${"x".repeat(500)}`, 1]));
+    const error = refusalOf(() => parseWith(schema, { fence: "hunter2", name: ["hunter2"], ...unknown }));
+    expect(JSON.stringify(error.details)).not.toContain("hunter2");
+    expect(error.details).toHaveLength(12);
+    expect(JSON.stringify(error.details).length).toBeLessThan(4_000);
+  });
 });

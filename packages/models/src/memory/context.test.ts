@@ -49,7 +49,7 @@ describe("newContextSchema", () => {
     ["size", { content: "text", sha256: undefined }],
     ["content", { content: "", size: undefined, sha256: undefined }],
     ["content", { content: "x".repeat(1_048_577), size: undefined, sha256: undefined }],
-    ["", { expires: 60 }],
+    ["expires", { expires: 60 }],
   ])("refuses a wrong %s: %j", (path, change) => {
     expect(problemsOf({ ...upload, ...change }).map((problem) => problem.path)).toContain(path);
   });

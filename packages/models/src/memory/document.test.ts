@@ -22,7 +22,7 @@ describe("newDocumentSchema", () => {
     ["metadata", { metadata: { a: "x".repeat(16_384) } }],
     ["metadata", { metadata: { a: [{ "\u0000": 1 }] } }],
     ["metadata", { metadata: JSON.parse('{"__proto__":"\\ud800"}') }],
-    ["body: Unrecognized key", { metdata: {} }],
+    ["metdata: is no field that is known here: there are externalId,", { metdata: {} }],
   ])("refuses a wrong %s", (named, change) => {
     expect(() => parseWith(newDocumentSchema, { ...document, ...change })).toThrow(named);
   });
