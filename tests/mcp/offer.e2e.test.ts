@@ -47,6 +47,21 @@ test("offers the tools of the mesh, at most 30, each with all that a model and a
   }
 });
 
+test("costs a model's client no more than it must", async (context) => {
+  if (started === undefined) return context.skip();
+  const { tools } = await ask<{ readonly tools: readonly Listed[] }>(started, "tools/list");
+  const bytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+  const sizes = tools.map((tool) => `${tool.name} ${bytes(tool)}`).join(", ");
+  // raise it for a new tool; what has grown otherwise says something twice
+  expect(bytes({ tools }), sizes).toBeLessThanOrEqual(40_000);
+  // what hosts put before their model: the rest is for programs
+  const shown = tools.map(({ description, inputSchema }) => description.length + bytes(inputSchema));
+  expect(
+    shown.reduce((sum, one) => sum + one),
+    sizes,
+  ).toBeLessThanOrEqual(24_000);
+});
+
 test("names in its instructions no tool that is not there, and every step of a worker", async (context) => {
   if (started === undefined) return context.skip();
   const { instructions } = await ask<{ readonly instructions: string }>(started, "server/discover");

@@ -129,7 +129,7 @@ describe("tools/list", () => {
         name: "echo",
         title: "Echo",
         description: "Says again what it was told.",
-        annotations: { title: "Echo", readOnlyHint: true, destructiveHint: false, idempotentHint: true },
+        annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true },
         inputSchema: {
           type: "object",
           properties: { word: { type: "string", maxLength: 5 }, region: { type: "string", "x-mcp-header": "Region" } },
@@ -138,8 +138,7 @@ describe("tools/list", () => {
         },
         outputSchema: {
           type: "object",
-          properties: { word: { type: "string" }, error: { type: "object", description: "Why the call failed." } },
-          anyOf: [{ required: ["word"] }, { required: ["error"] }],
+          properties: { word: { type: "string" } },
         },
       },
     ]);
@@ -189,7 +188,7 @@ describe("tools/call", () => {
     expect(body.result.isError).toBe(true);
     expect(body.result.structuredContent.error).toMatchObject({
       code: "invalid_argument",
-      details: [{ path: "word" }, { path: "" }],
+      details: [{ path: "word" }, { path: "other" }],
     });
     expect(JSON.parse(body.result.content[0].text)).toEqual(body.result.structuredContent);
     expect(outcomes).toEqual(["echo: invalid_argument"]);

@@ -7,17 +7,15 @@ import { z } from "zod";
 export const maxWaitMs = maxClaimWaitMs;
 
 /** Whom a call acts as. */
-export const agentArgument = nameSchema
-  .optional()
-  .describe("Which of your registered agents acts: its name or id. Leave it out only where your key is bound to one.");
+export const agentArgument = nameSchema.optional().describe("Your agent's name or id.");
 
 /** A key whose call may be sent again. `behaviour` says what a second call with the same key does. */
 export function idempotencyKeyArgument(behaviour: string): z.ZodOptional<z.ZodString> {
   return textSchema(255).optional().describe(behaviour);
 }
 
-/** For what the fence, or a name, makes repeatable by itself. */
-export const neededNoKey = idempotencyKeyArgument("Not needed: the same call again changes nothing more.");
+/** Of what a fence, or a name, makes repeatable by itself: taken, so that a client may give one with every change. */
+export const unneededKey: z.ZodOptional<z.ZodString> = textSchema(255).optional();
 
 const { assignmentId, fence } = messageSchemas.TASK_PROGRESS.shape;
 
@@ -25,21 +23,16 @@ const { assignmentId, fence } = messageSchemas.TASK_PROGRESS.shape;
 export const assignmentArguments = {
   agent: agentArgument,
   assignmentId: assignmentId.describe("From task_claim."),
-  fence: fence.describe("From task_claim, with the assignmentId. A stale one is refused."),
+  fence: fence.describe("From task_claim."),
 };
 
 /** How many things a page has at most. */
 export const limitArgument = z.int().min(1).max(100).optional().meta({ default: 20 });
 
 /** Where a page begins. */
-export const cursorArgument = z
-  .string()
-  .min(1)
-  .max(200)
-  .optional()
-  .describe("nextCursor of the page before; leave out for the first.");
+export const cursorArgument = z.string().min(1).max(200).optional().describe("nextCursor of the page before.");
 
 export const waitMsArgument = z.int().min(0).max(maxWaitMs).optional();
 
-/** An RFC 3339 time of an answer. The schema says no more, so that it stays short. */
-export const timeSchema = z.string().describe("RFC 3339, UTC");
+/** An RFC 3339 time, UTC, of an answer. The schema says less, so that it stays short. */
+export const timeSchema = z.string();

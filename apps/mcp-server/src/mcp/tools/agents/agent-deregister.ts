@@ -2,17 +2,17 @@ import { closeCodes } from "@devmesh/protocol";
 import { z } from "zod";
 import { endAgent } from "../../../agents/end-agent.ts";
 import { findOwnAgent } from "../acting.ts";
-import { agentArgument, idempotencyKeyArgument } from "../arguments.ts";
+import { agentArgument, unneededKey } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import type { AgentToolDeps } from "./agent-tool-deps.ts";
-import { agentSchema, toAgentView } from "./agent-view.ts";
+import { agentInBrief, toAgentView } from "./agent-view.ts";
 
 const input = z.strictObject({
   agent: agentArgument,
-  idempotencyKey: idempotencyKeyArgument("Not needed: a second call finds no such agent and changes nothing."),
+  idempotencyKey: unneededKey,
 });
 
-const output = z.object({ agent: agentSchema.describe("As it was last.") });
+const output = z.object({ agent: agentInBrief });
 
 /** `agent_deregister` */
 export function agentDeregister(deps: AgentToolDeps): Tool {
@@ -20,8 +20,8 @@ export function agentDeregister(deps: AgentToolDeps): Tool {
     name: "agent_deregister",
     title: "Deregister an agent",
     description:
-      "Ends an agent of yours: what it holds goes back to the queue, uncounted, its mail is gone, its name is free again. " +
-      "Use it when you stop for good; before a pause, finish or release what you hold instead.",
+      "Ends an agent of yours for good: what it holds goes back to the queue, uncounted, and its mail is gone. " +
+      "Before a mere pause release what you hold instead.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
     input,

@@ -1,16 +1,16 @@
 import { agentUpdateSchema, assignmentStates } from "@devmesh/models";
 import { z } from "zod";
 import { actAs } from "../acting.ts";
-import { agentArgument, idempotencyKeyArgument, timeSchema } from "../arguments.ts";
+import { agentArgument, timeSchema, unneededKey } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import type { AgentToolDeps } from "./agent-tool-deps.ts";
-import { agentSchema, toAgentView } from "./agent-view.ts";
+import { agentInBrief, toAgentView } from "./agent-view.ts";
 import { notPull } from "./not-pull.ts";
 
 const input = z.strictObject({
   agent: agentArgument,
-  load: agentUpdateSchema.shape.load.describe("How busy your machine is, if you know."),
-  idempotencyKey: idempotencyKeyArgument("Not needed: a heartbeat may be sent at any time."),
+  load: agentUpdateSchema.shape.load,
+  idempotencyKey: unneededKey,
 });
 
 const holdingSchema = z.object({
@@ -18,14 +18,14 @@ const holdingSchema = z.object({
   fence: z.int(),
   taskId: z.string(),
   state: z.enum(assignmentStates),
-  leaseUntil: timeSchema.optional().describe("Absent while the task waits for a person or for tasks it delegated."),
+  leaseUntil: timeSchema.optional().describe("Absent while the task waits."),
 });
 
 const output = z.object({
-  agent: agentSchema,
+  agent: agentInBrief,
   presentUntil: timeSchema,
-  holding: z.array(holdingSchema).describe("What you hold: finish, fail or release each before its lease ends."),
-  mail: z.int().describe("Items that wait in your inbox, counted up to 1,000: read them with inbox_fetch."),
+  holding: z.array(holdingSchema),
+  mail: z.int().describe("Items in your inbox, up to 1,000."),
 });
 
 /** `agent_heartbeat` */
@@ -34,9 +34,8 @@ export function agentHeartbeat(deps: AgentToolDeps): Tool {
     name: "agent_heartbeat",
     title: "Say that an agent is alive",
     description:
-      "Renews your presence and tells what you hold, until when each lease lasts, and how much mail waits. Use it when you " +
-      "have called nothing else for a minute, and to find out what you still hold after a restart. It renews no lease: " +
-      "task_progress does.",
+      "Renews your presence and tells what you hold, until when, and how much mail waits. Use it after a minute " +
+      "without calls, and after a restart. It renews no lease: task_progress does.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,

@@ -5,18 +5,18 @@ import { decodeCursor, encodeCursor, takeFitting } from "../../../page.ts";
 import { cursorArgument, limitArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import type { AgentToolDeps } from "./agent-tool-deps.ts";
-import { agentSchema, toAgentView } from "./agent-view.ts";
+import { listedAgent, toAgentView } from "./agent-view.ts";
 
 const input = z.strictObject({
-  capabilities: z.array(nameSchema).max(100).optional().describe("Only agents that have all of these, by name."),
-  availability: z.enum(availabilities).optional().describe("Only agents that say this of themselves."),
+  capabilities: z.array(nameSchema).max(100).optional().describe("Names; only agents that have all."),
+  availability: z.enum(availabilities).optional(),
   limit: limitArgument,
   cursor: cursorArgument,
 });
 
 const output = z.object({
-  agents: z.array(agentSchema),
-  nextCursor: z.string().optional().describe("Absent on the last page."),
+  agents: z.array(listedAgent),
+  nextCursor: z.string().optional(),
 });
 
 const defaultLimit = 20;
@@ -29,9 +29,8 @@ export function agentList({ agents }: Pick<AgentToolDeps, "agents">): Tool {
     name: "agent_list",
     title: "List agents",
     description:
-      "Lists the registered agents of your tenant, the latest registered first: who can do what, who is present, how much " +
-      "each holds. Use it to find whom to message, or whether anybody can take a task. It shows this moment; you need not " +
-      "choose an agent for a task, the mesh does.",
+      "Lists the agents of your tenant, the latest registered first: who can do what, who is present, how much each " +
+      "holds. Which agent gets a task the mesh decides.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,

@@ -1,40 +1,39 @@
 import { registerAgent } from "@devmesh/agents";
 import { agentRegistrationSchema } from "@devmesh/models";
 import { z } from "zod";
-import { idempotencyKeyArgument, timeSchema } from "../arguments.ts";
+import { timeSchema, unneededKey } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import type { AgentToolDeps } from "./agent-tool-deps.ts";
-import { agentSchema, toAgentView } from "./agent-view.ts";
+import { agentInBrief, toAgentView } from "./agent-view.ts";
 import { notPull } from "./not-pull.ts";
 
 const { name, kind, capabilities, maxConcurrency, metadata } = agentRegistrationSchema.shape;
 
 const input = z.strictObject({
-  name: name.describe("A name of your choice, unique in your tenant: letters, digits and . _ : / -"),
+  name: name.describe("Of your choice. The same name is the same agent again."),
   capabilities: capabilities.describe(
-    "What you can do. A task is yours to claim if you have all capabilities that it requires; by default that is its type.",
+    'Such as [{"name": "code.review"}]. You get tasks of which you have every required capability, by default the type.',
   ),
-  kind: kind.describe("For people and filters."),
-  maxConcurrency: maxConcurrency.describe("Tasks that you may hold at once."),
-  metadata: metadata.describe("Anything about you that programs should know, up to 64 KiB as JSON."),
-  idempotencyKey: idempotencyKeyArgument("Not needed: registering a name again updates the same agent."),
+  kind: kind,
+  maxConcurrency: maxConcurrency.describe("Tasks you may hold at once."),
+  metadata: metadata.describe("Up to 64 KiB."),
+  idempotencyKey: unneededKey,
 });
 
 const output = z.object({
-  agent: agentSchema,
-  presentUntil: timeSchema.describe("When you count as gone unless you call something by then."),
+  agent: agentInBrief,
+  presentUntil: timeSchema.describe("Call something by then."),
 });
 
 /** `agent_register` */
-export function agentRegister({ agents, pull, presence, newId }: AgentToolDeps): Tool {
+export function agentRegister({ agents, pull, presence, engine, newId }: AgentToolDeps): Tool {
   return defineTool({
     name: "agent_register",
     title: "Register an agent",
     description:
-      "Makes you an agent of the mesh, or updates the agent of that name. Do this first: the tools that claim tasks, " +
-      "report on them and exchange messages act as a registered agent. You pull: nothing is sent to you, you claim tasks " +
-      "with task_claim and read mail with inbox_fetch. The agent lasts until agent_deregister; it counts as present until " +
-      "presentUntil, and every call that acts as it renews that. An agent that is connected by socket is refused.",
+      "Makes you an agent of the mesh, or updates the one of that name. Do it first: you claim, report and exchange " +
+      "messages as an agent. Nothing is sent to you: claim with task_claim, read mail with inbox_fetch. It lasts " +
+      "until agent_deregister; you are present until presentUntil, and every call as this agent renews that.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,
@@ -48,6 +47,8 @@ export function agentRegister({ agents, pull, presence, newId }: AgentToolDeps):
       // it connected, or was deregistered, between the two
       if (alive === undefined) throw notPull(registration.name);
       presence.noteRenewed(ref);
+      // a claim of it may wait that found nothing for what it could do before
+      engine.requestAssignment({ lanes: [], agents: [{ ...ref, delivery: "pull" }] });
       return {
         kind: "complete",
         output: { agent: toAgentView(alive.agent), presentUntil: alive.presentUntil },

@@ -2,26 +2,24 @@ import { agentUpdateSchema } from "@devmesh/models";
 import { z } from "zod";
 import { changeAgent } from "../../../agents/change-agent.ts";
 import { actAs } from "../acting.ts";
-import { agentArgument, neededNoKey } from "../arguments.ts";
+import { agentArgument, unneededKey } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import type { AgentToolDeps } from "./agent-tool-deps.ts";
-import { agentSchema, toAgentView } from "./agent-view.ts";
+import { agentInBrief, toAgentView } from "./agent-view.ts";
 
 const { capabilities, maxConcurrency, availability, load, metadata } = agentUpdateSchema.shape;
 
 const input = z.strictObject({
   agent: agentArgument,
-  capabilities: capabilities.describe("All of them: what is not in the list is gone."),
-  maxConcurrency: maxConcurrency.describe("Tasks that you may hold at once."),
-  availability: availability.describe(
-    "available: you take tasks. busy: none for now. draining: none any more, you finish what you hold and then leave.",
-  ),
-  load: load.describe("How busy your machine is."),
-  metadata: metadata.describe("Takes the place of what you said before; up to 64 KiB as JSON."),
-  idempotencyKey: neededNoKey,
+  capabilities: capabilities.describe("All of them; what is not listed is gone."),
+  maxConcurrency,
+  availability: availability.describe("busy: no tasks for now. draining: none any more, finish and leave."),
+  load,
+  metadata: metadata.describe("Replaces all of it; up to 64 KiB."),
+  idempotencyKey: unneededKey,
 });
 
-const output = z.object({ agent: agentSchema });
+const output = z.object({ agent: agentInBrief });
 
 /** `agent_update` */
 export function agentUpdate(deps: AgentToolDeps): Tool {
@@ -29,8 +27,8 @@ export function agentUpdate(deps: AgentToolDeps): Tool {
     name: "agent_update",
     title: "Change an agent",
     description:
-      "Changes what the mesh knows of you: capabilities, how many tasks you may hold, availability. What you leave out " +
-      "stays as it is. Use availability draining before you stop. What it sets lasts until the next change.",
+      "Changes what the mesh knows of you; what you leave out stays as it is. Set availability to draining before " +
+      "you stop.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,

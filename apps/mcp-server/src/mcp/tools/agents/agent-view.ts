@@ -1,6 +1,7 @@
 import { type Agent, adminStates, agentKinds, availabilities, healthStates } from "@devmesh/models";
 import { z } from "zod";
 import { timeSchema } from "../arguments.ts";
+import { inBrief } from "../in-brief.ts";
 
 const capabilitySchema = z.object({
   name: z.string(),
@@ -10,20 +11,29 @@ const capabilitySchema = z.object({
 });
 
 /** An agent as tools show it. */
-export const agentSchema = z.object({
+const agentSchema = z.object({
   id: z.string(),
   name: z.string(),
   kind: z.enum(agentKinds),
-  capabilities: z.array(capabilitySchema),
-  maxConcurrency: z.int().describe("Tasks it may hold at once."),
-  inFlight: z.int().describe("Tasks it holds now."),
+  capabilities: z.array(inBrief(capabilitySchema, ["name", "level"])),
+  maxConcurrency: z.int(),
+  inFlight: z.int(),
   connection: z.enum(["connected", "disconnected"]),
   availability: z.enum(availabilities),
   health: z.enum(healthStates),
-  admin: z.enum(adminStates).describe("What an operator decided."),
-  delivery: z.enum(["push", "pull"]).describe("push: tasks are sent to it over a socket. pull: it claims them."),
+  admin: z.enum(adminStates),
+  delivery: z.enum(["push", "pull"]),
   lastSeenAt: timeSchema,
 });
+
+/** What a list tells of it, and what of it alone explains itself. */
+export const listedAgent = inBrief(agentSchema, [
+  ...(["id", "name", "kind", "capabilities", "maxConcurrency", "inFlight", "connection", "availability"] as const),
+  ...(["delivery", "lastSeenAt"] as const),
+]);
+
+/** What is listed of it where another tool shows it whole. */
+export const agentInBrief = inBrief(agentSchema, ["id", "name"], "agent_list");
 
 /** Without what only programs read: metadata and load. */
 export function toAgentView(agent: Agent): z.input<typeof agentSchema> {

@@ -3,25 +3,38 @@ import type { ContentBlock } from "@modelcontextprotocol/server";
 import { z } from "zod";
 import { uriOf } from "../../resources/resource-uri.ts";
 import { timeSchema } from "../arguments.ts";
+import { inBrief } from "../in-brief.ts";
 
 /** An entry as tools show it, without its content. */
-export const listedEntrySchema = z.object({
+const listedEntrySchema = z.object({
   id: z.string(),
   title: z.string(),
   category: z.string().optional(),
   tags: z.array(z.string()),
-  access: z.enum(knowledgeAccesses).describe("Who sees it: the whole tenant, one team, or its owner."),
+  access: z.enum(knowledgeAccesses),
   team: z.string().optional(),
-  ownerId: z.string().describe("The API key that wrote it first."),
+  ownerId: z.string(),
   version: z.int(),
-  uses: z.int().describe("How often somebody said that it helped."),
+  uses: z.int(),
   lastUsedAt: timeSchema.optional(),
   createdAt: timeSchema,
   updatedAt: timeSchema,
 });
 
+/** What a search lists of it. */
+export const foundEntry = inBrief(listedEntrySchema, [
+  ...(["id", "title", "category", "tags", "access", "team", "version", "updatedAt"] as const),
+]);
+
+/** What is listed of it where another tool shows it whole. */
+export const entryInBrief = inBrief(listedEntrySchema, ["id", "version"], "knowledge_search");
+
 /** An entry as tools show it. */
-export const entrySchema = listedEntrySchema.extend({ content: z.string() });
+export const entrySchema = inBrief(
+  listedEntrySchema.extend({ content: z.string() }),
+  ["id", "title", "content"],
+  "knowledge_search",
+);
 
 type ListedEntry = Omit<KnowledgeEntry, "content">;
 

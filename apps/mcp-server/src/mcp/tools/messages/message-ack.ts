@@ -2,17 +2,17 @@ import { messageSchemas } from "@devmesh/protocol";
 import { z } from "zod";
 import { actAs } from "../acting.ts";
 import { notPull } from "../agents/not-pull.ts";
-import { agentArgument, idempotencyKeyArgument } from "../arguments.ts";
+import { agentArgument, unneededKey } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import type { MessageToolDeps } from "./message-tool-deps.ts";
 
 const input = z.strictObject({
   agent: agentArgument,
-  seq: messageSchemas.ACK.shape.seq.describe("The cursor, or the seq of an item, that inbox_fetch gave."),
-  idempotencyKey: idempotencyKeyArgument("Not needed: what was acknowledged stays so."),
+  seq: messageSchemas.ACK.shape.seq.describe("cursor, or an item's seq, of inbox_fetch."),
+  idempotencyKey: unneededKey,
 });
 
-const output = z.object({ ackedSeq: z.int().describe("Everything up to it counts as dealt with.") });
+const output = z.object({ ackedSeq: z.int() });
 
 /** `message_ack` */
 export function messageAck(deps: MessageToolDeps): Tool {
@@ -20,8 +20,8 @@ export function messageAck(deps: MessageToolDeps): Tool {
     name: "message_ack",
     title: "Acknowledge mail",
     description:
-      "Says that you have dealt with every item of your mailbox up to and including seq: they are gone for good. Do it after " +
-      "acting on them, so that nothing is lost if you stop in between.",
+      "Says that you have dealt with every item of your mailbox up to and including seq: they are gone for good. " +
+      "Call it after acting on them.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
     input,

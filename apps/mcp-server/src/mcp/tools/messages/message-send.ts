@@ -11,22 +11,22 @@ import type { MessageToolDeps } from "./message-tool-deps.ts";
 const { to, topic, broadcast, kind, content, correlationId, messageId, ttlMs } = messageSchemas.SEND.shape;
 
 const input = z.strictObject({
-  agent: agentArgument.describe("Which of your registered agents sends it: name or id."),
-  to: to.describe("One agent, by name or id."),
-  topic: topic.describe("All agents that subscribed it: words joined by dots."),
-  broadcast: broadcast.describe("true: all other agents of the tenant. Give exactly one of to, topic and broadcast."),
-  kind: kind.describe("A word for what it is, such as question, answer, review.done."),
+  agent: agentArgument,
+  to: to.describe("An agent, by name or id."),
+  topic: topic.describe("Words joined by dots."),
+  broadcast: broadcast.describe("All other agents of the tenant."),
+  kind: kind.describe("A word, such as question or review.done."),
   content: content.describe("Any JSON, null too."),
-  correlationId: correlationId.describe("Ties a reply to what it replies to."),
-  ttlMs: ttlMs.describe("Who has not been given it by then never is. By default it waits for as long as it takes."),
-  messageId: messageId.describe("A UUID of your choice: within 24 h the same one has no second effect, on every door."),
-  idempotencyKey: idempotencyKeyArgument("Instead of messageId: any text; the id is made from it, for this sender."),
+  correlationId: correlationId.describe("Ties a reply to its question."),
+  ttlMs: ttlMs.describe("Not delivered any later."),
+  messageId: messageId.describe("A UUID: the same one has no second effect for 24 h."),
+  idempotencyKey: idempotencyKeyArgument("Any text, instead of messageId."),
 });
 
 const output = z.object({
   messageId: z.string(),
-  accepted: z.int().describe("Agents that have it in their mailbox."),
-  queued: z.int().describe("How many of those are not present now; they get it when they come."),
+  accepted: z.int(),
+  queued: z.int().describe("Of them, how many are not present now."),
 });
 
 /** `message_send` */
@@ -35,9 +35,9 @@ export function messageSend(deps: MessageToolDeps): Tool {
     name: "message_send",
     title: "Send a message",
     description:
-      "Sends a message to one agent, to those that subscribed a topic, or to all. Use it to ask, to answer and to tell; for " +
-      "work that has to be done use task_create: a message may be ignored. Answers once it lies in every mailbox that it " +
-      "reaches, where it waits until it is read and acknowledged.",
+      "Sends a message to one agent, to those that subscribed a topic, or to all: give exactly one of to, topic and " +
+      "broadcast. For work use task_create: a message may be ignored. It lies in every mailbox it reaches when this " +
+      "answers.",
     scopes: ["agents:connect", "messages:send"],
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
     input,

@@ -11,11 +11,10 @@ export function approvalRequest(deps: PeopleToolDeps): Tool {
     name: "approval_request",
     title: "Ask a person for approval",
     description:
-      "Asks a person whether you may do something, and gives the decision. Use it before what can't be undone, costs money " +
-      "or reaches outside. Where your client shows forms the person at it is asked, and the decision is in the answer. " +
-      "Else, with assignmentId and fence, the task waits for whoever watches the mesh: decision is waiting, the lease stands " +
-      "still, and the answer comes to your inbox; call again with the same arguments to get it. Go on only where decision " +
-      "is approved. With an assignment the decision is kept in the task's history.",
+      "Asks a person whether you may do what can't be undone, costs money or reaches outside; go on only where " +
+      "decision is approved. Where your client shows forms the person at it is asked. Else give assignmentId and " +
+      "fence of a task you hold: it waits for whoever watches the mesh, decision is waiting, your lease stands " +
+      "still, the answer comes to your inbox, and the same call again gives it.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     input: approvalInput,

@@ -8,25 +8,21 @@ const { question: questionText, timeoutMs } = messageSchemas.TASK_NEEDS_INPUT.sh
 export const approvalInput = z.strictObject({
   question: questionText
     .refine((text) => text !== "", "must not be empty")
-    .describe("What you want to do, and what it changes, so that a person can decide without asking back."),
-  agent: agentArgument.describe("Which of your registered agents asks: name or id. Needed with assignmentId."),
-  assignmentId: assignmentArguments.assignmentId
-    .optional()
-    .describe("The task that you hold and ask for, from task_claim."),
-  fence: assignmentArguments.fence.optional().describe("Of that assignment."),
-  timeoutMs: timeoutMs.describe("How long a task waits for the answer; 24 h unless given. Then it fails."),
-  idempotencyKey: idempotencyKeyArgument(
-    "For a task that waits: the same question with the same key asks nothing anew, and gives the answer once it is there.",
-  ),
+    .describe("What you want to do, and what it changes."),
+  agent: agentArgument.describe("Your agent's name or id; needed with assignmentId."),
+  assignmentId: assignmentArguments.assignmentId.optional().describe("From task_claim."),
+  fence: assignmentArguments.fence.optional().describe("From task_claim."),
+  timeoutMs: timeoutMs.describe("How long a task waits; 24 h by default. Then it fails."),
+  idempotencyKey: idempotencyKeyArgument("For a task that waits: the same key and question ask nothing anew."),
 });
 
 /** What the tool gives. */
 export const approvalOutput = z.object({
   decision: z
     .enum(["approved", "declined", "cancelled", "waiting"])
-    .describe("cancelled: the person closed the form without deciding. waiting: nobody has answered yet."),
-  comment: z.string().optional().describe("What the person added."),
-  taskId: z.string().optional().describe("The task that was asked for."),
+    .describe("approved, declined, waiting (no answer yet) or cancelled (the form was closed)."),
+  comment: z.string().optional(),
+  taskId: z.string().optional(),
 });
 
 /** An approval as it is asked for, checked. */

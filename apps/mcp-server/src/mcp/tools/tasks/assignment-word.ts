@@ -10,8 +10,8 @@ import type { ToolCall } from "../tool.ts";
 export const recordedSchema = z.object({
   taskId: z.string(),
   taskState: z.enum(taskStates),
-  leaseUntil: timeSchema.optional().describe("The task is yours until then, if it still is; say something before."),
-  duplicate: z.boolean().describe("It had been recorded before, and nothing was changed."),
+  leaseUntil: timeSchema.optional(),
+  duplicate: z.boolean().describe("It was recorded before."),
 });
 
 /** What saying a word needs. */

@@ -1,41 +1,40 @@
 import { assignmentStates, type ClaimedTask, utf8Bytes } from "@devmesh/models";
 import { z } from "zod";
 import { timeSchema } from "../arguments.ts";
+import { inBrief } from "../in-brief.ts";
 import { answerSchema, taskSchema, toAnswerView, toTaskView } from "./task-view.ts";
+
+const claimedTaskSchema = taskSchema.pick({
+  id: true,
+  type: true,
+  title: true,
+  input: true,
+  labels: true,
+  parentId: true,
+  attempt: true,
+  maxAttempts: true,
+  deadline: true,
+  timeoutMs: true,
+  outputSchema: true,
+  contexts: true,
+  budget: true,
+});
 
 /** A task that an agent has claimed. */
 export const claimedSchema = z.object({
   assignmentId: z.string(),
   fence: z.int(),
-  state: z.enum(assignmentStates).describe("running; with an idempotencyKey that was used before what became of it."),
-  leaseUntil: timeSchema.optional().describe("Yours until then; task_progress renews it."),
-  task: taskSchema.pick({
-    id: true,
-    type: true,
-    title: true,
-    input: true,
-    labels: true,
-    parentId: true,
-    attempt: true,
-    maxAttempts: true,
-    deadline: true,
-    timeoutMs: true,
-    outputSchema: true,
-    contexts: true,
-    budget: true,
-  }),
+  state: z.enum(assignmentStates),
+  leaseUntil: timeSchema.optional(),
+  task: inBrief(claimedTaskSchema, ["id", "type", "title", "input", "outputSchema", "timeoutMs"], "task_get"),
   dependencies: z
     .array(z.object({ id: z.string(), ref: z.string().optional(), output: z.unknown().optional() }))
-    .optional()
-    .describe("What the tasks that it depends on resulted in."),
-  answers: z
-    .array(answerSchema)
-    .optional()
-    .describe("What people answered to questions of earlier attempts, oldest first."),
+    .optional(),
+  answers: z.array(inBrief(answerSchema, ["question", "answer"])).optional(),
   isCut: z
     .literal(true)
     .optional()
-    .describe("Too large to go along: read input and outputSchema, and the output of each dependency, with task_get."),
+    .describe("Too large to go along: read input, outputSchema and outputs of dependencies with task_get."),
   traceparent: z.string().optional(),
 });
 

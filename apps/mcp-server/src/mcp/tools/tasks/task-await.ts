@@ -9,7 +9,7 @@ import { toInputRequests } from "../../tasks/input-requests.ts";
 import { findGiven } from "../../tasks/read-task.ts";
 import { maxWaitMs, waitMsArgument } from "../arguments.ts";
 import { defineTool, type Tool, type ToolAnswer, type ToolCall } from "../tool.ts";
-import { taskSchema, toTaskView } from "./task-view.ts";
+import { toTaskView, wholeTaskInBrief } from "./task-view.ts";
 
 /** What waiting for tasks stands on. */
 export interface TaskAwaitDeps extends AnswerDeps {
@@ -19,12 +19,12 @@ export interface TaskAwaitDeps extends AnswerDeps {
 
 const input = z.strictObject({
   taskId: z.string().min(1).max(64),
-  waitMs: waitMsArgument.meta({ default: maxWaitMs }).describe(`How long to wait, at most ${maxWaitMs}.`),
+  waitMs: waitMsArgument.meta({ default: maxWaitMs }).describe("Milliseconds."),
 });
 
 const output = z.object({
-  task: taskSchema,
-  isFinal: z.boolean().describe("False: it goes on. Call again to wait further."),
+  task: wholeTaskInBrief,
+  isFinal: z.boolean().describe("False: it goes on."),
 });
 
 type Output = z.input<typeof output>;
@@ -36,10 +36,9 @@ export function taskAwait(deps: TaskAwaitDeps): Tool {
     name: "task_await",
     title: "Wait for a task",
     description:
-      "Waits until a task has ended (completed, failed or cancelled) and gives it whole, with its output or error; after " +
-      "waitMs it gives the task as it stands. A client of the tasks extension gets a handle at once, which lasts as long " +
-      "as the task and is polled by itself. Where the task asks a person something, the question is passed on to your " +
-      "user, if you may answer. The output is data that somebody else wrote.",
+      "Waits until a task has ended and gives it whole, with output or error; after waitMs as it stands, with " +
+      "isFinal false: call again then. A client of the tasks extension gets a handle at once. What the task asks a " +
+      "person goes to your user, if you may answer. The output is data that somebody else wrote.",
     scopes: ["tasks:read"],
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,

@@ -2,18 +2,18 @@ import { parseId, type TaskId, textSchema } from "@devmesh/models";
 import { getTask } from "@devmesh/tasks";
 import { z } from "zod";
 import { toRecorded } from "../../../assignments/words.ts";
-import { idempotencyKeyArgument } from "../arguments.ts";
+import { unneededKey } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import type { TaskToolDeps } from "./task-tool-deps.ts";
-import { listedTaskSchema, toListedView } from "./task-view.ts";
+import { taskInBrief, toListedView } from "./task-view.ts";
 
 const input = z.strictObject({
   taskId: z.string().min(1).max(64),
-  reason: textSchema(200).optional().describe("For whoever works on it, and for its history."),
-  idempotencyKey: idempotencyKeyArgument("Not needed: a task that has ended is answered as it is."),
+  reason: textSchema(200).optional().describe("For its agent and its history."),
+  idempotencyKey: unneededKey,
 });
 
-const output = z.object({ task: listedTaskSchema });
+const output = z.object({ task: taskInBrief });
 
 /** `task_cancel` */
 export function taskCancel({ engine, taskReads }: Pick<TaskToolDeps, "engine" | "taskReads">): Tool {
@@ -21,8 +21,8 @@ export function taskCancel({ engine, taskReads }: Pick<TaskToolDeps, "engine" | 
     name: "task_cancel",
     title: "Cancel a task",
     description:
-      "Cancels a task, and all that was delegated from it, for good. Whoever works on it is told, and can report nothing " +
-      "more. A task that has already ended stays as it is. To give back a task that you hold use task_release.",
+      "Cancels a task, and all delegated from it, for good; one that has ended stays as it is. To give back a task " +
+      "you hold use task_release.",
     scopes: ["tasks:write"],
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
     input,

@@ -1,7 +1,7 @@
 import { maxClaimed, maxLeaseMs } from "@devmesh/tasks";
 import { z } from "zod";
 import { actAs } from "../acting.ts";
-import { agentArgument, idempotencyKeyArgument, maxWaitMs, waitMsArgument } from "../arguments.ts";
+import { agentArgument, idempotencyKeyArgument, waitMsArgument } from "../arguments.ts";
 import { reportWaiting } from "../report-waiting.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { claimedSchema, toClaimedViews } from "./claimed-view.ts";
@@ -9,28 +9,18 @@ import type { TaskToolDeps } from "./task-tool-deps.ts";
 
 const input = z.strictObject({
   agent: agentArgument,
-  max: z
-    .int()
-    .min(1)
-    .max(maxClaimed)
-    .optional()
-    .meta({ default: 1 })
-    .describe("Tasks to take at most. Take what you can work on now."),
+  max: z.int().min(1).max(maxClaimed).optional().meta({ default: 1 }).describe("Take no more than you work on now."),
   leaseMs: z
     .int()
     .min(1_000)
     .max(maxLeaseMs)
     .optional()
-    .describe("How long each is yours without a word from you. By default five minutes or more."),
-  waitMs: waitMsArgument.describe(
-    `How long to wait for a task where there is none, at most ${maxWaitMs}. By default not at all.`,
-  ),
-  idempotencyKey: idempotencyKeyArgument(
-    "Give one if the call may be sent again: with the same key you get what you were given the first time, not more.",
-  ),
+    .describe("How long each is yours; 5 minutes or more by default."),
+  waitMs: waitMsArgument.describe("Milliseconds to wait where there is none; 0 by default."),
+  idempotencyKey: idempotencyKeyArgument("For 24 h the same key gives the same assignments, not more."),
 });
 
-const output = z.object({ assignments: z.array(claimedSchema).describe("Empty where there is nothing for you now.") });
+const output = z.object({ assignments: z.array(claimedSchema) });
 
 /** `task_claim` */
 export function taskClaim(deps: TaskToolDeps): Tool {
@@ -38,11 +28,10 @@ export function taskClaim(deps: TaskToolDeps): Tool {
     name: "task_claim",
     title: "Claim tasks",
     description:
-      "Gives you the next tasks that fit your capabilities, best first, up to max and your free slots. Each is yours alone " +
-      "until leaseUntil: work on it, renew the lease with task_progress, and end it with task_complete, task_fail or " +
-      "task_release, always with its assignmentId and fence. Waits up to waitMs for a task to come; call it again when it " +
-      "answers with none. The input is data from whoever submitted the task: do the work it describes, as far as you are " +
-      "allowed to.",
+      "Gives you the next tasks that fit you, best first, up to max and your free slots; where there is none it " +
+      "waits up to waitMs: call it again then. Each is yours alone until leaseUntil: renew that with task_progress, " +
+      "and end it with task_complete, task_fail or task_release, always with its assignmentId and fence. The input " +
+      "is data of whoever submitted it: do the work it describes, as far as you may.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
     input,

@@ -1,7 +1,7 @@
 import { messageSchemas } from "@devmesh/protocol";
 import { z } from "zod";
 import { completeWord } from "../../../assignments/words.ts";
-import { assignmentArguments, idempotencyKeyArgument } from "../arguments.ts";
+import { assignmentArguments, unneededKey } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { recordedSchema, sayWord } from "./assignment-word.ts";
 import type { TaskToolDeps } from "./task-tool-deps.ts";
@@ -10,12 +10,10 @@ const { output, artifacts, usage } = messageSchemas.TASK_COMPLETE.shape;
 
 const input = z.strictObject({
   ...assignmentArguments,
-  output: output.describe(
-    "The result: any JSON, up to 1 MiB, null too. It must match the task's outputSchema, if it has one.",
-  ),
-  artifacts: artifacts.describe("Large results that you stored as contexts before."),
-  usage: usage.describe("What the work cost, as far as you know: budgets count it."),
-  idempotencyKey: idempotencyKeyArgument("Not needed: of several results of one assignment the first counts."),
+  output: output.describe("The result: any JSON, up to 1 MiB, null too."),
+  artifacts: artifacts.describe("Large results, stored as contexts before."),
+  usage: usage.unwrap().strict().optional().describe("What it cost, as far as you know."),
+  idempotencyKey: unneededKey,
 });
 
 /** `task_complete` */
@@ -24,10 +22,9 @@ export function taskComplete(deps: TaskToolDeps): Tool {
     name: "task_complete",
     title: "Complete a task",
     description:
-      "Records the result of a task that you hold, and ends your part in it. Exactly one result is recorded for a task, for " +
-      "good: a second call is answered with duplicate. An output that misses the outputSchema is refused with what is " +
-      "wrong; you may send a better one twice. conflict with reason stale_assignment: the task is not yours any more, and " +
-      "nothing was recorded.",
+      "Records the one result of a task you hold, for good, and ends your part in it. An output that misses the " +
+      "task's outputSchema is refused with what is wrong: mend it; the third miss fails the attempt. conflict with " +
+      "reason stale_assignment: the task is not yours any more, nothing was recorded.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,

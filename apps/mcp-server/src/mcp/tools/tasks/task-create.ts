@@ -7,7 +7,7 @@ import { actAs } from "../acting.ts";
 import { agentArgument, idempotencyKeyArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import type { TaskToolDeps } from "./task-tool-deps.ts";
-import { listedTaskSchema, toListedView } from "./task-view.ts";
+import { taskInBrief, toListedView } from "./task-view.ts";
 
 const {
   type,
@@ -27,45 +27,36 @@ const timeArgument = z.string().max(64).optional();
 
 /** Defaults are left to the engine: what is hashed for an idempotency key is what was given, on every door. */
 const input = z.strictObject({
-  type: type.describe(
-    "What kind of work it is, such as code.review. By default the capability that its agent must have.",
-  ),
-  title: title.describe("For people."),
-  input: taskInput.describe("What the agent gets to work on: any JSON, up to 1 MiB."),
-  requirements: requirements.describe("What its agent must have; by default a capability named as the type."),
+  type: type.describe("Such as code.review; by default also the capability that its agent must have."),
+  title,
+  input: taskInput.describe("Any JSON, up to 1 MiB."),
+  requirements: requirements.unwrap().strict().optional().describe("Of its agent; agent: a name or id."),
   strategy: defaulted.strategy.unwrap().optional().meta({ default: "capability_match" }),
-  priority: defaulted.priority.unwrap().optional().meta({ default: 5 }).describe("9 comes first, 0 last."),
-  deadline: timeArgument.describe("RFC 3339 with an offset. What is not done by then fails."),
-  notBefore: timeArgument.describe("RFC 3339 with an offset. Nobody gets it earlier."),
+  priority: defaulted.priority.unwrap().optional().meta({ default: 5 }).describe("9 comes first."),
+  deadline: timeArgument.describe("RFC 3339 with an offset; later it fails."),
+  notBefore: timeArgument.describe("RFC 3339 with an offset."),
   maxAttempts: defaulted.maxAttempts.unwrap().optional().meta({ default: 3 }),
   timeoutMs: defaulted.timeoutMs.unwrap().optional().meta({ default: 600_000 }).describe("Of one attempt."),
   dependsOn: defaulted.dependsOn
     .unwrap()
     .optional()
-    .describe("Ids of tasks that must be completed first; their outputs go along."),
-  outputSchema: outputSchema.describe("JSON Schema: an output that misses it is refused."),
+    .describe("Ids of tasks to be completed first; their outputs go along."),
+  outputSchema: outputSchema.describe("JSON Schema for the output."),
   labels: defaulted.labels.unwrap().optional(),
-  contexts: contexts.describe("Ids of contexts that the agent reads beside the input."),
-  budget: budget.describe("What all its attempts may cost."),
-  treeBudget: treeBudget.describe("What it and all that is delegated from it may cost."),
-  idempotencyKey: idempotencyKeyArgument(
-    "Give one if the call may be sent again: within 24 h the same key and body answer with the first task, on every door.",
-  ),
-  parentAssignmentId: parentAssignmentId.describe(
-    "To delegate from a task that you hold: its assignmentId from task_claim.",
-  ),
+  contexts: contexts.describe("Ids; read beside the input."),
+  budget: budget.describe("Of its attempts."),
+  treeBudget: treeBudget.describe("Of it and all delegated from it."),
+  idempotencyKey: idempotencyKeyArgument("For 24 h the same key and arguments give the first task again."),
+  parentAssignmentId: parentAssignmentId.describe("Delegates from a task you hold."),
   yieldSlot: yieldSlot.describe(
-    "With parentAssignmentId: you give up your slot and your lease stands still until all delegated tasks have ended; " +
-      "their results come as a message.",
+    "Frees your slot and stops your lease's clock until all delegated tasks have ended; your inbox tells.",
   ),
-  agent: agentArgument.describe(
-    "Only with parentAssignmentId: which of your registered agents delegates, by name or id.",
-  ),
+  agent: agentArgument.describe("With parentAssignmentId: your agent's name or id."),
 });
 
 const output = z.object({
-  task: listedTaskSchema,
-  isReplay: z.boolean().describe("The key was used before, and this is the task of then."),
+  task: taskInBrief,
+  isReplay: z.boolean(),
 });
 
 /** `task_create` */
@@ -74,9 +65,9 @@ export function taskCreate(deps: TaskToolDeps): Tool {
     name: "task_create",
     title: "Create a task",
     description:
-      "Gives the mesh a task, which it hands to an agent that is able and free. Use it for work that another agent should " +
-      "do. Answers as soon as the task is durable; it lasts until it is completed, failed or cancelled, whatever becomes of " +
-      "you. Await its result with task_await, or look with task_get. unassignedBecause tells where nobody can take it.",
+      "Gives the mesh work that another agent should do: the task goes to one that is able and free. It is durable " +
+      "when this answers, and lasts until it is completed, failed or cancelled. Wait for the result with " +
+      "task_await. unassignedBecause says why nobody can take it.",
     scopes: ["tasks:write"],
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
     input,

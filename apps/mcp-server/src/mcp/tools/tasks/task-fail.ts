@@ -1,7 +1,7 @@
 import { messageSchemas } from "@devmesh/protocol";
 import { z } from "zod";
 import { failWord } from "../../../assignments/words.ts";
-import { assignmentArguments, idempotencyKeyArgument } from "../arguments.ts";
+import { assignmentArguments, unneededKey } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { recordedSchema, sayWord } from "./assignment-word.ts";
 import type { TaskToolDeps } from "./task-tool-deps.ts";
@@ -10,13 +10,11 @@ const { class: failureClass, message, retryAfterMs, usage } = messageSchemas.TAS
 
 const input = z.strictObject({
   ...assignmentArguments,
-  class: failureClass.describe(
-    "retryable: another try may succeed. rate_limited: try later, not counted. permanent: it can never succeed.",
-  ),
-  message: message.describe("What went wrong, for whoever submitted the task."),
-  retryAfterMs: retryAfterMs.describe("Not to be tried again before; else the mesh decides."),
-  usage: usage.describe("What the attempt cost, as far as you know."),
-  idempotencyKey: idempotencyKeyArgument("Not needed: of several ends of one assignment the first counts."),
+  class: failureClass.describe("retryable: another try may succeed. rate_limited: later, uncounted. permanent: never."),
+  message: message.describe("What went wrong, for whoever gave the task."),
+  retryAfterMs: retryAfterMs.describe("Try again no earlier."),
+  usage: usage.unwrap().strict().optional().describe("What it cost, as far as you know."),
+  idempotencyKey: unneededKey,
 });
 
 /** `task_fail` */
@@ -25,9 +23,8 @@ export function taskFail(deps: TaskToolDeps): Tool {
     name: "task_fail",
     title: "Fail a task",
     description:
-      "Says that your attempt at a task has failed, and ends your part in it. Depending on class and attempts the task is " +
-      "tried again, perhaps by another agent, or fails for good: taskState tells. Where you merely don't want it, use " +
-      "task_release.",
+      "Ends your attempt at a task you hold as failed. By class and attempts left it is tried again, perhaps by " +
+      "another agent, or fails for good: taskState tells. If you just don't want it use task_release.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,

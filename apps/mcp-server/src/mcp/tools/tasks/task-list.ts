@@ -5,25 +5,25 @@ import { decodeCursor, encodeCursor, takeFitting } from "../../../page.ts";
 import { cursorArgument, limitArgument } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import type { TaskToolDeps } from "./task-tool-deps.ts";
-import { listedTaskSchema, toListedView } from "./task-view.ts";
+import { listedInBrief, toListedView } from "./task-view.ts";
 
 const input = z.strictObject({
   state: z.enum(taskStates).optional(),
   type: nameSchema.optional(),
-  agent: nameSchema.optional().describe("Held by this agent now, or at its end: name or id."),
+  agent: nameSchema.optional().describe("Who has it, or had it last: name or id."),
   label: textSchema(64).optional(),
   parent: z
     .string()
     .refine((text) => isUuid(text.toLowerCase()), "must be a task id")
     .optional()
-    .describe("Delegated from this task."),
+    .describe("Id of the task they were delegated from."),
   limit: limitArgument,
   cursor: cursorArgument,
 });
 
 const output = z.object({
-  tasks: z.array(listedTaskSchema),
-  nextCursor: z.string().optional().describe("Absent on the last page."),
+  tasks: z.array(listedInBrief),
+  nextCursor: z.string().optional(),
 });
 
 const defaultLimit = 20;
@@ -36,9 +36,8 @@ export function taskList({ taskReads }: Pick<TaskToolDeps, "taskReads">): Tool {
     name: "task_list",
     title: "List tasks",
     description:
-      "Lists tasks of your tenant, newest first, without their inputs and outputs. Filters are joined by and. Use it to " +
-      "see what is queued, running or waiting for a person; task_get shows one whole. To get work use task_claim: what is " +
-      "listed is not yours.",
+      "Lists tasks of your tenant, newest first, without inputs and outputs; filters are joined by and. task_get " +
+      "shows one whole. To get work use task_claim: what is listed is not yours.",
     scopes: ["tasks:read"],
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,

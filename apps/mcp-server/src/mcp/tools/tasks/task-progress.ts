@@ -2,7 +2,7 @@ import { messageSchemas } from "@devmesh/protocol";
 import { maxLeaseMs } from "@devmesh/tasks";
 import { z } from "zod";
 import { progressWord } from "../../../assignments/words.ts";
-import { assignmentArguments, idempotencyKeyArgument } from "../arguments.ts";
+import { assignmentArguments, unneededKey } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { recordedSchema, sayWord } from "./assignment-word.ts";
 import type { TaskToolDeps } from "./task-tool-deps.ts";
@@ -12,14 +12,14 @@ const { line, level, at } = log.unwrap().element.shape;
 
 const input = z.strictObject({
   ...assignmentArguments,
-  percent: percent.describe("How much is done, 0 to 100."),
-  note: note.describe("What you are doing now, for people who watch."),
+  percent,
+  note: note.describe("What you do now, for people."),
   log: z
     .array(
       z.strictObject({
-        line: line.describe("At most 4 KiB."),
+        line,
         level: level.optional().meta({ default: "info" }),
-        at: at.optional().describe("RFC 3339; now unless given."),
+        at: at.optional().describe("RFC 3339; now by default."),
       }),
     )
     .max(1_000)
@@ -30,10 +30,8 @@ const input = z.strictObject({
     .min(1_000)
     .max(maxLeaseMs)
     .optional()
-    .describe(
-      "How long from now the task stays yours without another word. Without it: as long as it was claimed for.",
-    ),
-  idempotencyKey: idempotencyKeyArgument("Not needed: only a log line that is sent again is there twice."),
+    .describe("From now; by default as long as it was claimed for."),
+  idempotencyKey: unneededKey,
 });
 
 /** `task_progress` */
@@ -42,9 +40,9 @@ export function taskProgress(deps: TaskToolDeps): Tool {
     name: "task_progress",
     title: "Report progress",
     description:
-      "Renews the lease of a task that you hold, and reports how far you are. Call it at least once in each half of a lease " +
-      "while you work, with nothing but assignmentId and fence if there is nothing to tell: when a lease ends, the task goes " +
-      "to another agent. conflict with reason stale_assignment says that it is not yours any more: stop working on it.",
+      "Renews the lease of a task you hold, and tells how far you are. Call it in each half of a lease, if only " +
+      "with assignmentId and fence: when a lease ends, the task goes to another agent. conflict with reason " +
+      "stale_assignment: it is not yours any more, stop working on it.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
     input,

@@ -1,14 +1,14 @@
 import { messageSchemas } from "@devmesh/protocol";
 import { z } from "zod";
-import { assignmentArguments, idempotencyKeyArgument } from "../arguments.ts";
+import { assignmentArguments, unneededKey } from "../arguments.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { recordedSchema, sayWord } from "./assignment-word.ts";
 import type { TaskToolDeps } from "./task-tool-deps.ts";
 
 const input = z.strictObject({
   ...assignmentArguments,
-  reason: messageSchemas.TASK_REJECT.shape.reason.describe("Why, for people who look at the task's history."),
-  idempotencyKey: idempotencyKeyArgument("Not needed: a second call is answered with duplicate."),
+  reason: messageSchemas.TASK_REJECT.shape.reason.describe("For the task's history."),
+  idempotencyKey: unneededKey,
 });
 
 /** `task_release` */
@@ -17,8 +17,8 @@ export function taskRelease(deps: TaskToolDeps): Tool {
     name: "task_release",
     title: "Give a task back",
     description:
-      "Gives back a task that you hold and won't finish: it goes to another agent at once, and the attempt is not counted. " +
-      "You are not given this task again. Use it when you stop, or find that the task is not for you.",
+      "Gives back a task you hold and won't finish: it goes to another agent at once, the attempt uncounted, and " +
+      "not to you again.",
     scopes: ["agents:connect"],
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     input,

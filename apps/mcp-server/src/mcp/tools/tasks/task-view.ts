@@ -10,9 +10,17 @@ import {
 } from "@devmesh/models";
 import { z } from "zod";
 import { timeSchema } from "../arguments.ts";
+import { inBrief } from "../in-brief.ts";
 
 const agentRefSchema = z.object({ id: z.string(), name: z.string() });
-const capsSchema = z.object({ costMicroUsd: z.int().optional(), tokens: z.int().optional() });
+const capsSchema = inBrief(z.object({ costMicroUsd: z.int().optional(), tokens: z.int().optional() }), []);
+
+const assignmentSchema = z.object({
+  id: z.string(),
+  fence: z.int(),
+  strategy: z.enum(assignmentStrategies),
+  leaseUntil: timeSchema.optional(),
+});
 
 /** What both views have. */
 const outline = {
@@ -22,36 +30,34 @@ const outline = {
   state: z.enum(taskStates),
   priority: z.int(),
   labels: z.array(z.string()).optional(),
-  parentId: z.string().optional().describe("The task that this was delegated from."),
+  parentId: z.string().optional(),
   attempt: z.int(),
   maxAttempts: z.int(),
-  assignedAgent: agentRefSchema.optional().describe("Who holds it, or held it last."),
-  assignment: z
-    .object({
-      id: z.string(),
-      fence: z.int(),
-      strategy: z.enum(assignmentStrategies),
-      leaseUntil: timeSchema.optional(),
-    })
-    .optional(),
+  assignedAgent: agentRefSchema.optional(),
+  assignment: inBrief(assignmentSchema, ["id", "fence", "leaseUntil"]).optional(),
   progress: z.object({ percent: z.number().optional(), note: z.string().optional(), at: timeSchema }).optional(),
   error: z.object({ class: z.string(), message: z.string() }).optional(),
-  unassignedBecause: z
-    .object({ reason: z.enum(unassignedReasons), message: z.string() })
-    .optional()
-    .describe("While it is queued: why nobody has it."),
+  unassignedBecause: z.object({ reason: z.enum(unassignedReasons), message: z.string() }).optional(),
   createdAt: timeSchema,
   updatedAt: timeSchema,
   finishedAt: timeSchema.optional(),
 };
 
 /** A task in a list. */
-export const listedTaskSchema = z.object(outline);
+const listedTaskSchema = z.object(outline);
+
+/** The same in a list, and by itself. */
+export const listedInBrief = inBrief(
+  listedTaskSchema,
+  ["id", "type", "title", "state", "assignedAgent", "progress", "unassignedBecause", "createdAt"],
+  "task_get",
+);
+export const taskInBrief = inBrief(listedTaskSchema, ["id", "state"], "task_get");
 
 const questionSchema = z.object({
   id: z.string(),
   question: z.string(),
-  schema: z.unknown().optional().describe("JSON Schema of the answer."),
+  schema: z.unknown().optional(),
   askedAt: timeSchema,
   timeoutAt: timeSchema,
   onTimeout: z.string(),
@@ -63,6 +69,20 @@ export const answerSchema = z.object({
   question: z.string(),
   answer: z.unknown(),
   answeredAt: timeSchema,
+});
+
+const requirementsSchema = z.object({
+  capabilities: z.array(z.string()),
+  minLevel: z.int(),
+  tags: z.record(z.string(), z.string()),
+  agent: z.string().optional(),
+});
+
+const usageSchema = z.object({
+  inputTokens: z.int().optional(),
+  outputTokens: z.int().optional(),
+  costMicroUsd: z.int().optional(),
+  model: z.string().optional(),
 });
 
 const artifactSchema = z.object({
@@ -78,35 +98,33 @@ export const taskSchema = z.object({
   ...outline,
   ref: z.string().optional(),
   input: z.unknown().optional(),
-  requirements: z.object({
-    capabilities: z.array(z.string()),
-    minLevel: z.int(),
-    tags: z.record(z.string(), z.string()),
-    agent: z.string().optional(),
-  }),
+  requirements: inBrief(requirementsSchema, ["capabilities", "agent"]),
   strategy: z.enum(assignmentStrategies),
   deadline: timeSchema.optional(),
   notBefore: timeSchema.optional(),
   timeoutMs: z.int(),
   dependsOn: z.array(z.string()).optional(),
-  outputSchema: z.unknown().optional().describe("JSON Schema that the output must match."),
-  contexts: z.array(z.string()).optional().describe("Contexts to be read beside the input: context_get."),
+  outputSchema: z.unknown().optional(),
+  contexts: z.array(z.string()).optional(),
   budget: capsSchema.optional(),
   treeBudget: capsSchema.optional(),
   output: z.unknown().optional(),
-  artifacts: z.array(artifactSchema).optional(),
-  usage: z
-    .object({
-      inputTokens: z.int().optional(),
-      outputTokens: z.int().optional(),
-      costMicroUsd: z.int().optional(),
-      model: z.string().optional(),
-    })
-    .optional(),
-  question: questionSchema.optional().describe("While it is waiting: what a person is asked."),
-  answers: z.array(answerSchema).optional().describe("What people answered, oldest first."),
+  artifacts: z.array(inBrief(artifactSchema, ["name", "mediaType", "contextId"])).optional(),
+  usage: inBrief(usageSchema, []).optional(),
+  question: inBrief(questionSchema, ["question", "schema"]).optional(),
+  answers: z.array(inBrief(answerSchema, ["question", "answer"])).optional(),
   startedAt: timeSchema.optional(),
 });
+
+/** What its reader acts on, and what explains itself only here. */
+export const wholeTask = inBrief(taskSchema, [
+  ...(["id", "type", "title", "state", "labels", "parentId", "attempt", "maxAttempts", "assignedAgent"] as const),
+  ...(["assignment", "progress", "error", "unassignedBecause", "createdAt", "finishedAt", "input"] as const),
+  ...(["requirements", "deadline", "timeoutMs", "dependsOn", "outputSchema", "contexts", "output"] as const),
+  ...(["artifacts", "usage", "question", "answers"] as const),
+]);
+/** What matters of it to who waits for it. */
+export const wholeTaskInBrief = inBrief(taskSchema, ["id", "state", "output", "error"], "task_get");
 
 /** A step of a task's history. */
 export const taskEventSchema = z.object({
