@@ -1,4 +1,5 @@
 import { type AgentId, AppError, type AssignmentId, isFinal, type TaskId, type TenantId } from "@devmesh/models";
+import type { Logger } from "@devmesh/observability";
 import { sleep, type TaskWaiters, type TaskWatch } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
 
@@ -15,6 +16,7 @@ export interface HoldDeps {
   readonly engine: Pick<TaskEngine, "perform">;
   readonly waiters: Pick<TaskWaiters, "watch">;
   readonly leaseMs: number;
+  readonly logger: Logger;
 }
 
 /** A lease is renewed so many times before it would end. */
@@ -22,16 +24,35 @@ const renewalsPerLease = 3;
 /** The waiters look at the database by themselves as often as they must. */
 const idleMs = 60_000;
 
-/**
- * Keeps the lease of a run until `signal` aborts; resolves early when the task is not this node's any more: it was
- * cancelled, has run out of time, or is another's. While the database is away the lease is taken to hold for as long as it was given.
- */
-export async function holdRun(deps: HoldDeps, held: HeldRun, signal: AbortSignal): Promise<void> {
+/** The hold on a run. Disposing lets go of it. */
+export interface Lease extends AsyncDisposable {
+  /** Aborts when the task is not this node's any more: it was cancelled, has run out of time, or is another's. */
+  readonly lost: AbortSignal;
+}
+
+/** Keeps the lease of a run. While the database is away it is taken to hold for as long as it was given. */
+export function startHolding(deps: HoldDeps, held: HeldRun): Lease {
+  const over = new AbortController();
   const lost = new AbortController();
-  const until = AbortSignal.any([signal, lost.signal]);
+  const holding = holdRun(deps, held, over.signal)
+    .catch((err: unknown) => deps.logger.error({ err, taskId: held.taskId }, "a run was not held"))
+    .then(() => lost.abort());
+  return {
+    lost: lost.signal,
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await holding;
+    },
+  };
+}
+
+/** Resolves when the lease is lost, or `signal` aborts. */
+async function holdRun(deps: HoldDeps, held: HeldRun, signal: AbortSignal): Promise<void> {
+  const ended = new AbortController();
+  const until = AbortSignal.any([signal, ended.signal]);
   const losing = [keepLease(deps, held, until), waitForEnd(deps, held, until)];
   await Promise.race(losing);
-  lost.abort();
+  ended.abort();
   await Promise.all(losing);
 }
 

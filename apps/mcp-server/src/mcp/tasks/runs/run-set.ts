@@ -1,7 +1,8 @@
 import type { ClaimedTask, TenantId } from "@devmesh/models";
 import type { Metrics } from "@devmesh/observability";
-import { type CarryOutDeps, carryOut, type RunOutcome } from "./carry-out.ts";
+import { type CarryOutDeps, carryOut } from "./carry-out.ts";
 import type { HeldRun } from "./held-run.ts";
+import type { RunOutcome } from "./run-end.ts";
 
 /** The runs of a node. */
 export interface RunSet {
