@@ -36,11 +36,11 @@ export const quickSizes: Sizes = {
   warmUp: 50,
   drain: 200,
   rates: [50],
-  pickupSeconds: 3,
+  pickupSeconds: 2,
   backlogs: [100, 400],
   claims: 90,
   claimTurns: 1,
   costTasks: 200,
   idleAgents: 5,
-  idleSeconds: 3,
+  idleSeconds: 1,
 };
