@@ -4,6 +4,7 @@ import {
   type ModelsEnv,
   type ObjectsConfig,
   type ObjectsEnv,
+  postgresUrls,
   type RateLimit,
   type ReadEnvOptions,
   readModelsEnv,
@@ -11,6 +12,8 @@ import {
   readRateLimit,
   readServiceEnv,
   readToolsEnv,
+  required,
+  type Secret,
   type ServiceConfig,
   type ServiceEnv,
   type StoresConfig,
@@ -67,6 +70,18 @@ export function readEnv(
   };
   reader.done();
   return raw;
+}
+
+/** Reads what sealing secrets anew needs. @throws AppError `invalid_argument` that lists all problems by name. */
+export function readResealEnv(env: Readonly<Record<string, string | undefined>>): {
+  readonly databaseUrl: Secret;
+  readonly tools: ToolsConfig;
+} {
+  const reader = envReader(env);
+  const databaseUrl = reader.secretUrl("DEVMESH_DATABASE_URL", required, postgresUrls);
+  const tools = readToolsEnv(reader);
+  reader.done();
+  return { databaseUrl, tools: toToolsConfig(tools) };
 }
 
 /** Gives the configuration its shape. */

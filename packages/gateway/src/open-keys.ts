@@ -1,17 +1,23 @@
 import { decryptKey } from "@devmesh/adapters";
 import { AppError } from "@devmesh/models";
-import type { ConfiguredKey, SecretKey, ToolsConfig } from "@devmesh/runtime";
+import {
+  type ConfiguredKey,
+  createSecretBox,
+  type SecretBox,
+  type SecretKey,
+  type ToolsConfig,
+} from "@devmesh/runtime";
 
 /** What AES-256 takes. */
 const keyBytes = 32;
 
 /**
- * The keys themselves: KMS decrypts those that are wrapped.
+ * The box of the configured keys: KMS decrypts those that are wrapped.
  *
  * @throws AppError `unavailable`, reason `kms`; `invalid_argument` where what it gives is no key.
  */
-export function openKeys({ secretKeys, kms }: Pick<ToolsConfig, "secretKeys" | "kms">): Promise<readonly SecretKey[]> {
-  return Promise.all(secretKeys().map((key) => openKey(key, kms)));
+export async function openSecretBox({ secretKeys, kms }: Pick<ToolsConfig, "secretKeys" | "kms">): Promise<SecretBox> {
+  return createSecretBox(await Promise.all(secretKeys().map((key) => openKey(key, kms))));
 }
 
 async function openKey({ id, bytes, isWrapped }: ConfiguredKey, kms: ToolsConfig["kms"]): Promise<SecretKey> {

@@ -12,11 +12,10 @@ import {
   toolChecks,
   toolServerRepository,
 } from "@devmesh/repositories";
-import { createSecretBox, type SecretBox, type ToolsConfig } from "@devmesh/runtime";
+import type { SecretBox, ToolsConfig } from "@devmesh/runtime";
 import { openOutputSchemas } from "@devmesh/tasks";
 import { createToolGateway, serverFindings, type ToolGateway, type ToolGatewayObserver } from "@devmesh/tools";
-
-import { openKeys } from "./open-keys.ts";
+import { openSecretBox } from "./open-keys.ts";
 
 /** What the tools of other servers are put together of. */
 export interface OpenToolsOptions {
@@ -46,7 +45,7 @@ export interface Tools extends AsyncDisposable {
  * Puts the stores, the way out and the gateway together. Nothing is started or opened before the first call, but that KMS is
  * asked for keys that it holds.
  *
- * @throws AppError as {@link openKeys} does.
+ * @throws AppError as {@link openSecretBox} does.
  */
 export async function openTools(options: OpenToolsOptions): Promise<Tools> {
   const { config, database, newId, logger, onToolsChanged } = options;
@@ -54,7 +53,7 @@ export async function openTools(options: OpenToolsOptions): Promise<Tools> {
   const externalTools = externalToolRepository(database);
   const toolCalls = toolCallRepository(database);
   const checks = toolChecks(database);
-  const secretBox = createSecretBox(await openKeys(config));
+  const secretBox = await openSecretBox(config);
   const { allowHttp, allowPrivate, allowLoopback } = config;
   const lists = { allowedCommands: config.commands, allowedVariables: config.variables };
   const rules = { ...lists, allowHttp, allowPrivate, allowLoopback };

@@ -49,6 +49,7 @@ import { findQueuedLanes } from "./tasks/queued-lanes.ts";
 import { taskReads } from "./tasks/task-reads.ts";
 import { findWaitingToolAgents, toolInputs } from "./tasks/tool-inputs.ts";
 import { externalToolRepository } from "./tools/external-tool-repository.ts";
+import { sealedSecrets } from "./tools/sealed-secrets.ts";
 import { toolCallRepository } from "./tools/tool-call-repository.ts";
 import { toolChecks } from "./tools/tool-checks.ts";
 import { toolServerRepository } from "./tools/tool-server-repository.ts";
@@ -527,6 +528,7 @@ function callTools(database: Database): readonly (() => Promise<unknown>)[] {
   const tools = externalToolRepository(database);
   const calls = toolCallRepository(database);
   const checks = toolChecks(database);
+  const sealed = sealedSecrets(database);
   const server: ServerWrite = {
     name: "a",
     transport: { kind: "stdio", command: "a", args: [], env: {} },
@@ -535,7 +537,8 @@ function callTools(database: Database): readonly (() => Promise<unknown>)[] {
     scopes: ["admin"],
     enabled: true,
   };
-  const secrets = [{ name: "A", keyId: "k", nonce: "AA==", ciphertext: "AA==", tag: "AA==" }];
+  const secret = { name: "A", keyId: "k", nonce: "AA==", ciphertext: "AA==", tag: "AA==" };
+  const secrets = [secret];
   const key = { principalId: id, key: "k", bodyHash: "00" };
   const tool = { name: "a", callName: "a", inputSchema: { type: "object" } } as const;
   const call = { id, serverId: id, tool: "a", principalId: id, door: "rest", outcome: "ok" } as const;
@@ -549,6 +552,9 @@ function callTools(database: Database): readonly (() => Promise<unknown>)[] {
     () => servers.list(tenantId, page),
     () => servers.listEnabled(tenantId),
     () => servers.secrets(tenantId, id),
+    () => sealed.findOthers({ keyId: "k", limit: 1, after: undefined }),
+    () => sealed.findOthers({ keyId: "k", limit: 1, after: { id, name: "A" } }),
+    () => sealed.replace({ tenantId, id, ...secret }, secret),
     () => tools.record(tenantId, { id, version: 1 }, [tool]),
     () => tools.find(tenantId, { serverId: id, name: "a" }),
     () => tools.findByCallName(tenantId, id, "a"),

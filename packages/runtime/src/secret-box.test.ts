@@ -28,6 +28,7 @@ describe("createSecretBox", () => {
     const old = key("old");
     const sealed = createSecretBox([old]).seal("hunter2", "here");
     const rotated = createSecretBox([key("new"), old]);
+    expect([rotated.sealsWith, createSecretBox([]).sealsWith]).toEqual(["new", undefined]);
     expect(rotated.open(sealed, "here")).toBe("hunter2");
     expect(rotated.seal("x", "here").keyId).toBe("new");
     const gone = createSecretBox([key("new")]);

@@ -9,6 +9,8 @@ export interface SecretKey {
 
 /** Keeps texts so that only who has the key reads them, and only in the place that they were sealed for. */
 export interface SecretBox {
+  /** The id of the key that seals; undefined without one. */
+  readonly sealsWith: string | undefined;
   /** @throws AppError `failed_precondition`, reason `no_secrets_key`, without a key. */
   seal(text: string, place: string): SealedSecret;
   /**
@@ -33,6 +35,7 @@ export function createSecretBox(keys: readonly SecretKey[]): SecretBox {
   const keyById = new Map(keys.map(({ id, key }) => [id, key]));
   const [first] = keys;
   return {
+    sealsWith: first?.id,
     seal(text, place) {
       if (first === undefined) throw noKey(noneConfigured);
       const nonce = randomBytes(nonceBytes);

@@ -26,4 +26,5 @@ export type {
 export { findTool } from "./servers/find-tool.ts";
 export { healthOf } from "./servers/health-of.ts";
 export { changeServer, noServer, registerServer } from "./servers/register-server.ts";
+export { type Resealed, resealSecrets, type SealedSecrets, type StoredSecret } from "./servers/reseal-secrets.ts";
 export { serverFindings } from "./servers/server-findings.ts";

@@ -5,6 +5,7 @@ import type { Database } from "../database/database.ts";
 import { sql } from "../database/sql.ts";
 import { prune } from "../prune.ts";
 import { type CallableTool, externalToolRepository } from "./external-tool-repository.ts";
+import { sealedSecrets } from "./sealed-secrets.ts";
 import { toolCallRepository } from "./tool-call-repository.ts";
 import { toolChecks } from "./tool-checks.ts";
 import type { ToolServerStanding } from "./tool-server-columns.ts";
@@ -63,6 +64,24 @@ describeOnBoth((open) => {
       expect(await servers().secrets(other, made.id)).toEqual([]);
       expect((await servers().list(other, { limit: 9, after: undefined })).length).toBe(0);
       expect(await servers().find(tenantId, made.id)).toEqual(made);
+    });
+
+    test("has secrets that are sealed anew, unless they were changed meanwhile", async () => {
+      const { id } = await given();
+      const sealed = sealedSecrets(database);
+      const find = async (keyId: string, after?: { readonly id: ToolServerId; readonly name: string }) =>
+        (await sealed.findOthers({ keyId, limit: 1_000, after })).filter((one) => one.id === id);
+      const [found] = await find("two");
+      expect(found).toEqual({ tenantId, id, ...secret });
+      expect([await find("one"), await find("two", { id, name: "TOKEN" })]).toEqual([[], []]);
+      expect(await find("two", { id, name: "A" })).toEqual([found]);
+      if (found === undefined) return;
+      const next = { keyId: "two", nonce: "AAEE", ciphertext: "AAEC", tag: "AAED" };
+      expect(await sealed.replace({ ...found, nonce: "AAAA" }, next)).toBe(false);
+      expect(await sealed.replace({ ...found, tenantId: other }, next)).toBe(false);
+      expect(await sealed.replace(found, next)).toBe(true);
+      expect(await sealed.replace(found, next)).toBe(false);
+      expect(await servers().secrets(tenantId, id)).toEqual([{ name: "TOKEN", ...next }]);
     });
 
     test("has a name of its own in its tenant, whoever comes first", async () => {

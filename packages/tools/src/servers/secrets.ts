@@ -25,6 +25,7 @@ export async function openSecrets(
   return new Map(sealed.map((secret) => [secret.name, deps.box.open(secret, placeOf(owner, secret.name))]));
 }
 
-function placeOf({ tenantId, id }: SecretOwner, name: string): string {
+/** What a secret is sealed along with. */
+export function placeOf({ tenantId, id }: SecretOwner, name: string): string {
   return `${tenantId}\n${id}\n${name}`;
 }
