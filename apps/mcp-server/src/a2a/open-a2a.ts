@@ -11,10 +11,11 @@ import type { Logger } from "@devmesh/observability";
 import { toBody } from "@devmesh/runtime";
 import { type Context, Hono } from "hono";
 import { addressOf, admit } from "../http/admit.ts";
+import { echoedId } from "../http/json-rpc.ts";
 import type { Door } from "../http/open-door.ts";
 import { originOf } from "../http/origin-of.ts";
 import { readMessage } from "../http/read-message.ts";
-import { refusal } from "../http/refusal.ts";
+import { methodNotAllowed, refusal } from "../http/refusal.ts";
 import type { SignedIn } from "../http/sign-in.ts";
 import type { A2aDeps } from "./a2a-deps.ts";
 import { toA2aError } from "./a2a-errors.ts";
@@ -34,7 +35,6 @@ export interface OpenA2aDeps extends A2aDeps {
 }
 
 const cardPath = "/a2a/:agent/.well-known/agent-card.json";
-const wrongMethod = { reason: "method_not_allowed" } as const;
 /** What only reads; everything else begins, answers or ends a task. */
 const readingMethods: ReadonlySet<unknown> = new Set(["GetTask", "ListTasks", "SubscribeToTask"]);
 /** An absent header stands for the version before this one. */
@@ -46,16 +46,15 @@ const oldVersion = "0.3";
  */
 export function openA2a(deps: OpenA2aDeps): Hono {
   const app = new Hono();
-  const { door } = deps;
   app.get(cardPath, (c) =>
-    answering(door, c, async ({ principal }) => {
+    answer(deps, c, async ({ principal }) => {
       assertScope(principal, "agents:read");
       const agent = await findAgent(deps, principal, c.req.param("agent"));
       return c.json(AgentCard.toJSON(toAgentCard(agent, originOf(c.req.raw, deps.config.publicUrl))));
     }),
   );
   app.post("/a2a/:agent", (c) =>
-    answering(door, c, async (signedIn) => {
+    answer(deps, c, async (signedIn) => {
       const { principal } = signedIn;
       const message = (await readMessage(c.req.raw)) as Record<string, unknown>;
       assertScope(principal, scopeOf(message["method"]));
@@ -63,17 +62,22 @@ export function openA2a(deps: OpenA2aDeps): Hono {
       return callAgent(deps, c.req.raw, { ...signedIn, agent, message });
     }),
   );
-  app.all("/a2a/:agent", () => refusal(new AppError("invalid_argument", "agents are asked by POST", wrongMethod)));
+  app.all("/a2a/:agent", () => refusal(methodNotAllowed("agents are asked by POST")));
   return app;
 }
 
-/** What every request needs before it is looked at; what is refused has the shape of JSON-RPC. */
-async function answering(door: Door, c: Context, answer: (signedIn: SignedIn) => Promise<Response>): Promise<Response> {
+/** Lets a request in, and has it answered; what is refused has the shape of JSON-RPC. */
+async function answer(
+  { door, logger }: OpenA2aDeps,
+  c: Context,
+  work: (signedIn: SignedIn) => Promise<Response>,
+): Promise<Response> {
   try {
     door.guard.check(c.req.raw.headers);
-    return await answer(await admit(door, c.req.raw.headers, addressOf(c.env)));
+    return await work(await admit(door, c.req.raw.headers, addressOf(c.env)));
   } catch (caught) {
     const error = toAppError(caught);
+    if (error.code === "internal") logger.error({ err: caught }, "an A2A request failed");
     return refusal(error, null, error.code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {});
   }
 }
@@ -99,25 +103,24 @@ async function callAgent(
   request: Request,
   { agent, principal, credential, message }: AgentCall,
 ): Promise<Response> {
+  const { door, config, stopping, logger } = deps;
   const gone = new AbortController();
-  const signal = AbortSignal.any([request.signal, deps.stopping, gone.signal]);
+  const signal = AbortSignal.any([request.signal, stopping, gone.signal]);
   const traceparent = parseTraceparent(request.headers.get("traceparent") ?? undefined);
-  const asked = { agent, principal, origin: originOf(request, deps.config.publicUrl), traceparent, signal };
-  const report = (err: unknown): void => deps.logger.error({ err, agentId: agent.id }, "an A2A request failed");
+  const asked = { agent, principal, origin: originOf(request, config.publicUrl), traceparent, signal };
+  const report = (err: unknown): void => logger.error({ err, agentId: agent.id }, "an A2A request failed");
   const handler = tellOfFailures(createRequestHandler(deps, asked), report);
   const requestedVersion = request.headers.get(A2A_VERSION_HEADER) ?? oldVersion;
-  const answer = await handle(handler, message, requestedVersion);
-  if (!(Symbol.asyncIterator in answer)) return Response.json(answer);
-  const text = writeStream(answer, (error) => toErrorAnswer(message, toA2aError(error, report)));
-  deps.door.streams.assertRoom(principal.tenantId);
-  const leave = deps.door.streams.add({ principal, credential, kind: "listen", end: () => gone.abort() });
-  const end = (): void => {
+  const answered = await handle(handler, message, requestedVersion);
+  if (!(Symbol.asyncIterator in answered)) return Response.json(answered);
+  door.streams.assertRoom(principal.tenantId);
+  const leave = door.streams.add({ principal, credential, kind: "listen", end: () => gone.abort() });
+  const text = writeStream(answered, (error) => toErrorAnswer(message, toA2aError(error, report)));
+  const body = toBody(text, () => {
     leave();
     gone.abort();
-  };
-  return new Response(toBody(text, end), {
-    headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
   });
+  return new Response(body, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
 }
 
 async function handle(handler: A2ARequestHandler, message: Record<string, unknown>, requestedVersion: string) {
@@ -130,7 +133,6 @@ async function handle(handler: A2ARequestHandler, message: Record<string, unknow
   }
 }
 
-function toErrorAnswer({ id }: Record<string, unknown>, error: unknown) {
-  const isId = typeof id === "string" || typeof id === "number";
-  return { jsonrpc: "2.0", id: isId ? id : null, error: JsonRpcTransportHandler.mapToJSONRPCError(error) };
+function toErrorAnswer(message: Record<string, unknown>, error: unknown) {
+  return { jsonrpc: "2.0", id: echoedId(message), error: JsonRpcTransportHandler.mapToJSONRPCError(error) };
 }

@@ -71,18 +71,12 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
     handle: async (exchange) => {
       const id = exchange.request.headers.get("mcp-session-id");
       const { message } = exchange;
-      if (id !== null)
-        return answerSession(
-          { store, mail, nodeId, take: () => take(id, exchange), drop: () => pool.drop(id) },
-          id,
-          exchange,
-        );
-      if (isInitializeRequest(message)) return begin({ jsonrpc: "2.0", id: 0, ...message }, exchange);
-      // the newer generation has POST alone
-      if (message === undefined && (exchange.request.headers.get("mcp-protocol-version") ?? "") > "2026") {
-        throw methodNotAllowed(`${exchange.request.method} is not offered to revision 2026-07-28: POST`);
+      if (id !== null) {
+        const deps = { store, mail, nodeId, take: () => take(id, exchange), drop: () => pool.drop(id) };
+        return answerSession(deps, id, exchange);
       }
-      throw new AppError("invalid_argument", "the header Mcp-Session-Id is needed, or an initialize request");
+      if (isInitializeRequest(message)) return begin({ jsonrpc: "2.0", id: 0, ...message }, exchange);
+      throw noSessionNamed(exchange);
     },
     get size() {
       return pool.size;
@@ -94,4 +88,12 @@ export async function openSessions(deps: SessionsDeps): Promise<Sessions> {
       await Promise.all(pool.all().map(({ session }) => pool.drop(session.record.id)));
     },
   };
+}
+
+function noSessionNamed({ request, message }: Exchange): AppError {
+  // the newer generation has POST alone
+  if (message === undefined && (request.headers.get("mcp-protocol-version") ?? "") > "2026") {
+    return methodNotAllowed(`${request.method} is not offered to revision 2026-07-28: POST`);
+  }
+  return new AppError("invalid_argument", "the header Mcp-Session-Id is needed, or an initialize request");
 }
