@@ -18,7 +18,14 @@ export type DeliveryFrame = {
   readonly agentId: AgentId;
   readonly seq: number;
 } & (
-  | ({ readonly kind: "assign"; readonly assignmentId: AssignmentId } & AssignmentOffer)
+  | ({
+      readonly kind: "assign";
+      readonly assignmentId: AssignmentId;
+      /** What its dependencies resulted in is more than any message may hold: it was not read. */
+      readonly isTooLarge?: true;
+    } & AssignmentOffer)
+  /** The last of an agent: from here on it is to be read again, for all that is read at once is enough. */
+  | { readonly kind: "later" }
   | { readonly kind: "mail"; readonly type: number; readonly payload: Readonly<Record<string, unknown>> }
 );
 
@@ -35,7 +42,10 @@ export interface DeliveryAsked {
 }
 
 export interface DeliveryStore {
-  /** In order of `seq` for each agent, at most `limit` frames an agent, and nothing after a MiB of messages. */
+  /**
+   * In order of `seq` for each agent, at most `limit` frames an agent, nothing after a MiB of messages, and of all together
+   * a bounded amount of what tasks depend on.
+   */
   findFrames(agents: readonly DeliveryAsked[], limit: number): Promise<readonly DeliveryFrame[]>;
 }
 

@@ -17,6 +17,7 @@ function frameOf(seq: number): AssignFrame {
 function createFakes(changed: Partial<Pick<Connection, "isSlow" | "wasWelcomed" | "state">> = {}) {
   let now = 1_000;
   const sent: unknown[] = [];
+  const refused: number[] = [];
   const reads: ((frames: readonly DeliveryFrame[]) => void)[] = [];
   const connection = {
     tenantId,
@@ -36,15 +37,15 @@ function createFakes(changed: Partial<Pick<Connection, "isSlow" | "wasWelcomed" 
     connections: () => [connection],
     mailboxSweepMs: 1_000,
     look: async () => undefined,
-    onUndeliverable: () => undefined,
+    onUndeliverable: (_, { seq }) => refused.push(seq),
     now: () => now,
-    logger: {} as Logger,
+    logger: { warn: () => undefined } as unknown as Logger,
   });
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const pass = (ms: number): void => {
     now += ms;
   };
-  return { delivery, connection, sent, reads, turn, pass };
+  return { delivery, connection, sent, refused, reads, turn, pass };
 }
 
 describe("an offer", () => {
@@ -127,5 +128,32 @@ describe("an offer", () => {
     ]);
     delivery.offer(connection, frameOf(7));
     expect(connection.sentSeq).toBe(7);
+  });
+});
+
+describe("a read", () => {
+  test("goes on where it was cut, at once", async () => {
+    const { delivery, connection, sent, reads, turn } = createFakes();
+    delivery.wake(connection);
+    await turn();
+    reads[0]?.([frameOf(5), { tenantId, agentId, seq: 6, kind: "later" }]);
+    await vi.waitFor(() => expect(reads).toHaveLength(2));
+    expect([sent.length, connection.sentSeq]).toEqual([1, 5]);
+    reads[1]?.([frameOf(6)]);
+    await vi.waitFor(() => expect(connection.isReading).toBe(false));
+    expect([sent.length, connection.sentSeq, reads.length]).toEqual([2, 6, 2]);
+  });
+
+  test("passes over a task whose dependencies gave more than a message holds, and has it refused", async () => {
+    const { delivery, connection, sent, refused, reads, turn } = createFakes();
+    delivery.wake(connection);
+    await turn();
+    reads[0]?.([{ ...frameOf(5), isTooLarge: true }, frameOf(6)]);
+    await vi.waitFor(() => expect(connection.isReading).toBe(false));
+    expect({ sent, refused, sentSeq: connection.sentSeq }).toEqual({
+      sent: [[6, "assignment 6", 2]],
+      refused: [5],
+      sentSeq: 6,
+    });
   });
 });

@@ -154,7 +154,7 @@ function sendAll(
     let bytes = 0;
     for (const frame of own) {
       // what is left is read again, after a turn in which the socket may have taken this
-      if (bytes >= maxBytes) return true;
+      if (bytes >= maxBytes || frame.kind === "later") return true;
       if (frame.seq <= connection.sentSeq) continue;
       bytes += sendDelivery(connection, frame, options);
       connection.sentSeq = frame.seq;

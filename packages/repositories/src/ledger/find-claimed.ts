@@ -1,7 +1,7 @@
 import type { AgentId, AssignmentId, AssignmentState, ClaimedTask } from "@devmesh/models";
 import type { Database, QueryResult } from "../database/database.ts";
 import { type Sql, sql } from "../database/sql.ts";
-import { findDependencyOutputs, toDependencies } from "../tasks/dependency-outputs.ts";
+import { findDependencyOutputs, findLeftOut, type OutputBounds, toDependencies } from "../tasks/dependency-outputs.ts";
 import { findAnswers, toAnswers } from "../tasks/task-answers.ts";
 import { type AssignedTaskRow, inputColumns, taskColumns, toAssignedTask } from "../tasks/task-columns.ts";
 import type { SlotRef } from "./refs.ts";
@@ -55,16 +55,16 @@ export async function findClaimed(
     order by x.seq`);
   const own = rows.map((row) => ({ ...row, tenantId }));
   // results of completed tasks do not change: a second look sees what the first would have
-  const dependencies = await findDependencyOutputs(query, own, maxDependencyBytes);
+  const dependencies = await findDependencyOutputs(query, own, dependencyBounds);
   const answers = await findAnswers(query, own);
   return rows.map((row) => ({
     ...toClaimed(row, { ...toAnswers(answers, row.id), ...toDependencies(dependencies, row) }),
-    ...(dependencies.get(row.id)?.some(({ isLeftOut }) => isLeftOut) && { lacksOutputs: true as const }),
+    ...(findLeftOut(dependencies, row.id) !== undefined && { lacksOutputs: true as const }),
   }));
 }
 
 /** Of what the tasks of one claim depend on; a hundred for each of twenty would be two gigabytes. Judgement. */
-const maxDependencyBytes = 8_388_608;
+const dependencyBounds: OutputBounds = { ofTask: 8_388_608, together: 8_388_608 };
 
 interface ClaimedRow extends AssignedTaskRow {
   readonly assignmentId: AssignmentId;

@@ -114,6 +114,36 @@ function describeDelivery(open: OpenDatabase): void {
     });
   });
 
+  test("what tasks depend on is read up to a bound; a task beyond it waits for the next read, unless it never fits", async () => {
+    // agents are read in the order of their ids
+    const [agentId, otherId] = [await connected(), await connected()].toSorted() as [AgentId, AgentId];
+    const given = async (agent: AgentId, bytes: number): Promise<void> => {
+      const parts = [await givenTask(database, tenantId), await givenTask(database, tenantId)];
+      for (const { id } of parts) {
+        await run(sql`
+          insert into task_result (tenant_id, task_id, assignment_id, output)
+          values (${tenantId}, ${id}, ${newUuid<string>()}, ${JSON.stringify("x".repeat(bytes / 2 - 2))}::json)`);
+      }
+      const task = await givenTask(database, tenantId, { dependsOn: parts.map(({ id }) => id) });
+      await givenAssignment(database, task, agent);
+    };
+    for (const bytes of [60, 102, 60, 60]) await given(agentId, bytes);
+    await givenAssignment(database, await givenTask(database, tenantId), agentId);
+    await given(otherId, 60);
+    const findFrames = async (afterSeq: number): Promise<readonly string[]> => {
+      const asked = [agentId, otherId].map((agent) => ({ tenantId, agentId: agent, afterSeq, resume: true }));
+      const found = await deliveryRepository(database).findFrames(asked, 64, { ofTask: 100, together: 130 });
+      return found.map((frame) => {
+        const name = `${frame.agentId === agentId ? "" : "other "}${frame.seq}`;
+        if (frame.kind !== "assign") return `${name} ${frame.kind}`;
+        const bytes = (frame.task.dependencies ?? []).map(({ output }) => JSON.stringify(output).length);
+        return `${name} ${frame.isTooLarge === true ? "too large" : bytes.join()}`;
+      });
+    };
+    expect(await findFrames(0)).toEqual(["1 30,30", "2 too large", "3 30,30", "4 later", "other 1 later"]);
+    expect(await findFrames(3)).toEqual(["4 30,30", "5 "]);
+  });
+
   test("a task goes out with the time since its assignment was made, of which none is negative", async () => {
     const agentId = await connected();
     await givenAssignment(database, await givenTask(database, tenantId), agentId);

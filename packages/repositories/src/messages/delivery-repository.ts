@@ -2,7 +2,13 @@ import type { AgentId, AssignmentId, AssignmentOffer, TenantId } from "@devmesh/
 import type { Database } from "../database/database.ts";
 import { type Sql, sql, unnest } from "../database/sql.ts";
 import { type OfferRow, toOffer } from "../tasks/assignment-offer.ts";
-import { type DependenciesByTask, findDependencyOutputs, toDependencies } from "../tasks/dependency-outputs.ts";
+import {
+  type DependenciesByTask,
+  findDependencyOutputs,
+  findLeftOut,
+  type OutputBounds,
+  toDependencies,
+} from "../tasks/dependency-outputs.ts";
 import { type AnswersByTask, findAnswers, toAnswers } from "../tasks/task-answers.ts";
 import { inputColumns, taskColumns, taskJoins } from "../tasks/task-columns.ts";
 
@@ -21,23 +27,40 @@ export type DeliveryFrame = {
   readonly agentId: AgentId;
   readonly seq: number;
 } & (
-  | ({ readonly kind: "assign"; readonly assignmentId: AssignmentId } & AssignmentOffer)
+  | ({
+      readonly kind: "assign";
+      readonly assignmentId: AssignmentId;
+      /** What its dependencies resulted in is more than any message may hold: it was not read. */
+      readonly isTooLarge?: true;
+    } & AssignmentOffer)
+  /** The last of an agent: from here on it is to be read again, for all that is read at once is enough. */
+  | { readonly kind: "later" }
   | { readonly kind: "mail"; readonly type: number; readonly payload: Readonly<Record<string, unknown>> }
 );
 
 /** What waits for agents, mailbox and assignments together. */
 export interface DeliveryRepository {
-  /** In the order of `seq` for each agent; at most `limit` an agent, and nothing after a MiB of messages. */
-  findFrames(agents: readonly DeliveryAsked[], limit: number): Promise<readonly DeliveryFrame[]>;
+  /**
+   * In the order of `seq` for each agent; at most `limit` an agent, nothing after a MiB of messages, and of all together
+   * 32 MiB of what tasks depend on, or what `outputs` says.
+   */
+  findFrames(
+    agents: readonly DeliveryAsked[],
+    limit: number,
+    outputs?: OutputBounds,
+  ): Promise<readonly DeliveryFrame[]>;
 }
 
 /** Bytes of messages an agent in one read: what is read is held in memory. Judgement. */
 const maxMailBytes = 1_048_576;
 
+/** Of one task as much as a message may hold; of all that is read at once: it is held in memory. Judgement. */
+const outputBounds: OutputBounds = { ofTask: 10_485_760, together: 33_554_432 };
+
 /** Reads deliveries of several tenants at once, within their rows. */
 export function deliveryRepository(database: Database): DeliveryRepository {
   return {
-    findFrames: async (agents, limit) => {
+    findFrames: async (agents, limit, bounds = outputBounds) => {
       const tenants = [...new Set(agents.map(({ tenantId }) => tenantId))];
       const scope = { role: "devmesh_app", tenants, plans: "by_index" } as const;
       const { rows } = await database.queryAs<FrameRow>(scope, findFrames(agents, limit));
@@ -45,9 +68,10 @@ export function deliveryRepository(database: Database): DeliveryRepository {
       const outputs = await findDependencyOutputs(
         (statement) => database.queryAs(scope, statement),
         rows.flatMap(toDependent),
+        bounds,
       );
       const answers = await findAnswers((statement) => database.queryAs(scope, statement), rows.flatMap(toAnswered));
-      return rows.map((row) => toFrame(row, outputs, answers));
+      return untilLater(rows.map((row) => toFrame(row, outputs, answers)));
     },
   };
 }
@@ -122,6 +146,16 @@ function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
     order by frame.agent_id, frame.seq`;
 }
 
+/** Nothing of an agent goes before what comes before it. */
+function untilLater(frames: readonly DeliveryFrame[]): readonly DeliveryFrame[] {
+  const ended = new Set<AgentId>();
+  return frames.filter(({ agentId, kind }) => {
+    if (ended.has(agentId)) return false;
+    if (kind === "later") ended.add(agentId);
+    return true;
+  });
+}
+
 function toDependent(row: FrameRow): Parameters<typeof findDependencyOutputs>[1] {
   return row.mailType === null ? [{ ...row, tenantId: row.forTenantId }] : [];
 }
@@ -133,10 +167,13 @@ function toAnswered(row: FrameRow): Parameters<typeof findAnswers>[1] {
 function toFrame(row: FrameRow, dependencies: DependenciesByTask, answers: AnswersByTask): DeliveryFrame {
   const base = { tenantId: row.forTenantId, agentId: row.forAgentId, seq: row.seq };
   if (row.mailType !== null) return { ...base, kind: "mail", type: row.mailType, payload: row.payload };
+  const leftOut = findLeftOut(dependencies, row.id);
+  if (leftOut === "later") return { ...base, kind: "later" };
   return {
     ...base,
     kind: "assign",
     assignmentId: row.assignmentId,
+    ...(leftOut === "too_large" && { isTooLarge: true as const }),
     ...toOffer(row, { ...toAnswers(answers, row.id), ...toDependencies(dependencies, row) }),
   };
 }
