@@ -13,17 +13,26 @@ export function takeFitting<Item>(items: readonly Item[], maxBytes: number): rea
   return end < 0 ? items : items.slice(0, end);
 }
 
+/** What is listed: a cursor belongs to one of them. */
+type Listed = "agents" | "tasks";
+
 /** Opaque to clients. */
-export function encodeCursor({ at, id }: PageKey): string {
-  return Buffer.from(`${at} ${id}`).toString("base64url");
+export function encodeCursor(of: Listed, { at, id }: PageKey): string {
+  return Buffer.from(`${of} ${at} ${id}`).toString("base64url");
 }
 
-/** @throws AppError `invalid_argument` for what no page gave. */
-export function decodeCursor(cursor: string): PageKey {
-  const [at = "", id = "", ...rest] = Buffer.from(cursor, "base64url").toString("utf8").split(" ");
-  if (rest.length === 0 && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(at) && Number.isFinite(Date.parse(at)) && isUuid(id)) {
+/** @throws AppError `invalid_argument` for what no page of the same list gave. */
+export function decodeCursor(of: Listed, cursor: string): PageKey {
+  const [listed, at = "", id = "", ...rest] = Buffer.from(cursor, "base64url").toString("utf8").split(" ");
+  if (
+    listed === of &&
+    rest.length === 0 &&
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(at) &&
+    Number.isFinite(Date.parse(at)) &&
+    isUuid(id)
+  ) {
     return { at, id };
   }
-  const message = "is none that a page gave";
+  const message = `is none that a page of ${of} gave: leave it out to begin anew`;
   throw new AppError("invalid_argument", `cursor: ${message}`, { details: [{ path: "cursor", message }] });
 }

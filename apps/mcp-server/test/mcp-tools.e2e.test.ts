@@ -401,6 +401,30 @@ describe("a credential", () => {
   });
 });
 
+test("a wait that seconds were meant for is told apart from one that brought nothing", async () => {
+  await register("hasty");
+  expect(await mcp.call("task_claim", { agent: "hasty", waitMs: 25 })).toEqual({
+    assignments: [],
+    hint: "waited 25 ms: waitMs is in milliseconds, at most 25000",
+  });
+  expect(await mcp.call("task_claim", { agent: "hasty" })).toEqual({ assignments: [] });
+  expect(await mcp.call("inbox_fetch", { agent: "hasty", waitMs: 25 })).toMatchObject({
+    items: [],
+    hint: expect.stringContaining("ms"),
+  });
+});
+
+test("a cursor belongs to the list that gave it", async () => {
+  await register("listed");
+  await register("listed.too");
+  const { nextCursor } = await mcp.call("agent_list", { limit: 1 });
+  expect((await mcp.call("agent_list", { limit: 1, cursor: nextCursor })).agents).toHaveLength(1);
+  expect(await mcp.refused("task_list", { cursor: nextCursor })).toMatchObject({
+    code: "invalid_argument",
+    details: [{ path: "cursor", message: "is none that a page of tasks gave: leave it out to begin anew" }],
+  });
+});
+
 describe("what is wrong is named", () => {
   const about = { agent: "a", assignmentId: randomUUID(), fence: 1 };
   test.each<[string, string, object]>([

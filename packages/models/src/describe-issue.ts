@@ -51,7 +51,8 @@ function describeType({ expected, input, inst }: Issue<"invalid_type">): string 
 
 /** Of an object that is due what it is made of. */
 function fieldsOf(inst: unknown): string {
-  return inst instanceof z.ZodObject ? ` of ${Object.keys(inst.shape).join(", ")}` : "";
+  const fields = inst instanceof z.ZodObject ? Object.keys(inst.shape) : [];
+  return fields.length === 0 ? "" : ` of ${fields.join(", ")}`;
 }
 
 function purposeOf(inst: unknown): string {
@@ -59,11 +60,12 @@ function purposeOf(inst: unknown): string {
   return description === undefined ? "" : `. ${description}`;
 }
 
-/** Of a value its kind alone, unless it is a number: it may be a secret in the wrong place. */
+/** Of a text its kind alone: it may be a secret in the wrong place. */
 function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "a list";
-  return typeof value === "number" ? String(value) : (typeNames.get(typeof value) ?? typeof value);
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  return typeNames.get(typeof value) ?? typeof value;
 }
 
 function describeBound(
@@ -84,7 +86,7 @@ function describeChoice({ input, values }: Issue<"invalid_value">): string {
   const due = values.map((value) => (typeof value === "string" ? JSON.stringify(value) : String(value))).join(", ");
   if (input === undefined) return `is required: one of ${due}`;
   const given = typeof input === "string" ? JSON.stringify(input.slice(0, maxShown)) : kindOf(input);
-  return `${given} is none of ${due}`;
+  return values.length === 1 ? `must be ${due}, not ${given}` : `${given} is none of ${due}`;
 }
 
 /** Said of each of its keys. */

@@ -24,9 +24,9 @@ test("an id from outside is folded", () => {
 
 test("what is no id names nothing, and is shown in part", () => {
   expect(() => parseId("1'; drop", "task")).toThrow(
-    expect.objectContaining({ code: "not_found", message: `no task "1'; drop"` }),
+    expect.objectContaining({ code: "not_found", message: `no task "1'; drop": ids are UUIDs` }),
   );
   expect(() => parseId("x".repeat(1_000), "agent")).toThrow(
-    expect.objectContaining({ message: `no agent "${"x".repeat(80)}"` }),
+    expect.objectContaining({ message: `no agent "${"x".repeat(80)}": ids are UUIDs` }),
   );
 });

@@ -58,6 +58,7 @@ export function isUuid(value: string): boolean {
  */
 export function parseId<Id extends string>(value: string, noun: string): Id {
   const folded = value.toLowerCase();
-  if (!isUuid(folded)) throw new AppError("not_found", `no ${noun} ${JSON.stringify(value.slice(0, 80))}`);
+  if (!isUuid(folded))
+    throw new AppError("not_found", `no ${noun} ${JSON.stringify(value.slice(0, 80))}: ids are UUIDs`);
   return folded as Id;
 }

@@ -53,6 +53,7 @@ describe("parseWith", () => {
       .optional(),
     state: z.enum(["queued", "completed"]).optional(),
     at: z.iso.datetime({ offset: true }).optional(),
+    only: z.literal(true).optional(),
     either: z.union([z.boolean(), z.int()]).optional(),
   });
 
@@ -68,6 +69,8 @@ describe("parseWith", () => {
     [{ fence: 1, capabilities: [{ name: "a" }, { name: "b" }] }, "capabilities: has 2 items, at most 1 are due"],
     [{ fence: 1, capabilities: ["review"] }, "capabilities[0]: must be an object of name, level, not a text"],
     [{ fence: 1, state: "complete" }, 'state: "complete" is none of "queued", "completed"'],
+    [{ fence: 1, only: false }, "only: must be true, not false"],
+    [{ fence: true }, "fence: must be a whole number, not true"],
     [{ fence: 1, at: "tomorrow" }, "at: must be an RFC 3339 time with its offset, such as 2026-01-31T12:00:00Z"],
     [{ fence: 1, either: "x" }, "either: has none of the forms that are due"],
     [{ fence: 1, agnet: 1 }, "agnet: is no field that is known here: there are fence, leaseMs, name, "],

@@ -17,7 +17,7 @@ export async function discover(
 ): Promise<void> {
   assertWelcomed(connection.state);
   const { capabilities, availability, limit = defaultLimit, cursor } = payload;
-  const page = { limit, after: cursor === undefined ? undefined : decodeCursor(cursor) };
+  const page = { limit, after: cursor === undefined ? undefined : decodeCursor("agents", cursor) };
   const found = await discoverAgents(context.agents, connection.tenantId, {
     filter: { capabilities, availability },
     page,
@@ -29,6 +29,6 @@ export async function discover(
   connection.send("AGENT_LIST", {
     re: payload.id,
     agents,
-    ...(next !== undefined && { nextCursor: encodeCursor(next) }),
+    ...(next !== undefined && { nextCursor: encodeCursor("agents", next) }),
   });
 }

@@ -110,8 +110,8 @@ function merge(before: KnowledgeEntry, update: KnowledgeUpdate, reader: Knowledg
 /** Whoever names a team, and not the access, means to show the entry to it alone: it must not be shown to all. */
 function assertTeamIsMeant(access: KnowledgeEntry["access"], team: string | undefined): void {
   if (team === undefined || access === "team") return;
-  const message = `team: is for the access team, and the entry's is ${access}`;
-  throw new AppError("invalid_argument", message, { details: [{ path: "team", message }] });
+  const message = `is for the access team, and the entry's is ${access}`;
+  throw new AppError("invalid_argument", `team: ${message}`, { details: [{ path: "team", message }] });
 }
 
 function teamOf(
@@ -121,8 +121,8 @@ function teamOf(
 ): string | undefined {
   if (access !== "team") return undefined;
   if (named === undefined) {
-    const message = "team: must be named, because the API key is of none";
-    throw new AppError("invalid_argument", message, { details: [{ path: "team", message }] });
+    const message = "must be named, because the API key is of none";
+    throw new AppError("invalid_argument", `team: ${message}`, { details: [{ path: "team", message }] });
   }
   if (named === team || isAdmin) return named;
   const mine = team === undefined ? "no team" : `the team ${team}`;

@@ -11,7 +11,12 @@ import { recorded } from "./decision.ts";
 export function checkStanding(entry: LedgerEntry | undefined, operation: AgentOperation): Outcome | undefined {
   const assignment = entry?.assignment;
   if (entry === undefined || assignment === undefined || assignment.agentId !== operation.agentId) {
-    return refuse(new AppError("not_found", `no assignment ${operation.assignmentId} of this agent`));
+    return refuse(
+      new AppError(
+        "not_found",
+        `no assignment ${operation.assignmentId} of this agent: it has an id beside that of its task`,
+      ),
+    );
   }
   const sameFence = assignment.fence === operation.fence;
   if (sameFence && isRecorded(assignment, operation.word)) return recorded(entry, true);
@@ -26,7 +31,9 @@ export function checkStanding(entry: LedgerEntry | undefined, operation: AgentOp
     return refuse(new AppError("failed_precondition", `assignment ${assignment.id} was not accepted yet`));
   }
   if (notWhileWaiting.has(operation.word.kind) && assignment.state === "waiting") {
-    return refuse(new AppError("failed_precondition", `assignment ${assignment.id} waits for an answer`));
+    return refuse(
+      new AppError("failed_precondition", `assignment ${assignment.id} waits for an answer, and goes on only with it`),
+    );
   }
   return undefined;
 }

@@ -120,12 +120,16 @@ function complete(entry: Holding, word: Extract<AgentWord, { kind: "complete" }>
 function refuseOutput(entry: Holding, problems: readonly unknown[], at: Circumstances): Decision {
   const schemaFailures = entry.assignment.schemaFailures + 1;
   const counted = { ...entry, assignment: { ...entry.assignment, schemaFailures } };
-  const error = new AppError("invalid_argument", "the output does not match the task's outputSchema", {
+  const isLast = schemaFailures >= maxSchemaFailures;
+  const next = isLast
+    ? "this was the last try, and the attempt has failed"
+    : "mend what details name, and send it again";
+  const error = new AppError("invalid_argument", `the output does not match the task's outputSchema: ${next}`, {
     reason: "output_schema",
     details: problems,
   });
   const refused: Outcome = { kind: "refused", error };
-  if (schemaFailures < maxSchemaFailures) return { after: counted, outcome: refused, events: [] };
+  if (!isLast) return { after: counted, outcome: refused, events: [] };
   const reason = `${maxSchemaFailures} outputs did not match the task's outputSchema`;
   return { ...attemptFailed(counted, { class: "retryable", message: reason }, at), outcome: refused };
 }

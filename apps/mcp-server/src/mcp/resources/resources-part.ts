@@ -54,7 +54,7 @@ function registerTemplates(deps: ResourcesPartDeps, server: McpServer, caller: C
 async function read(deps: ResourcesPartDeps, principal: Caller["principal"], uri: string): Promise<ReadResourceResult> {
   try {
     const ref = parseResourceUri(uri);
-    if (ref === undefined) throw new AppError("not_found", `no resource ${uri}`);
+    if (ref === undefined) throw new AppError("not_found", "resources/templates/list names the forms of URIs");
     const value = await readResource(deps, principal, ref);
     return { contents: [{ uri, mimeType: "application/json", text: JSON.stringify(value) }] };
   } catch (caught) {

@@ -82,7 +82,8 @@ async function findOther({ toolSource }: CallToolDeps, { principal }: Caller, na
   const tool = await toolSource.find(principal, name);
   if (tool !== undefined) return tool;
   const shown = name.length <= 128 ? name : `${name.slice(0, 128)}…`;
-  throw new ProtocolError(ProtocolErrorCode.InvalidParams, `unknown tool: ${shown}`);
+  const message = `unknown tool: ${shown} (tools/list names the mesh's own, tool_search finds those of other servers)`;
+  throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
 }
 
 /** What breaks because its caller went away is no fault of ours. */

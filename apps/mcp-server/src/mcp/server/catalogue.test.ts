@@ -40,7 +40,12 @@ test("says of arguments what bounds them, and nothing that goes without saying",
 });
 
 test("says of answers which fields they have, and not which words these hold", () => {
-  const wordSchema = z.object({ text: z.string(), kind: z.enum(["noun", "verb"]), uses: z.int(), forms: z.looseObject({}) });
+  const wordSchema = z.object({
+    text: z.string(),
+    kind: z.enum(["noun", "verb"]),
+    uses: z.int(),
+    forms: z.looseObject({}),
+  });
   const tool = defineTool({
     name: "look_up",
     title: "Look up",
@@ -55,7 +60,10 @@ test("says of answers which fields they have, and not which words these hold", (
         .regex(/^[a-z]+$/),
     }),
     output: z.object({ word: wordSchema, other: inBrief(wordSchema, ["text"], "look_up").optional() }),
-    call: async () => ({ kind: "complete", output: { word: { text: "a", kind: "noun" as const, uses: 1, forms: {} } } }),
+    call: async () => ({
+      kind: "complete",
+      output: { word: { text: "a", kind: "noun" as const, uses: 1, forms: {} } },
+    }),
   });
 
   const [listed] = createCatalogue([tool]).listed;

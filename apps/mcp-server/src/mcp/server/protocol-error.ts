@@ -11,7 +11,9 @@ import { ProtocolError, ProtocolErrorCode, ResourceNotFoundError } from "@modelc
 export function toProtocolError(caught: unknown, about: { readonly uri?: string; readonly logger: Logger }): Error {
   if (caught instanceof ProtocolError) return caught;
   const error = toAppError(caught);
-  if (error.code === "not_found" && about.uri !== undefined) return new ResourceNotFoundError(about.uri);
+  if (error.code === "not_found" && about.uri !== undefined) {
+    return new ResourceNotFoundError(about.uri, `Resource not found: ${about.uri} (${error.message})`);
+  }
   if (error.code === "internal") about.logger.error({ err: error.cause ?? error, uri: about.uri }, "a request failed");
   return new ProtocolError(
     codeOf(error),

@@ -36,7 +36,7 @@ export async function findOwnAgent(
   idOrName: string | undefined = agentName,
 ): Promise<Agent> {
   if (idOrName === undefined) {
-    const message = "is required: the credential is bound to no agent";
+    const message = "is required, as the credential is bound to no agent: the name that agent_register was given";
     throw new AppError("invalid_argument", `agent: ${message}`, { details: [{ path: "agent", message }] });
   }
   const agent = await agents.find(tenantId, idOrName);

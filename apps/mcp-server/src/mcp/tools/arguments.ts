@@ -34,5 +34,14 @@ export const cursorArgument = z.string().min(1).max(200).optional().describe("ne
 
 export const waitMsArgument = z.int().min(0).max(maxWaitMs).optional();
 
+/** Of an answer that nothing came in time for. */
+export const hintSchema = z.string().optional();
+
+/** Says so where a wait was so short that seconds were meant. */
+export function hintOfWait(waitMs: number): { readonly hint?: string } {
+  if (waitMs === 0 || waitMs >= 1_000) return {};
+  return { hint: `waited ${waitMs} ms: waitMs is in milliseconds, at most ${maxWaitMs}` };
+}
+
 /** An RFC 3339 time, UTC, of an answer. The schema says less, so that it stays short. */
 export const timeSchema = z.string();

@@ -38,7 +38,7 @@ export function agentList({ agents }: Pick<AgentToolDeps, "agents">): Tool {
     async call({ capabilities, availability, limit = defaultLimit, cursor }, { caller: { principal } }) {
       const found = await discoverAgents(agents, principal.tenantId, {
         filter: { capabilities, availability },
-        page: { limit, after: cursor === undefined ? undefined : decodeCursor(cursor) },
+        page: { limit, after: cursor === undefined ? undefined : decodeCursor("agents", cursor) },
       });
       const page = takeFitting(found.agents, maxPageBytes);
       const last = page.at(-1);
@@ -46,7 +46,10 @@ export function agentList({ agents }: Pick<AgentToolDeps, "agents">): Tool {
       const next = isCut ? { at: last.registeredAt, id: last.id } : found.next;
       return {
         kind: "complete",
-        output: { agents: page.map(toAgentView), ...(next !== undefined && { nextCursor: encodeCursor(next) }) },
+        output: {
+          agents: page.map(toAgentView),
+          ...(next !== undefined && { nextCursor: encodeCursor("agents", next) }),
+        },
       };
     },
   });

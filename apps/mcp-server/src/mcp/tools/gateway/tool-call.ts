@@ -24,7 +24,8 @@ export function toolCall(source: Pick<ToolSource, "find">): Tool {
     output: z.looseObject({}),
     async call({ name, arguments: given = {} }, call) {
       const tool = await source.find(call.caller.principal, name);
-      if (tool === undefined) throw new AppError("not_found", `unknown tool: ${name}`);
+      if (tool === undefined)
+        throw new AppError("not_found", `unknown tool: ${name} (tool_search finds those there are)`);
       return tool.call(given, call);
     },
   });

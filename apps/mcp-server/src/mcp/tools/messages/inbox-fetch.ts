@@ -2,7 +2,7 @@ import type { Inbox } from "@devmesh/agents";
 import { AppError } from "@devmesh/models";
 import { z } from "zod";
 import { actAs } from "../acting.ts";
-import { agentArgument, limitArgument, waitMsArgument } from "../arguments.ts";
+import { agentArgument, hintOfWait, hintSchema, limitArgument, waitMsArgument } from "../arguments.ts";
 import type { AgentRef } from "../pull-presence.ts";
 import { reportWaiting } from "../report-waiting.ts";
 import { defineTool, type Tool } from "../tool.ts";
@@ -23,6 +23,7 @@ const output = z.object({
   items: z.array(inboxItemSchema),
   cursor: z.int().describe("For the next call, and for message_ack."),
   hasMore: z.boolean(),
+  hint: hintSchema,
   notice: z.literal(notice).optional(),
 });
 
@@ -61,6 +62,7 @@ export function inboxFetch(deps: MessageToolDeps): Tool {
           items,
           cursor: items.at(-1)?.seq ?? cursor ?? ackedSeq,
           hasMore: frames.length > items.length,
+          ...(items.length === 0 && hintOfWait(waitMs)),
         },
       };
     },

@@ -29,7 +29,8 @@ async function ask(deps: PeopleToolDeps, asked: ApprovalAsked, call: ToolCall): 
   const task = toTask(asked);
   if (call.caller.client.elicitsForms) return askByForm(deps, { asked, task }, call);
   if (task !== undefined) return { kind: "complete", output: await askByTask(deps, task, call) };
-  const message = "this client shows no forms, and without assignmentId and fence there is no task that could wait";
+  const message =
+    "this client shows no forms: give assignmentId and fence of a task that you hold, or ask your user yourself";
   throw new AppError("failed_precondition", message, { reason: "no_form" });
 }
 

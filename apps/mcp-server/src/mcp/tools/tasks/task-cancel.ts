@@ -9,7 +9,7 @@ import { taskInBrief, toListedView } from "./task-view.ts";
 
 const input = z.strictObject({
   taskId: z.string().min(1).max(64),
-  reason: textSchema(200).optional().describe("For its agent and its history."),
+  reason: textSchema(200).optional(),
   idempotencyKey: unneededKey,
 });
 

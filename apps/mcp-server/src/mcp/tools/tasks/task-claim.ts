@@ -1,7 +1,7 @@
 import { maxClaimed, maxLeaseMs } from "@devmesh/tasks";
 import { z } from "zod";
 import { actAs } from "../acting.ts";
-import { agentArgument, idempotencyKeyArgument, waitMsArgument } from "../arguments.ts";
+import { agentArgument, hintOfWait, hintSchema, idempotencyKeyArgument, waitMsArgument } from "../arguments.ts";
 import { reportWaiting } from "../report-waiting.ts";
 import { defineTool, type Tool } from "../tool.ts";
 import { claimedSchema, toClaimedViews } from "./claimed-view.ts";
@@ -20,7 +20,7 @@ const input = z.strictObject({
   idempotencyKey: idempotencyKeyArgument("For 24 h the same key gives the same assignments, not more."),
 });
 
-const output = z.object({ assignments: z.array(claimedSchema) });
+const output = z.object({ assignments: z.array(claimedSchema), hint: hintSchema });
 
 /** `task_claim` */
 export function taskClaim(deps: TaskToolDeps): Tool {
@@ -41,7 +41,10 @@ export function taskClaim(deps: TaskToolDeps): Tool {
       const { id: agentId } = await actAs(deps, call.caller.principal, agent);
       const asked = { tenantId, agentId, max, leaseMs, waitMs, principalId, idempotencyKey, signal: call.signal };
       const claimed = await reportWaiting(call, { waitMs, message: "no task yet" }, deps.engine.claim(asked));
-      return { kind: "complete", output: { assignments: toClaimedViews(claimed) } };
+      return {
+        kind: "complete",
+        output: { assignments: toClaimedViews(claimed), ...(claimed.length === 0 && hintOfWait(waitMs)) },
+      };
     },
   });
 }

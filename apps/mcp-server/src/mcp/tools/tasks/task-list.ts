@@ -44,7 +44,7 @@ export function taskList({ taskReads }: Pick<TaskToolDeps, "taskReads">): Tool {
     output,
     async call({ limit = defaultLimit, cursor, parent, ...filter }, { caller: { principal } }) {
       const { tenantId } = principal;
-      const after = cursor === undefined ? undefined : decodeCursor(cursor);
+      const after = cursor === undefined ? undefined : decodeCursor("tasks", cursor);
       const whole = { ...filter, parent: parent?.toLowerCase() as TaskId | undefined };
       // one more than asked tells whether there is another page
       const found = await taskReads.list(tenantId, whole, { limit: limit + 1, after });
@@ -56,7 +56,7 @@ export function taskList({ taskReads }: Pick<TaskToolDeps, "taskReads">): Tool {
         kind: "complete",
         output: {
           tasks: [...page],
-          ...(isMore && { nextCursor: encodeCursor({ at: last.createdAt, id: last.id }) }),
+          ...(isMore && { nextCursor: encodeCursor("tasks", { at: last.createdAt, id: last.id }) }),
         },
       };
     },

@@ -7,7 +7,7 @@ import type { TaskToolDeps } from "./task-tool-deps.ts";
 
 const input = z.strictObject({
   ...assignmentArguments,
-  reason: messageSchemas.TASK_REJECT.shape.reason.describe("For the task's history."),
+  reason: messageSchemas.TASK_REJECT.shape.reason,
   idempotencyKey: unneededKey,
 });
 
