@@ -1,72 +1,84 @@
 import { connectAgent, type MeshAgent, type TaskHandlers } from "@devmesh/agent-sdk";
 import { openPostgres, sql } from "@devmesh/repositories";
 import { waitFor } from "@devmesh/testing";
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Fleet, openFleet } from "../kit/fleet.ts";
 
 /** Root and 1,000 tasks below it, eight levels deep. */
 const widths = [3, 10, 27, 80, 160, 240, 240, 240];
 
-test("agents of one slot each delegate to each other and finish, over processes of their own", async () => {
-  await using fleet = await openFleet({ mcpServers: 2, workers: 1 });
-  const handlers: TaskHandlers = {
-    "tree.sum": async (task, ctx) => {
-      const { depth } = task.input as { depth: number };
-      if (depth === 0) return 1;
-      const child = { type: "tree.sum", input: { depth: depth - 1 } };
-      const results = await ctx.delegate([child, child]);
-      return results.reduce((sum, { output }) => sum + Number(output), 0);
-    },
-  };
-  await using a = await connect(fleet, { node: 0, name: "a", handlers });
-  await using _b = await connect(fleet, { node: 1, name: "b", handlers });
-  const { id } = await a.submit({ type: "tree.sum", input: { depth: 3 } });
-  const task = await waitFor(
-    async () => {
-      const found = await a.get(id);
-      return found.state === "completed" || found.state === "failed" ? found : undefined;
-    },
-    { what: "the sum" },
-  );
-  expect(task).toMatchObject({ state: "completed", output: 8 });
-});
+describe("agents of one slot each", () => {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await openFleet({ mcpServers: 2, workers: 1 });
+  });
+  afterAll(() => fleet?.[Symbol.asyncDispose]());
 
-test("children, results and waiting parents outlive a node that is killed", async () => {
-  await using fleet = await openFleet({ mcpServers: 2, workers: 1 });
-  const [node] = fleet.mcp;
-  // each kill may cost every task a lease
-  const maxAttempts = 10;
-  const handlers: TaskHandlers = {
-    "tree.sum": async (task, ctx) => {
-      const { depth } = task.input as { depth: number };
-      if (depth === 0) return 1;
-      const child = { type: "tree.sum", input: { depth: depth - 1 }, maxAttempts };
-      const results = await ctx.delegate([child, child], { idempotencyKey: task.id });
-      return results.reduce((sum, { output }) => sum + Number(output), 0);
-    },
-  };
-  await using _a = await connect(fleet, { node: 0, name: "a", handlers });
-  await using b = await connect(fleet, { node: 1, name: "b", handlers });
-  const { id } = await b.submit({ type: "tree.sum", input: { depth: 5 }, maxAttempts });
-  for (let round = 0; round < 3; round++) {
-    await waitFor(async () => (await b.get(id)).state === "running");
-    await node?.kill();
-    await node?.start();
+  test("delegate to each other and finish, over processes of their own", async () => {
+    const handlers: TaskHandlers = {
+      "tree.sum": async (task, ctx) => {
+        const { depth } = task.input as { depth: number };
+        if (depth === 0) return 1;
+        const child = { type: "tree.sum", input: { depth: depth - 1 } };
+        const results = await ctx.delegate([child, child]);
+        return results.reduce((sum, { output }) => sum + Number(output), 0);
+      },
+    };
+    await using a = await connect(fleet, { node: 0, name: "a", handlers });
+    await using _b = await connect(fleet, { node: 1, name: "b", handlers });
+    const { id } = await a.submit({ type: "tree.sum", input: { depth: 3 } });
+    const task = await waitFor(
+      async () => {
+        const found = await a.get(id);
+        return found.state === "completed" || found.state === "failed" ? found : undefined;
+      },
+      { what: "the sum" },
+    );
+    expect(task).toMatchObject({ state: "completed", output: 8 });
+  });
+
+  test("have children, results and waiting parents outlive a node that is killed", async () => {
+    const [node] = fleet.mcp;
+    const before = await countTasks();
+    // each kill may cost every task a lease
+    const maxAttempts = 10;
+    const handlers: TaskHandlers = {
+      "tree.sum": async (task, ctx) => {
+        const { depth } = task.input as { depth: number };
+        if (depth === 0) return 1;
+        const child = { type: "tree.sum", input: { depth: depth - 1 }, maxAttempts };
+        const results = await ctx.delegate([child, child], { idempotencyKey: task.id });
+        return results.reduce((sum, { output }) => sum + Number(output), 0);
+      },
+    };
+    await using _a = await connect(fleet, { node: 0, name: "a", handlers });
+    await using b = await connect(fleet, { node: 1, name: "b", handlers });
+    const { id } = await b.submit({ type: "tree.sum", input: { depth: 5 }, maxAttempts });
+    for (let round = 0; round < 3; round++) {
+      // the last kills may come after its end on a machine that is slow to start a node
+      await waitFor(async () => ["running", "completed"].includes((await b.get(id)).state));
+      await node?.kill();
+      await node?.start();
+    }
+    const task = await waitFor(
+      async () => {
+        const found = await b.get(id);
+        return found.finishedAt === undefined ? undefined : found;
+      },
+      { timeoutMs: 120_000, what: "the sum" },
+    );
+    expect(task).toMatchObject({ state: "completed", output: 32 });
+    // however often a parent was tried, it has two children
+    expect((await countTasks()) - before).toBe(63);
+  });
+
+  async function countTasks(): Promise<number> {
+    await using database = openPostgres({ url: fleet.services.databaseUrl });
+    const { rows } = await database.transaction({ role: "devmesh_engine" }, (tx) =>
+      tx.query<{ n: number }>(sql`select count(*)::int as n from task where tenant_id = ${fleet.tenantId}`),
+    );
+    return rows[0]?.n ?? -1;
   }
-  const task = await waitFor(
-    async () => {
-      const found = await b.get(id);
-      return found.finishedAt === undefined ? undefined : found;
-    },
-    { timeoutMs: 120_000, what: "the sum" },
-  );
-  expect(task).toMatchObject({ state: "completed", output: 32 });
-  // however often a parent was tried, it has two children
-  await using database = openPostgres({ url: fleet.services.databaseUrl });
-  const { rows } = await database.transaction({ role: "devmesh_engine" }, (tx) =>
-    tx.query<{ n: number }>(sql`select count(*)::int as n from task where tenant_id = ${fleet.tenantId}`),
-  );
-  expect(rows).toEqual([{ n: 63 }]);
 });
 
 test("a cancel through REST has ended a tree of a thousand when it is answered, and aborts its handlers", async () => {

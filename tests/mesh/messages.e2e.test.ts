@@ -1,14 +1,19 @@
 import { type AgentMessage, connectAgent, type MeshAgent, type MeshEvent } from "@devmesh/agent-sdk";
 import { waitFor } from "@devmesh/testing";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Fleet, openFleet } from "../kit/fleet.ts";
 
 /** Well below the 30 s of the slow looks: only hints are as quick. */
 const hintMs = 20_000;
 
 describe("agents of two mcp-servers", () => {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await openFleet({ mcpServers: 2, workers: 2, redis: true });
+  });
+  afterAll(() => fleet?.[Symbol.asyncDispose]());
+
   test("ask and answer each other, and hear topics", async () => {
-    await using fleet = await openFleet({ mcpServers: 2, redis: true });
     await using asker = await connect(fleet, 0, "asker");
     await using answerer = await connect(fleet, 1, "answerer");
     const answers: AgentMessage[] = [];
@@ -32,7 +37,6 @@ describe("agents of two mcp-servers", () => {
   });
 
   test("hear of tasks and agents: plainly while they are there, durably also what they missed", async () => {
-    await using fleet = await openFleet({ mcpServers: 2, workers: 2, redis: true });
     await using submitter = await connect(fleet, 0, "submitter");
     await using plain = await connect(fleet, 1, "plain");
     const heard = listen(plain);

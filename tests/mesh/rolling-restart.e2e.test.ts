@@ -2,31 +2,17 @@ import { Agent, request } from "node:http";
 import { type AgentEvent, connectAgent, type MeshAgent } from "@devmesh/agent-sdk";
 import { openPostgres, sql } from "@devmesh/repositories";
 import { waitFor } from "@devmesh/testing";
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Fleet, openFleet } from "../kit/fleet.ts";
 import { auditLoad, startLoad } from "../kit/load.ts";
 
-test("a node that stops hands its agents over: what they work on is finished elsewhere, in the same attempt", async () => {
-  await using fleet = await openFleet({ mcpServers: 2, times: {} });
-  const finish = Promise.withResolvers<void>();
-  const events: AgentEvent[] = [];
-  await using agent = await connectEcho(fleet, { name: "mover", first: 0, events, work: () => finish.promise });
-  const tasks = await Promise.all([1, 2, 3].map((input) => agent.submit({ type: "echo", input })));
-  const states = async (): Promise<string[]> => Promise.all(tasks.map(async ({ id }) => (await agent.get(id)).state));
-  await waitFor(async () => (await states()).every((state) => state === "running"), { what: "the tasks' start" });
-
-  await fleet.mcp[0]?.stop();
-  await waitFor(() => events.filter(({ type }) => type === "connected").length === 2, { what: "the other node" });
-  const [left] = events.filter((event) => event.type === "disconnected");
-  expect(left).toMatchObject({ error: { message: expect.stringContaining('1012 after goodbye "draining"') } });
-  finish.resolve();
-  await waitFor(async () => (await states()).every((state) => state === "completed"), { what: "the results" });
-  for (const { id } of tasks) expect(await agent.get(id)).toMatchObject({ attempt: 1 });
-  expect(events.filter(({ type }) => type === "dropped")).toEqual([]);
+let fleet: Fleet;
+beforeAll(async () => {
+  fleet = await openFleet({ mcpServers: 2, workers: 2, times: {} });
 });
+afterAll(() => fleet?.[Symbol.asyncDispose]());
 
 test("each service stops and starts again under load: every task is done once, and none is given back", async () => {
-  await using fleet = await openFleet({ mcpServers: 2, workers: 2, times: {} });
   const agents = await Promise.all(
     [0, 1].map((first) => connectEcho(fleet, { name: `echo-${first}`, first, maxConcurrency: 8 })),
   );
@@ -46,8 +32,27 @@ test("each service stops and starts again under load: every task is done once, a
   for (const agent of agents) await agent.close();
 });
 
+test("a node that stops hands its agents over: what they work on is finished elsewhere, in the same attempt", async () => {
+  const finish = Promise.withResolvers<void>();
+  const events: AgentEvent[] = [];
+  await using agent = await connectEcho(fleet, { name: "mover", first: 0, events, work: () => finish.promise });
+  const tasks = await Promise.all([1, 2, 3].map((input) => agent.submit({ type: "echo", input })));
+  const states = async (): Promise<string[]> => Promise.all(tasks.map(async ({ id }) => (await agent.get(id)).state));
+  await waitFor(async () => (await states()).every((state) => state === "running"), { what: "the tasks' start" });
+
+  await fleet.mcp[0]?.stop();
+  await waitFor(() => events.filter(({ type }) => type === "connected").length === 2, { what: "the other node" });
+  const [left] = events.filter((event) => event.type === "disconnected");
+  expect(left).toMatchObject({ error: { message: expect.stringContaining('1012 after goodbye "draining"') } });
+  finish.resolve();
+  await waitFor(async () => (await states()).every((state) => state === "completed"), { what: "the results" });
+  for (const { id } of tasks) expect(await agent.get(id)).toMatchObject({ attempt: 1 });
+  await fleet.mcp[0]?.start();
+  expect(events.filter(({ type }) => type === "dropped")).toEqual([]);
+});
+
 test("rest-api cuts off no request that it was sent, and closes kept connections with its answer", async () => {
-  await using fleet = await openFleet();
+  const before = await countTasks();
   const agent = new Agent({ keepAlive: true, maxSockets: 4 });
   const answers: { readonly status: number | undefined; readonly connection: string | undefined }[] = [];
   const failures: string[] = [];
@@ -70,10 +75,14 @@ test("rest-api cuts off no request that it was sent, and closes kept connections
   expect(failures).toEqual([]);
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
   expect(answers.filter(({ connection }) => connection === "close").length).toBeGreaterThanOrEqual(1);
+  expect((await countTasks()) - before).toBe(answers.length);
+});
+
+async function countTasks(): Promise<number> {
   await using database = openPostgres({ url: fleet.services.databaseUrl });
   const { rows } = await database.query<{ n: number }>(sql`select count(*)::int as n from task`);
-  expect(rows[0]?.n).toBe(answers.length);
-});
+  return rows[0]?.n ?? -1;
+}
 
 interface EchoOptions {
   readonly name: string;

@@ -1,6 +1,6 @@
 import { connectAgent, type MeshAgent } from "@devmesh/agent-sdk";
 import { waitFor } from "@devmesh/testing";
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Fleet, openFleet } from "../kit/fleet.ts";
 
 /** Well below the 30 s of the slow look at mailboxes: only a hint is as quick. */
@@ -10,8 +10,13 @@ describe.each([
   ["Valkey", true],
   ["NOTIFY", false],
 ])("two mcp-servers side by side, with hints over %s", (_, redis) => {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await openFleet({ mcpServers: 2, workers: 2, redis });
+  });
+  afterAll(() => fleet?.[Symbol.asyncDispose]());
+
   test("an agent on one node gets what was submitted through the other", async () => {
-    await using fleet = await openFleet({ mcpServers: 2, workers: 2, redis });
     await using submitter = await connect(fleet, 0, "submitter");
     await using worker = await connect(fleet, 1, "worker");
     void worker.handle({ double: async (task) => Number(task.input) * 2 });
@@ -26,7 +31,6 @@ describe.each([
   });
 
   test("a newer connection on one node replaces the older on the other", async () => {
-    await using fleet = await openFleet({ mcpServers: 2, redis });
     await using older = await connect(fleet, 0, "twin");
     const isReplaced = expect(older.handle({})).rejects.toMatchObject({ code: "conflict", reason: "replaced" });
     await using _newer = await connect(fleet, 1, "twin");
