@@ -179,7 +179,7 @@ describe("a program as a tool server", () => {
   });
 
   it("makes room for another's when there are too many, unless all are in use", async () => {
-    await using kit = openGateway({ limits: { maxConnections: 2, maxTenantConnections: 2 } });
+    await using kit = openGateway({ limits: { maxConnections: 4, maxTenantConnections: 2, maxWaitMs: 100 } });
     const servers = [stdioServerOf(), stdioServerOf(), stdioServerOf()] as const;
     const [first] = await Promise.all(
       servers.slice(0, 2).map(async (server) => Number(textOf(await kit.call(server, "pid")))),

@@ -7,11 +7,13 @@ import { toCallersError, withinDeadline } from "./deadline.ts";
 import type { ToolGatewayDeps, ToolInvocation } from "./gateway.ts";
 import type { Guard, Guards } from "./guards.ts";
 import { measureResult } from "./measure-result.ts";
+import type { Seats } from "./seats.ts";
 
 /** What calling stands on. */
 export interface CallDeps extends Pick<ToolGatewayDeps, "audit" | "newId" | "schemas" | "observer"> {
   readonly connections: Connections;
   readonly guards: Guards;
+  readonly seats: Seats;
   readonly maxArgumentBytes: number;
   readonly maxOutputBytes: number;
 }
@@ -33,7 +35,7 @@ export async function callTool(deps: CallDeps, invocation: ToolInvocation): Prom
 }
 
 async function execute(deps: CallDeps, invocation: ToolInvocation, facts: CallFacts): Promise<ToolResult> {
-  const { tenantId, server, tool, caller, signal } = invocation;
+  const { tenantId, server, tool, caller } = invocation;
   assertMayUseServer(caller.scopes, server);
   if (!server.enabled) {
     throw new AppError("failed_precondition", `tool server ${server.name} is disabled`, { reason: "disabled" });
@@ -49,7 +51,7 @@ async function execute(deps: CallDeps, invocation: ToolInvocation, facts: CallFa
   facts.argumentsSha256 = values.sha256;
   const guard = deps.guards.of(invocation);
   // behind an open breaker nobody waits for a place among calls that hang
-  const leave = guard.breaker.state === "open" ? undefined : await guard.enter(signal);
+  const leave = guard.breaker.state === "open" ? undefined : await enter(deps, guard, invocation);
   try {
     const result = await reach(deps.connections, invocation, { values, guard });
     facts.resultBytes = measureResult(result, { tool: tool.name, maxBytes: maxOutputBytes });
@@ -58,6 +60,25 @@ async function execute(deps: CallDeps, invocation: ToolInvocation, facts: CallFa
     throw toCallersError(error);
   } finally {
     leave?.();
+  }
+}
+
+/** Waits for a place and a seat: what has none of either says nothing of the server, and its breaker isn't told. */
+async function enter(
+  { seats }: CallDeps,
+  guard: Guard,
+  { tenantId, server, signal }: ToolInvocation,
+): Promise<() => void> {
+  const leavePlace = await guard.enter(signal);
+  try {
+    const leaveSeat = await seats.take({ tenantId, serverId: server.id }, signal);
+    return () => {
+      leaveSeat();
+      leavePlace();
+    };
+  } catch (error) {
+    leavePlace();
+    throw error;
   }
 }
 

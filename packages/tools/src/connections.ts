@@ -11,13 +11,16 @@ export interface ConnectionsOptions extends OpenOptions {
   readonly idleMs: number;
 }
 
-/** The open connections: one a server, opened when it is first used and after it broke, closed when nobody uses it. */
+/**
+ * The open connections: one a server, opened when it is first used and after it broke, closed when nobody uses it. Whoever uses
+ * one has a seat for it, so that there is always room for one more, or one that nobody uses.
+ */
 export interface Connections extends AsyncDisposable {
   /**
    * Runs `call` on the server's connection. It is opened by the first who needs it, and for all who wait; the `signal` of one
    * ends only that one's wait.
    *
-   * @throws AppError as {@link ToolTransport.open}; `resource_exhausted`, reason `busy`, where every connection is in use.
+   * @throws AppError as {@link ToolTransport.open}.
    */
   use<T>(target: ToolTarget, signal: AbortSignal, call: (connection: ToolConnection) => Promise<T>): Promise<T>;
   isConnected(serverId: ToolServerId): boolean;
@@ -26,9 +29,6 @@ export interface Connections extends AsyncDisposable {
   /** Closes what is open to a server; calls under way end with it. */
   close(serverId: ToolServerId): Promise<void>;
 }
-
-/** Judgement: calls end, and connections with them. */
-const retryAfterMs = 1_000;
 
 /** Makes the connections; nothing is opened. */
 export function createConnections(options: ConnectionsOptions): Connections {
@@ -124,13 +124,7 @@ function findToRetire(
   const own = lines.filter((line) => line.tenantId === tenantId);
   const isTenantFull = own.length >= maxTenantConnections;
   if (!isTenantFull && lines.length < maxConnections) return undefined;
-  const idle = (isTenantFull ? own : lines).find((line) => line.users === 0);
-  if (idle !== undefined) return idle.serverId;
-  const max = isTenantFull ? maxTenantConnections : maxConnections;
-  throw new AppError("resource_exhausted", `${max} tool servers are in use at once, and no more can be`, {
-    reason: "busy",
-    retryAfterMs,
-  });
+  return (isTenantFull ? own : lines).find((line) => line.users === 0)?.serverId;
 }
 
 async function useLine<T>(

@@ -5,6 +5,7 @@ import type { ToolGateway, ToolGatewayDeps, ToolGatewayLimits } from "./gateway.
 import { createGuards } from "./guards.ts";
 import { lookAtServer, type ToolLook } from "./look.ts";
 import type { ToolTarget } from "./ports.ts";
+import { createSeats } from "./seats.ts";
 
 const defaultLimits: Required<ToolGatewayLimits> = {
   maxOutputBytes: 1_048_576,
@@ -22,9 +23,11 @@ const defaultLimits: Required<ToolGatewayLimits> = {
 export function createToolGateway(deps: ToolGatewayDeps): ToolGateway {
   const limits = { ...defaultLimits, ...deps.limits };
   const connections = createConnections({ ...deps, ...limits });
+  const { maxConnections: max, maxTenantConnections: maxOfTenant, maxWaiting, maxWaitMs } = limits;
+  const seats = createSeats({ max, maxOfTenant, maxWaiting, maxWaitMs });
   const guards = createGuards(deps.createBreaker, limits);
-  const calling = { ...deps, ...limits, connections, guards };
-  const looking = { ...deps, connections, known: new Set<string>() };
+  const calling = { ...deps, ...limits, connections, guards, seats };
+  const looking = { ...deps, connections, seats, known: new Set<string>() };
   const closing = new AbortController();
   const looks = new Map<string, Promise<ToolLook>>();
 

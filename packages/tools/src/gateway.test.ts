@@ -11,11 +11,12 @@ import {
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createToolGateway } from "./create-gateway.ts";
 import type { ToolGateway, ToolGatewayDeps } from "./gateway.ts";
-import type { OutgoingCall, ToolConnection } from "./ports.ts";
+import type { OutgoingCall, ToolBreaker, ToolConnection } from "./ports.ts";
 
 const tenantId = "tenant" as TenantId;
 const { signal } = new AbortController();
 const tool = { name: "echo", inputSchema: { type: "object" as const } };
+const caller = { principalId: "key" as ApiKeyId, scopes: ["tools:execute"], door: "mcp" as const };
 const fine: ToolResult = { content: [{ type: "text", text: "fine" }], isError: false };
 const gateways: ToolGateway[] = [];
 afterEach(async () => {
@@ -69,7 +70,6 @@ function setUp(onCall: (call: OutgoingCall) => Promise<ToolResult>, more: Partia
     ...more,
   });
   gateways.push(gateway);
-  const caller = { principalId: "key" as ApiKeyId, scopes: ["tools:execute"], door: "mcp" as const };
   const call = (server: ToolServer, values: unknown = {}) =>
     gateway.call({ tenantId, server, tool, caller, arguments: values, signal });
   return { gateway, opened, records, open, call };
@@ -141,6 +141,50 @@ describe("createToolGateway", () => {
     for (const end of ends) end();
     await Promise.all(calls);
     expect(gateway.standingOf(hog.id)).toMatchObject({ inFlight: 0 });
+  });
+
+  it("leaves room to tenants who come later, blames no server for the lack of it, and makes it among what nobody uses", async () => {
+    const ends: (() => void)[] = [];
+    const onCall = ({ arguments: { waits } }: OutgoingCall): Promise<ToolResult> =>
+      waits === true ? new Promise((resolve) => ends.push(() => resolve(fine))) : Promise.resolve(fine);
+    const run = vi.fn((work: () => Promise<unknown>) => work());
+    const createBreaker = (): ToolBreaker => ({
+      state: "closed",
+      retryAfterMs: 0,
+      run: run as ToolBreaker["run"],
+      [Symbol.dispose]: () => undefined,
+    });
+    const writeCheck = vi.fn(async () => undefined);
+    const { gateway, call, opened } = setUp(onCall, {
+      createBreaker,
+      store: { findSecrets: async () => new Map(), writeCheck },
+      limits: { maxConnections: 4, maxTenantConnections: 3, maxWaitMs: 20 },
+    });
+    for (const id of ["a", "b", "c"]) await call(serverOf(id));
+    const held = [call(serverOf("a"), { waits: true }), call(serverOf("b"), { waits: true })];
+    await vi.waitFor(() => expect(ends).toHaveLength(2));
+    run.mockClear();
+    // two are in use and two are free: one more would leave the others fewer than it has
+    const busy = { code: "resource_exhausted", reason: "busy", retryAfterMs: expect.any(Number) };
+    await expect(call(serverOf("c"))).rejects.toMatchObject(busy);
+    await expect(gateway.refresh({ tenantId, server: serverOf("c") }, { signal })).rejects.toMatchObject(busy);
+    expect(run).not.toHaveBeenCalled();
+    expect(writeCheck).not.toHaveBeenCalled();
+    const other = { tenantId: "other" as TenantId, tool, caller, signal };
+    for (const id of ["d", "e"]) {
+      expect(await gateway.call({ ...other, server: serverOf(id), arguments: {} })).toBe(fine);
+    }
+    const isOpen = opened.map(({ server, isOpen: open }) => [server.id, open]);
+    expect(isOpen).toEqual([
+      ["a", true],
+      ["b", true],
+      ["c", false],
+      ["d", true],
+      ["e", true],
+    ]);
+    for (const end of ends) end();
+    await Promise.all(held);
+    expect(await call(serverOf("c"))).toBe(fine);
   });
 
   it("refuses JSON that nobody could keep, both ways", async () => {

@@ -50,7 +50,10 @@ export interface ToolGateway extends AsyncDisposable {
    * `tool_unreachable` or `bad_answer`; `cancelled`. A tool that says that it failed gives a result.
    */
   call(invocation: ToolInvocation): Promise<ToolResult>;
-  /** Asks for the list, and writes what came of it to the store. It fails only where the store does, or the signal aborts. */
+  /**
+   * Asks for the list, and writes what came of it to the store. It fails only where the store does, the signal aborts, or so many
+   * servers are in use that nothing can be said of this one (`resource_exhausted`, reason `busy`).
+   */
   refresh(target: ToolTarget, options: { readonly signal: AbortSignal }): Promise<ToolLook>;
   standingOf(serverId: ToolServerId): ToolStanding;
   /** Closes what is open to a server, and forgets how it did: to be called when it was changed or removed. */
@@ -77,9 +80,9 @@ export interface ToolGatewayLimits {
   readonly maxWaiting?: number;
   /** How long one waits at most. Default 10 s. */
   readonly maxWaitMs?: number;
-  /** Connections kept open. Default 64. */
+  /** Connections kept open, those in use among them. Default 64. */
   readonly maxConnections?: number;
-  /** Of one tenant. Default 16. */
+  /** Of one tenant; in use at once it has fewer than are free. Default 16. */
   readonly maxTenantConnections?: number;
   /** A connection that nobody used for so long is closed. Default 5 min. */
   readonly idleMs?: number;

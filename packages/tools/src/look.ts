@@ -3,6 +3,7 @@ import type { Connections } from "./connections.ts";
 import { withinDeadline } from "./deadline.ts";
 import type { SchemaChecker, ToolListing, ToolServerStore, ToolTarget } from "./ports.ts";
 import { readTools } from "./read-tools.ts";
+import type { Seats } from "./seats.ts";
 
 /** What a look at a server gave: the list where it answered. */
 export interface ToolLook {
@@ -13,6 +14,7 @@ export interface ToolLook {
 /** What looking stands on. */
 export interface LookDeps {
   readonly connections: Connections;
+  readonly seats: Seats;
   readonly schemas: SchemaChecker;
   readonly store: ToolServerStore;
   readonly known: Set<string>;
@@ -27,15 +29,19 @@ const maxKnown = 10_000;
  * Asks a server for its list, reads it, and writes what came of it. A server that doesn't answer is `unhealthy`, with the
  * reason; the breaker is neither asked nor told.
  *
- * @throws AppError `cancelled` when the signal aborts, and whatever the store throws.
+ * @throws AppError `cancelled` when the signal aborts; `resource_exhausted`, reason `busy`, where so many servers are in use
+ * that this one can't be looked at, which is not its fault; and whatever the store throws.
  */
 export async function lookAtServer(deps: LookDeps, target: ToolTarget, signal: AbortSignal): Promise<ToolLook> {
   const { server, tenantId } = target;
+  const leave = await deps.seats.take({ tenantId, serverId: server.id }, signal);
   const beganAt = performance.now();
-  const look = await askForList(deps, target, signal).then(
-    (listing) => ({ listing, error: undefined }),
-    (caught: unknown) => ({ listing: undefined, error: toAppError(caught) }),
-  );
+  const look = await askForList(deps, target, signal)
+    .then(
+      (listing) => ({ listing, error: undefined }),
+      (caught: unknown) => ({ listing: undefined, error: toAppError(caught) }),
+    )
+    .finally(leave);
   if (signal.aborted) throw new AppError("cancelled", `the look at tool server ${server.name} was cancelled`);
   const latencyMs = Math.round(performance.now() - beganAt);
   const check: ToolCheck =

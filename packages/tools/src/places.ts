@@ -1,4 +1,5 @@
 import { AppError } from "@devmesh/models";
+import { createQueue } from "./queue.ts";
 
 /** How many may be inside, and wait outside. */
 export interface PlacesOptions {
@@ -26,7 +27,7 @@ const retryAfterMs = 1_000;
 
 /** Makes the places of one server or tenant. */
 export function createPlaces({ what, max, maxWaiting, maxWaitMs }: PlacesOptions): Places {
-  const queue = new Set<() => void>();
+  const queue = createQueue<undefined>();
   let inFlight = 0;
 
   function busy(): AppError {
@@ -34,42 +35,18 @@ export function createPlaces({ what, max, maxWaiting, maxWaitMs }: PlacesOptions
     return new AppError("resource_exhausted", message, { reason: "busy", retryAfterMs });
   }
 
-  function wait(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      function leave(): void {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", giveUp);
-        queue.delete(enter);
-      }
-      function enter(): void {
-        leave();
-        resolve();
-      }
-      function giveUp(): void {
-        leave();
-        reject(new AppError("cancelled", `the call of ${what} was cancelled while it waited`));
-      }
-      const timer = setTimeout(() => {
-        leave();
-        reject(busy());
-      }, maxWaitMs);
-      signal.addEventListener("abort", giveUp, { once: true });
-      queue.add(enter);
-    });
-  }
-
   /** Hands the place on, without anybody coming between, or frees it. */
   function giveBack(): void {
-    const [next] = queue;
+    const [next] = queue.waiters;
     if (next === undefined) inFlight -= 1;
-    else next();
+    else next.enter();
   }
 
   async function take(signal: AbortSignal): Promise<() => void> {
     if (signal.aborted) throw new AppError("cancelled", `the call of ${what} was cancelled before it began`);
     if (inFlight < max) inFlight += 1;
     else if (queue.size >= maxWaiting) throw busy();
-    else await wait(signal);
+    else await queue.wait(undefined, { what, maxWaitMs, signal, tooLong: busy });
     return giveBack;
   }
 
