@@ -6,6 +6,7 @@ import type {
   Capability,
   ClaimedTask,
   ConnectionId,
+  NewId,
   TakenSlot,
   TaskId,
   TaskState,
@@ -39,6 +40,8 @@ export interface Mesh extends AsyncDisposable {
   readonly context: SubmitContext;
   readonly engine: TaskEngine;
   readonly taken: readonly TakenSlot[];
+  /** Of the engine, so that its own ids and others are in the order in which they were made. */
+  readonly newId: NewId;
   addAgent(name: string, options?: AgentOptions): Promise<AgentId>;
   /** Submits and gives the id. */
   submit(submission: Record<string, unknown>): Promise<TaskId>;
@@ -114,6 +117,7 @@ export async function openMesh(database: Database, options: MeshOptions = {}): P
     context,
     engine,
     taken,
+    newId,
     addAgent: (name, agent) => addAgent({ database, tenantId, engine }, newId() as AgentId, { name, ...agent }),
     submit: async (submission) => (await engine.submit(context, submission)).task.id,
     claim: (agentId, asked) =>

@@ -1,7 +1,19 @@
 import { deepStrictEqual } from "node:assert/strict";
 import type { Branches } from "./branching-database.ts";
 import { type RealMesh, toObservation } from "./real-mesh.ts";
-import { assigned, type Deed, fittingPairs, happen, type ModelState, say, words } from "./reference.ts";
+import {
+  type Asked,
+  answer,
+  assigned,
+  claimable,
+  claimed,
+  type Deed,
+  fittingPairs,
+  happen,
+  type ModelState,
+  type Standing,
+  words,
+} from "./reference.ts";
 
 /** What was explored. */
 export interface Exploration {
@@ -9,7 +21,7 @@ export interface Exploration {
   readonly states: number;
   /** Deeds that led on, each at the end of a path of its own from the start. */
   readonly steps: number;
-  /** Deeds that had to change nothing: duplicates, late frames, wrong fences. */
+  /** Deeds that had to change nothing: duplicates, late frames, wrong fences, claims for which there is nothing. */
   readonly refusals: number;
   /** Deeds in a row. */
   readonly depth: number;
@@ -22,6 +34,8 @@ export interface Bounds {
   /** No task is assigned more often. */
   readonly maxFence: number;
   readonly maxStates: number;
+  /** Agents also move between push and pull, and are deregistered. */
+  readonly moves: boolean;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -50,12 +64,12 @@ export async function explore(
     seen.add(key);
     found.states++;
     found.depth = Math.max(found.depth, path.length);
-    const deeds = deedsOf(state, bounds.maxFence);
-    const idle = deeds.filter((deed) => deed.kind === "word" && say(state, deed).state === state);
+    const deeds = deedsOf(state, bounds);
+    const idle = deeds.filter((deed) => isIdle(state, deed));
     found.refusals += idle.length;
-    await refuse(state, idle as Extract<Deed, { kind: "word" }>[], path);
+    await refuse(state, idle, path);
     for (const deed of deeds) {
-      if (idle.includes(deed)) continue;
+      if (isIdle(state, deed)) continue;
       await branch(async () => {
         const nextPath = [...path, deed];
         const next = await follow(state, deed, nextPath);
@@ -66,15 +80,13 @@ export async function explore(
   }
 
   /** All that changes nothing, in one go: the answers are the model's, and the ledger stands as before. */
-  async function refuse(state: ModelState, idle: readonly Extract<Deed, { kind: "word" }>[], path: readonly Deed[]) {
-    const answers = await Promise.all(idle.map((deed) => real.say(deed)));
-    agree(
-      answers,
-      idle.map((deed) => say(state, deed).answer),
-      [...path, ...idle.slice(0, 1)],
-    );
+  async function refuse(state: ModelState, idle: readonly Asked[], path: readonly Deed[]): Promise<void> {
+    const answers = await Promise.all(idle.map((deed) => real.answer(deed)));
+    const told = (given: readonly string[]): readonly string[] =>
+      given.map((one, number) => `${tell(idle[number])}: ${one}`);
+    agree(told(answers), told(idle.map((deed) => answer(state, deed).answer)), path);
     agree(await real.observe(), toObservation(state), path);
-    for (const agent of state.connected.keys()) agree(await real.sortHolding(agent), sortTries(state, agent), path);
+    for (const agent of state.agents.keys()) agree(await real.sortHolding(agent), sortTries(state, agent), path);
   }
 
   async function follow(state: ModelState, deed: Deed, path: readonly Deed[]): Promise<ModelState> {
@@ -85,13 +97,22 @@ export async function explore(
 
   async function carryOut(state: ModelState, deed: Deed, path: readonly Deed[]): Promise<ModelState> {
     if (deed.kind === "assign") return assign(state, path);
-    if (deed.kind !== "word") {
+    if (deed.kind === "claim") return claim(state, deed.agent, path);
+    if (!isAsked(deed)) {
       await real.happen(deed);
       return happen(state, deed);
     }
-    const expected = say(state, deed);
-    agree(await real.say(deed), expected.answer, path);
+    const expected = answer(state, deed);
+    agree(await real.answer(deed), expected.answer, path);
     return expected.state;
+  }
+
+  /** As with a push the engine chooses, of what fits this agent. */
+  async function claim(state: ModelState, agent: number, path: readonly Deed[]): Promise<ModelState> {
+    const fitting = claimable(state, agent);
+    const tasks = await real.claim(agent);
+    agree({ tasks, fit: tasks.map((task) => fitting.includes(task)) }, { tasks: tasks.slice(0, 1), fit: [true] }, path);
+    return claimed(state, tasks[0] ?? 0, agent);
   }
 
   /** The engine chooses; what it chose must fit, and nothing that fits may be left over. */
@@ -118,25 +139,32 @@ function agree(actual: unknown, expected: unknown, path: readonly Deed[]): void 
   try {
     deepStrictEqual(JSON.parse(JSON.stringify(actual)), JSON.parse(JSON.stringify(expected)));
   } catch (error) {
-    const told = path.map((deed) => Object.values(deed).join(" ")).join(", ");
+    const told = path.map(tell).join(", ");
     throw new Error(`after ${told}: ${String(error)}`, { cause: error });
   }
 }
 
+function tell(deed: Deed | undefined): string {
+  return Object.values(deed ?? {}).join(" ");
+}
+
 /** Two states that differ only in what can't matter any more, or in the order in which tries were made, are one. */
-function keyOf({ tasks, tries, connected }: ModelState): string {
+function keyOf({ tasks, tries, agents }: ModelState): string {
   const living = tasks.map((task) => (isFinal(task) ? [task.state, task.fence] : task));
   const inOrder = tries
-    .map((one) => (one.state === "offered" || one.state === "running" ? one : { ...one, leftMs: 0 }))
+    .map(({ wasClaimed: _, ...one }) =>
+      one.state === "offered" || one.state === "running" ? one : { ...one, leftMs: 0 },
+    )
     .sort((a, b) => a.task - b.task || a.fence - b.fence);
-  return JSON.stringify([living, inOrder, tasks.every(isFinal) ? [] : connected]);
+  return JSON.stringify([living, inOrder, tasks.every(isFinal) ? [] : agents]);
 }
 
 /** All that can happen, useful or not. */
-function deedsOf(state: ModelState, maxFence: number): readonly Deed[] {
-  const { tasks, tries, connected } = state;
+function deedsOf(state: ModelState, { maxFence, moves }: Bounds): readonly Deed[] {
+  const { tasks, tries, agents } = state;
   const pairs = fittingPairs(state);
-  const mayAssign = pairs.length > 0 && pairs.every(([task]) => (tasks[task]?.fence ?? 0) < maxFence);
+  const mayGive = (given: readonly number[]): boolean => given.every((task) => (tasks[task]?.fence ?? 0) < maxFence);
+  const mayAssign = pairs.length > 0 && mayGive(pairs.map(([task]) => task));
   const open = tries.filter((one) => one.state === "offered" || one.state === "running");
   const isOver = tasks.every(isFinal);
   const mayBeDue = open.some(({ leftMs }) => leftMs <= 0) || tasks.some((task) => isDue(task));
@@ -147,16 +175,54 @@ function deedsOf(state: ModelState, maxFence: number): readonly Deed[] {
       ...(hasTime(task, tries, index) ? [{ kind: "age", task: index } as const] : []),
       ...(isFinal(task) ? [] : [{ kind: "cancel", task: index } as const]),
     ]),
-    ...connected.flatMap((isConnected, agent): Deed[] => [
-      ...(isOver ? [] : [{ kind: isConnected ? "disconnect" : "connect", agent } as const]),
-      ...(open.some((one) => one.agent === agent) ? [{ kind: "release", agent } as const] : []),
-    ]),
-    ...tries.flatMap((_, number) =>
-      words.flatMap((word): Deed[] =>
+    ...agents
+      .flatMap((standing, agent): Deed[] => [
+        ...(isOver ? [] : deedsOfAgent(standing, moves)).map((kind) => ({ kind, agent })),
+        ...(open.some((one) => one.agent === agent) ? [{ kind: "release", agent } as const] : []),
+      ])
+      .filter((deed) => deed.kind !== "claim" || mayGive(claimable(state, deed.agent))),
+    ...tries.flatMap(({ wasClaimed }, number): Deed[] => [
+      ...(wasClaimed ? [{ kind: "reclaim", try: number } as const] : []),
+      ...words.flatMap((word): Deed[] =>
         (word === "complete" ? [0, -1, 1] : [0]).map((fenceOff) => ({ kind: "word", word, try: number, fenceOff })),
       ),
-    ),
+    ]),
   ];
+}
+
+type AgentDeed = Extract<Deed, { readonly agent: number }>["kind"];
+
+/** Beside what it holds: first what every agent does that stands so, then what those do that move. */
+function deedsOfAgent(standing: Standing, moves: boolean): readonly AgentDeed[] {
+  const [always, moving] = deedsByStanding[standing];
+  return moves ? [...always, ...moving] : always;
+}
+
+const deedsByStanding: Readonly<
+  Record<Standing, readonly [always: readonly AgentDeed[], moving: readonly AgentDeed[]]>
+> = {
+  connected: [["disconnect"], ["register", "heartbeat", "claim", "deregister"]],
+  away: [["connect"], ["register", "heartbeat", "claim", "deregister"]],
+  present: [
+    ["lapse", "claim"],
+    ["connect", "register", "heartbeat", "deregister"],
+  ],
+  lapsed: [
+    ["heartbeat", "claim"],
+    ["connect", "register", "deregister"],
+  ],
+  gone: [[], ["connect", "heartbeat", "claim", "deregister"]],
+};
+
+/** True for what is answered and changes nothing. */
+function isIdle(state: ModelState, deed: Deed): deed is Asked {
+  if (!isAsked(deed)) return false;
+  if (deed.kind === "claim") return claimable(state, deed.agent).length === 0;
+  return answer(state, deed).state === state;
+}
+
+function isAsked(deed: Deed): deed is Asked {
+  return !["assign", "sweep", "age", "cancel", "disconnect", "lapse", "release"].includes(deed.kind);
 }
 
 function isFinal({ state }: ModelState["tasks"][number]): boolean {

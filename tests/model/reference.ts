@@ -20,16 +20,23 @@ export interface ModelTry {
   readonly fence: number;
   readonly state: string;
   readonly wasAccepted: boolean;
+  /** Taken by a claim; else it was pushed. */
+  readonly wasClaimed: boolean;
   /** Of the accept window or the lease. */
   readonly leftMs: number;
 }
+
+/**
+ * How an agent stands. Pushed to: `connected`, or `away` without a connection. Claiming: `present`, or `lapsed` when its
+ * presence has ended. `gone`: deregistered, for good; what it held is released by a deed of its own.
+ */
+export type Standing = "connected" | "away" | "present" | "lapsed" | "gone";
 
 /** Everything that the model knows. */
 export interface ModelState {
   readonly tasks: readonly ModelTask[];
   readonly tries: readonly ModelTry[];
-  /** Whether each agent is connected. */
-  readonly connected: readonly boolean[];
+  readonly agents: readonly Standing[];
 }
 
 /** What can happen next. */
@@ -37,8 +44,19 @@ export type Deed =
   | { readonly kind: "assign" }
   | { readonly kind: "sweep" }
   | { readonly kind: "age" | "cancel"; readonly task: number }
-  | { readonly kind: "connect" | "disconnect" | "release"; readonly agent: number }
+  | { readonly kind: "disconnect" | "lapse" | "release"; readonly agent: number }
+  | { readonly kind: Move | "claim"; readonly agent: number }
+  | { readonly kind: "reclaim"; readonly try: number }
   | { readonly kind: "word"; readonly word: Word; readonly try: number; readonly fenceOff: number };
+
+/** What an agent does about itself, or whoever ends it. To register is to claim from now on, to connect to be pushed to. */
+export type Move = "connect" | "register" | "heartbeat" | "deregister";
+
+/** Deeds that are answered. `reclaim` is the claim that made a try, with its key, once more. */
+export type Asked = Extract<Deed, { kind: Move | "claim" | "reclaim" | "word" }>;
+
+/** Deeds that are not. */
+export type Happening = Exclude<Deed, Asked | { kind: "assign" }>;
 
 /** What an agent may say of a try, at any time, again and too late. */
 export type Word = "accept" | "progress" | "complete" | "fail" | "give_up" | "reject";
@@ -57,11 +75,57 @@ const recordedAs: Readonly<Partial<Record<Word, string>>> = {
   reject: "rejected",
 };
 
+interface Answered {
+  readonly answer: string;
+  readonly state: ModelState;
+}
+
+/** What a deed is answered, and what becomes of it. A claim that is given something is told by {@link claimable}. */
+export function answer(state: ModelState, deed: Asked): Answered {
+  switch (deed.kind) {
+    case "word":
+      return say(state, deed);
+    case "claim":
+      return { answer: refusalOf(state, deed.agent) ?? "nothing", state };
+    case "reclaim":
+      return { answer: `${deed.try} ${state.tries[deed.try]?.state}`, state };
+    default:
+      return move(state, deed.kind, deed.agent);
+  }
+}
+
+function move(state: ModelState, kind: Move, agent: number): Answered {
+  const standing = state.agents[agent];
+  const isPull = standing === "present" || standing === "lapsed";
+  if (kind === "heartbeat" && !isPull) return { answer: "not_pull", state };
+  if (standing === "gone") return { answer: "not_found", state };
+  if (kind === "register" && standing === "connected") return { answer: "connected", state };
+  const open = openTries(state).filter((number) => state.tries[number]?.agent === agent);
+  const told = kind === "heartbeat" ? `holds ${open.join(" ")}` : kind;
+  if (kind === "connect") return { answer: told, state: standingAs(state, agent, "connected") };
+  return { answer: told, state: standingAs(state, agent, kind === "deregister" ? "gone" : "present") };
+}
+
+/** The same state where nothing changes. */
+function standingAs(state: ModelState, agent: number, standing: Standing): ModelState {
+  return state.agents[agent] === standing ? state : { ...state, agents: state.agents.with(agent, standing) };
+}
+
+/** Why an agent may not claim now; undefined where it may. */
+function refusalOf(state: ModelState, agent: number): string | undefined {
+  const standing = state.agents[agent];
+  if (standing === "gone") return "not_found";
+  if (standing === "connected" || standing === "away") return "not_pull";
+  return openTries(state).some((number) => state.tries[number]?.agent === agent) ? "busy" : undefined;
+}
+
+/** The tasks of which a claim is given one now; which of them is the engine's to choose. */
+export function claimable(state: ModelState, agent: number): readonly number[] {
+  return fittingPairs(state, "claim").flatMap(([task, fitting]) => (fitting === agent ? [task] : []));
+}
+
 /** What an agent's word is answered, and what becomes of it: the order of checks is that of the wire protocol. */
-export function say(
-  state: ModelState,
-  deed: Extract<Deed, { kind: "word" }>,
-): { readonly answer: string; readonly state: ModelState } {
+function say(state: ModelState, deed: Extract<Deed, { kind: "word" }>): Answered {
   const { word, fenceOff } = deed;
   const held = state.tries[deed.try] as ModelTry;
   const task = state.tasks[held.task] as ModelTask;
@@ -99,7 +163,7 @@ function carryOut(state: ModelState, word: Word, number: number): ModelState {
 }
 
 /** What time and callers do. `assign` is not here: which agent gets which task is the engine's to choose. */
-export function happen(state: ModelState, deed: Exclude<Deed, { kind: "word" | "assign" }>): ModelState {
+export function happen(state: ModelState, deed: Happening): ModelState {
   switch (deed.kind) {
     case "sweep":
       return sweep(state);
@@ -107,9 +171,9 @@ export function happen(state: ModelState, deed: Exclude<Deed, { kind: "word" | "
       return age(state, deed.task);
     case "cancel":
       return cancel(state, deed.task);
-    case "connect":
     case "disconnect":
-      return { ...state, connected: state.connected.with(deed.agent, deed.kind === "connect") };
+    case "lapse":
+      return standingAs(state, deed.agent, deed.kind === "disconnect" ? "away" : "lapsed");
     case "release":
       return openTries(state)
         .filter((number) => state.tries[number]?.agent === deed.agent)
@@ -117,22 +181,36 @@ export function happen(state: ModelState, deed: Exclude<Deed, { kind: "word" | "
   }
 }
 
-/** Which pairs of task and agent the engine may bring together now. */
-export function fittingPairs(state: ModelState): readonly (readonly [task: number, agent: number])[] {
+/** Which pairs of task and agent the engine may bring together now, by a push or where the agents claim. */
+export function fittingPairs(
+  state: ModelState,
+  by: "push" | "claim" = "push",
+): readonly (readonly [task: number, agent: number])[] {
+  const takes = (standing: Standing): boolean =>
+    by === "push" ? standing === "connected" : standing === "present" || standing === "lapsed";
   const busy = openTries(state).map((number) => state.tries[number]?.agent);
   return state.tasks.flatMap((task, index) =>
-    state.connected.flatMap((isConnected, agent) => {
+    state.agents.flatMap((standing, agent) => {
       const isExcluded = task.rejectedBy.includes(agent) || agent in task.passedOver;
-      const fits = task.state === "queued" && isConnected && !busy.includes(agent) && !isExcluded;
+      const fits = task.state === "queued" && takes(standing) && !busy.includes(agent) && !isExcluded;
       return fits ? [[index, agent] as const] : [];
     }),
   );
 }
 
-/** The state after a task was given to an agent. */
+/** The state after a task was given to an agent that claims: accepted by asking. */
+export function claimed(state: ModelState, task: number, agent: number): ModelState {
+  const taken = { state: "running", wasAccepted: true, wasClaimed: true, leftMs: times.leaseMs } as const;
+  return moved(assigned(state, task, agent), state.tries.length, taken, { state: "running" });
+}
+
+/** The state after a task was pushed to an agent. */
 export function assigned(state: ModelState, task: number, agent: number): ModelState {
   const fence = (state.tasks[task]?.fence ?? 0) + 1;
-  const offer = { task, agent, fence, state: "offered", wasAccepted: false, leftMs: times.acceptMs };
+  const offer = {
+    ...{ task, agent, fence, state: "offered" },
+    ...{ wasAccepted: false, wasClaimed: false, leftMs: times.acceptMs },
+  };
   return { ...withTask(state, task, { state: "assigned", fence }), tries: [...state.tries, offer] };
 }
 
