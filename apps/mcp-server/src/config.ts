@@ -26,8 +26,8 @@ import {
   toToolsConfig,
 } from "@devmesh/runtime";
 import { type Intervals, intervals } from "./limits.ts";
+import type { GatewayConfig } from "./mcp/gateway/open-gateway.ts";
 import type { McpHttpConfig, McpServerConfig } from "./mcp/mcp-config.ts";
-import type { GatewayConfig } from "./mcp/tools/gateway/open-gateway.ts";
 
 /** Of one session, kept for clients whose responses were cut. Judgement: an answer has one or two. */
 const maxSessionEvents = 256;

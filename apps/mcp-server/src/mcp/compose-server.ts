@@ -1,5 +1,6 @@
 import type { McpEvents } from "./events/mcp-events.ts";
 import type { ListChanges } from "./fixtures/stream-fixtures.ts";
+import type { Gateway } from "./gateway/open-gateway.ts";
 import type { McpDeps } from "./mcp-deps.ts";
 import { promptsPart } from "./prompts/prompts-part.ts";
 import type { Resources } from "./resources/open-resources.ts";
@@ -10,7 +11,6 @@ import type { ServerPart } from "./server/server-part.ts";
 import { loadSkills } from "./skills/load-skills.ts";
 import { type McpTasks, openTasks } from "./tasks/open-tasks.ts";
 import type { RunKind } from "./tasks/runs/run-kind.ts";
-import type { Gateway } from "./tools/gateway/open-gateway.ts";
 import { memoryTools } from "./tools/memory/memory-tools.ts";
 import { meshTools } from "./tools/mesh-tools.ts";
 import { taskAwait } from "./tools/tasks/task-await.ts";

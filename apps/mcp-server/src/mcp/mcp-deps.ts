@@ -2,11 +2,11 @@ import type { FanOut, Hints, Presence, SessionStore } from "@devmesh/adapters";
 import type { NodeId } from "@devmesh/models";
 import type { Logger, Metrics } from "@devmesh/observability";
 import type { Door } from "../http/open-door.ts";
+import type { GatewayConfig, GatewayDeps } from "./gateway/open-gateway.ts";
 import type { McpHttpConfig, McpServerConfig } from "./mcp-config.ts";
 import type { PromptDeps } from "./prompts/prompts-part.ts";
 import type { OpenResourcesOptions } from "./resources/open-resources.ts";
 import type { McpTasksDeps } from "./tasks/open-tasks.ts";
-import type { GatewayConfig, GatewayDeps } from "./tools/gateway/open-gateway.ts";
 import type { MemoryToolDeps } from "./tools/memory/memory-tool-deps.ts";
 import type { MeshToolDeps } from "./tools/mesh-tools.ts";
 

@@ -4,6 +4,7 @@ import type { Hono } from "hono";
 import type { OpenStreams } from "../http/open-streams.ts";
 import { composeServer } from "./compose-server.ts";
 import { openMcpEvents } from "./events/mcp-events.ts";
+import { openGateway } from "./gateway/open-gateway.ts";
 import type { McpEnv } from "./http/incoming.ts";
 import { createMcpMetrics } from "./http/mcp-metrics.ts";
 import { mountMcp } from "./http/mount-mcp.ts";
@@ -11,7 +12,6 @@ import { serveModern } from "./http/serve-modern.ts";
 import type { McpDeps } from "./mcp-deps.ts";
 import { openResources } from "./resources/open-resources.ts";
 import { openSessions } from "./sessions/open-sessions.ts";
-import { openGateway } from "./tools/gateway/open-gateway.ts";
 
 /** `/mcp` and what belongs to it, to be mounted on the node's listener. */
 export interface Mcp extends AsyncDisposable {

@@ -19,7 +19,7 @@ export type MeshToolDeps = Omit<AgentToolDeps & TaskToolDeps & MessageToolDeps &
 
 /** The tools by which agents live in the mesh. */
 export function meshTools(deps: MeshToolDeps): readonly Tool[] {
-  const presence = createPullPresence(deps.pull, deps);
+  const presence = createPullPresence(deps.pull, { ...deps, onBack: deps.nudgeOutbox });
   const whole = { ...deps, presence };
   return [...agentTools(whole), ...taskTools(whole), ...messageTools(whole), ...peopleTools(whole)];
 }

@@ -13,7 +13,10 @@ function given({ fails = 0 } = {}) {
     if (left-- > 0) throw new Error("away");
     return undefined;
   };
-  return { presence: createPullPresence({ heartbeat }, { presenceMs: 1_000, now: () => clock.ms }), beats, clock };
+  const back: number[] = [];
+  const onBack = (): void => void back.push(clock.ms);
+  const presence = createPullPresence({ heartbeat }, { presenceMs: 1_000, now: () => clock.ms, onBack });
+  return { presence, beats, back, clock };
 }
 
 test("writes a sign of life once in a quarter of the presence, for each agent", async () => {
@@ -27,6 +30,16 @@ test("writes a sign of life once in a quarter of the presence, for each agent", 
   clock.ms = 250;
   await presence.renew(ref("a"));
   expect(beats).toEqual(["a", "b", "a"]);
+});
+
+test("tells of an agent that was away, as far as this node knows", async () => {
+  const { presence, back, clock } = given();
+  await presence.renew(ref("a"));
+  clock.ms = 900;
+  await presence.renew(ref("a"));
+  clock.ms = 1_900;
+  await presence.renew(ref("a"));
+  expect(back).toEqual([0, 1_900]);
 });
 
 test("one of calls that come together writes", async () => {

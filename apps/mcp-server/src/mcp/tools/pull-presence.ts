@@ -20,10 +20,19 @@ export interface PullPresence {
 /** Agents of which a node remembers when it last wrote; past it the one written first is forgotten, and written again. */
 const maxRemembered = 10_000;
 
+/** When signs of life are written, and who hears of those after which an agent is there again. */
+export interface PullPresenceOptions {
+  readonly presenceMs: number;
+  /** Milliseconds, rising. */
+  readonly now: () => number;
+  /** An agent may be back that was away: that is an event. Never waits. */
+  readonly onBack: () => void;
+}
+
 /** Writes at most once in a quarter of the presence for each agent, so that calls cost no write of their own. */
 export function createPullPresence(
   pull: Pick<PullStore, "heartbeat">,
-  { presenceMs, now }: { readonly presenceMs: number; readonly now: () => number },
+  { presenceMs, now, onBack }: PullPresenceOptions,
 ): PullPresence {
   const renewedAt = new Map<string, number>();
 
@@ -45,6 +54,7 @@ export function createPullPresence(
       noteRenewed(ref);
       try {
         await pull.heartbeat(ref, { presenceMs });
+        if (at === undefined || now() - at >= presenceMs) onBack();
       } catch (error) {
         renewedAt.delete(ref.agentId);
         throw error;

@@ -1,7 +1,7 @@
 import { AppError, textSchema } from "@devmesh/models";
 import { z } from "zod";
-import { defineTool, type Tool } from "../tool.ts";
-import type { ToolSource } from "../tool-source.ts";
+import { defineTool, type Tool } from "../tools/tool.ts";
+import type { ToolSource } from "../tools/tool-source.ts";
 
 const input = z.strictObject({
   name: textSchema(128).describe("As tool_search gives it: server__tool."),

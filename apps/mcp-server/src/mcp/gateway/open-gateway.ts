@@ -1,7 +1,7 @@
-import type { RunKind } from "../../tasks/runs/run-kind.ts";
-import type { Runs } from "../../tasks/runs/run-tool.ts";
-import type { Tool } from "../tool.ts";
-import type { ToolSource } from "../tool-source.ts";
+import type { RunKind } from "../tasks/runs/run-kind.ts";
+import type { Runs } from "../tasks/runs/run-tool.ts";
+import type { Tool } from "../tools/tool.ts";
+import type { ToolSource } from "../tools/tool-source.ts";
 import { type ExternalToolDeps, externalRun } from "./external-run.ts";
 import { gatewaySource } from "./gateway-source.ts";
 import { type LookDeps, startLooking } from "./look-at-servers.ts";

@@ -2,8 +2,8 @@ import type { Tools } from "@devmesh/gateway";
 import { textSchema } from "@devmesh/models";
 import { mayUseServer } from "@devmesh/tools";
 import { z } from "zod";
-import { takeFitting } from "../../../page.ts";
-import { defineTool, type Tool } from "../tool.ts";
+import { takeFitting } from "../../page.ts";
+import { defineTool, type Tool } from "../tools/tool.ts";
 import { describe } from "./show-tool.ts";
 import type { TenantServers } from "./tenant-servers.ts";
 

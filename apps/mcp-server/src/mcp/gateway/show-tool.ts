@@ -1,6 +1,6 @@
 import type { ExternalTool } from "@devmesh/models";
 import type { ServerTool } from "@devmesh/repositories";
-import type { ListedTool } from "../tool-source.ts";
+import type { ListedTool } from "../tools/tool-source.ts";
 
 /** Characters of a description that a list shows. Judgement: a model reads all of them. */
 const maxDescription = 1_024;

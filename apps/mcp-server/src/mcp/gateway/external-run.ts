@@ -5,8 +5,8 @@ import type { Logger } from "@devmesh/observability";
 import type { ServerTool, ToolServerStanding } from "@devmesh/repositories";
 import { findTool, mayUseServer, type ToolInvocation } from "@devmesh/tools";
 import type { CallToolResult } from "@modelcontextprotocol/server";
-import type { RunKind } from "../../tasks/runs/run-kind.ts";
-import { toFailedResult } from "../tool-result.ts";
+import type { RunKind } from "../tasks/runs/run-kind.ts";
+import { toFailedResult } from "../tools/tool-result.ts";
 import type { TenantServers } from "./tenant-servers.ts";
 
 /** What finding and calling tools of other servers stands on. */

@@ -1,9 +1,9 @@
 import { hasScope, isScope } from "@devmesh/auth";
 import { mayUseServer } from "@devmesh/tools";
 import { z } from "zod";
-import { type Runs, toAnswer } from "../../tasks/runs/run-tool.ts";
-import type { Tool, ToolAnswer, ToolCall } from "../tool.ts";
-import type { ToolSource } from "../tool-source.ts";
+import { type Runs, toAnswer } from "../tasks/runs/run-tool.ts";
+import type { Tool, ToolAnswer, ToolCall } from "../tools/tool.ts";
+import type { ToolSource } from "../tools/tool-source.ts";
 import {
   callExternalTool,
   type ExternalRunArguments,
