@@ -11,9 +11,9 @@ import type { ServerPart } from "./server/server-part.ts";
 import { loadSkills } from "./skills/load-skills.ts";
 import { type McpTasks, openTasks } from "./tasks/open-tasks.ts";
 import type { RunKind } from "./tasks/runs/run-kind.ts";
+import { taskAwait } from "./tasks/task-await.ts";
 import { memoryTools } from "./tools/memory/memory-tools.ts";
 import { meshTools } from "./tools/mesh-tools.ts";
-import { taskAwait } from "./tools/tasks/task-await.ts";
 import type { Tool } from "./tools/tool.ts";
 
 /** The servers of a node, and the tasks that they hand out. */

@@ -5,7 +5,6 @@ import type { TaskStates } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
 import type { Caller } from "../caller.ts";
 import type { ServerPart } from "../server/server-part.ts";
-import { toAwaited } from "../tools/tasks/task-await.ts";
 import { type TaskHandle, toHandle } from "./mcp-task.ts";
 import { type ReadTaskDeps, readTask } from "./read-task.ts";
 import { createRunCallers, type RunCallersDeps } from "./runs/run-callers.ts";
@@ -13,6 +12,7 @@ import type { RunKind } from "./runs/run-kind.ts";
 import { createRuns, type Runs } from "./runs/run-tool.ts";
 import { createToolAgents } from "./runs/submit-run.ts";
 import { startToolRunner, type ToolRunnerDeps } from "./runs/tool-runner.ts";
+import { toAwaited } from "./task-await.ts";
 import { type TasksPartDeps, tasksPart } from "./tasks-part.ts";
 import { type WatchTasksAsked, type WatchTasksDeps, watchTasks } from "./watch-tasks.ts";
 

@@ -4,12 +4,12 @@ import { type TaskStanding, type TaskStates, type TaskWaiters, waitForTask } fro
 import { getTask, type TaskViewReads } from "@devmesh/tasks";
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import { z } from "zod";
-import { type AnswerDeps, answerInputs } from "../../tasks/answer-inputs.ts";
-import { toInputRequests } from "../../tasks/input-requests.ts";
-import { findGiven } from "../../tasks/read-task.ts";
-import { maxWaitMs, waitMsArgument } from "../arguments.ts";
-import { defineTool, type Tool, type ToolAnswer, type ToolCall } from "../tool.ts";
-import { toTaskView, wholeTaskInBrief } from "./task-view.ts";
+import { maxWaitMs, waitMsArgument } from "../tools/arguments.ts";
+import { toTaskView, wholeTaskInBrief } from "../tools/tasks/task-view.ts";
+import { defineTool, type Tool, type ToolAnswer, type ToolCall } from "../tools/tool.ts";
+import { type AnswerDeps, answerInputs } from "./answer-inputs.ts";
+import { toInputRequests } from "./input-requests.ts";
+import { findGiven } from "./read-task.ts";
 
 /** What waiting for tasks stands on. */
 export interface TaskAwaitDeps extends AnswerDeps {
