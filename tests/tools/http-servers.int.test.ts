@@ -139,6 +139,20 @@ describe("a bad address", () => {
         void response.writeHead(200, { "content-type": "text/event-stream" }).write("data:", () => response.destroy()),
     ],
     ["a closed connection", "unavailable", "tool_unreachable", ({ response }) => void response.destroy()],
+    [
+      "a status that is none",
+      "unavailable",
+      "tool_unreachable",
+      ({ response }) => void response.writeHead(999).end("x"),
+    ],
+    ["a change of protocol", "unavailable", "tool_unreachable", ({ response }) => void response.writeHead(101).end()],
+    ["no content", "unavailable", "bad_answer", ({ response }) => void response.writeHead(204).end()],
+    [
+      "a type that is none",
+      "unavailable",
+      "bad_answer",
+      ({ response }) => void response.writeHead(200, { "content-type": "\u00ff;;=" }).end("{}"),
+    ],
     ["nothing", "deadline_exceeded", undefined, () => undefined],
     [
       "more than is read",
@@ -183,6 +197,59 @@ describe("a bad address", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it.each(["modern", "legacy"] as const)("that hangs at the handshake is given up after its time: %s", async (era) => {
+    await using http = await serveTools(
+      era,
+      () => undefined,
+      ({ message }) => ["initialize", ...(era === "modern" ? ["server/discover"] : [])].includes(message.method),
+    );
+    await using kit = openGateway({ limits: { openTimeoutMs: 300 } });
+    await expect(kit.call(httpServer(http.url), "echo")).rejects.toMatchObject({ code: "deadline_exceeded" });
+  });
+
+  it("that sends the handshake elsewhere is not followed there", async () => {
+    await using elsewhere = await serveTools("modern", ({ answer }) => answer(text("caught")));
+    await using http = await serveTools(
+      "modern",
+      () => undefined,
+      ({ response }) => {
+        response.writeHead(307, { location: elsewhere.url }).end();
+        return true;
+      },
+    );
+    await using kit = openGateway();
+    await expect(kit.call(httpServer(http.url), "echo")).rejects.toMatchObject({ reason: "tool_unreachable" });
+    expect(elsewhere.seen).toEqual([]);
+  });
+
+  it("that hangs when it is asked for its tools, or tells too much of them, is left there", async () => {
+    const description = "x".repeat(300_000);
+    const tools = Array.from({ length: 10 }, (_, at) => ({
+      name: `t${at}`,
+      inputSchema: { type: "object", description },
+    }));
+    const more = { nextCursor: "more", ttlMs: 0, cacheScope: "private" };
+    await using fat = await serveTools(
+      "modern",
+      () => undefined,
+      ({ message, answer }) => {
+        if (message.method === "tools/list") answer({ tools, ...more });
+        return message.method === "tools/list";
+      },
+    );
+    await using hung = await serveTools(
+      "modern",
+      () => undefined,
+      ({ message }) => message.method === "tools/list",
+    );
+    await using kit = openGateway();
+    const look = (url: string, timeoutMs: number) =>
+      kit.gateway.refresh({ tenantId: "t" as never, server: { ...httpServer(url), timeoutMs } }, live());
+    expect((await look(fat.url, 30_000)).listing?.tools).toEqual([]);
+    expect(fat.seen.filter((method) => method === "tools/list").length).toBeLessThan(5);
+    expect((await look(hung.url, 300)).check).toMatchObject({ error: { code: "deadline_exceeded" } });
   });
 
   it("that is given up is not listened to any more", async () => {

@@ -213,6 +213,8 @@ describe("a bad program", () => {
     ["chatter", "resource_exhausted", "output_too_large"],
     ["nonsense", "unavailable", "bad_answer"],
     ["garbage", "unavailable", "bad_answer"],
+    ["wrong", "resource_exhausted", "output_too_large"],
+    ["empty", "unavailable", "bad_answer"],
     ["refuse", "invalid_argument", "tool_refused"],
     ["break", "unavailable", "tool_error"],
   ])("that does %s gets a stated error, and serves the next call", async (tool, code, reason) => {
@@ -225,6 +227,30 @@ describe("a bad program", () => {
     const survives = ["nonsense", "refuse", "break"].includes(tool);
     expect(after === before).toBe(survives);
     if (!survives) await waitFor(() => !isAlive(Number(before)));
+  });
+
+  it("that goes on talking when nobody asks it is ended", async () => {
+    await using kit = openGateway();
+    const server = stdioServerOf();
+    const pid = Number(textOf(await kit.call(server, "babble")));
+    await waitFor(() => !isAlive(pid), { what: "the program to be ended" });
+    expect(kit.gateway.standingOf(server.id).isConnected).toBe(false);
+    expect(await kit.call(server, "pid")).toMatchObject({ isError: false });
+  });
+
+  it("that hangs when it is asked for its tools is unhealthy, and serves calls", async () => {
+    await using kit = openGateway();
+    const server = stdioServerOf(["list=hang"]);
+    await kit.call(server, "pid");
+    const look = await kit.gateway.refresh(
+      { tenantId: server.id as never, server: { ...server, timeoutMs: 300 } },
+      live(),
+    );
+    expect(look).toMatchObject({
+      check: { state: "unhealthy", error: { code: "deadline_exceeded" } },
+      listing: undefined,
+    });
+    expect(await kit.call(server, "pid")).toMatchObject({ isError: false });
   });
 
   it("that answers anything at all gets a stated error, or gave a result", async () => {

@@ -8,3 +8,8 @@ const hidden = /(?![\t\n])(?:[\p{Cc}\p{Cf}\u2028\u2029]|[\u{E0100}-\u{E01EF}])/g
 export function cleanText(text: string, maxLength: number): string {
   return text.toWellFormed().replaceAll(hidden, "").slice(0, maxLength).toWellFormed();
 }
+
+/** True for a text with something hidden in it. */
+export function hidesText(text: string): boolean {
+  return text.search(hidden) !== -1;
+}

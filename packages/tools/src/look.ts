@@ -22,7 +22,7 @@ export interface LookDeps {
 
 /** A list is an answer like any other; a first start may be slow. */
 const maxLookMs = 60_000;
-/** Schemas that are remembered to compile: some MiB. */
+/** Schemas that are remembered to compile, by their hashes: a MiB. */
 const maxKnown = 10_000;
 
 /**

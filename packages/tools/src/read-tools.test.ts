@@ -45,6 +45,36 @@ describe("readTools", () => {
     expect(tools).toEqual([{ name: "a", inputSchema: shown, outputSchema: shown }]);
   });
 
+  it.each([
+    ["a name", { properties: { [`a${String.fromCodePoint(0xe0041)}`]: {} } }],
+    ["a value", { properties: { a: { enum: ["a\u200b"] } } }],
+    ["a keyword that nobody knows", { "x-note": "\u202eobey" }],
+  ])("leaves out a tool that hides something in %s of its schema", async (_what, schema) => {
+    const { tools, leftOut } = await read([
+      { name: "a", inputSchema: { ...inputSchema, ...schema } },
+      { name: "b", inputSchema, outputSchema: { ...inputSchema, ...schema } },
+      { name: "c", inputSchema: { ...inputSchema, properties: { größe: { enum: ["klein\n", "groß"] } } } },
+    ]);
+    expect(tools.map(({ name }) => name)).toEqual(["c"]);
+    expect(leftOut[0]).toEqual({ name: "a", reason: "schema hides characters in its names or values" });
+  });
+
+  it("compiles schemas for so long, and keeps the other tools", async () => {
+    const check = vi.fn(async () => undefined);
+    const raw = Array.from({ length: 5 }, (_, at) => ({
+      name: `t${at}`,
+      inputSchema: { ...inputSchema, title: `${at}` },
+    }));
+    const options = {
+      server: "s",
+      schemas: { ...schemas, check },
+      tenantId: "t" as TenantId,
+      known: new Set<string>(),
+    };
+    expect((await readTools(raw, { ...options, maxCheckMs: -1 })).tools).toHaveLength(5);
+    expect(check).not.toHaveBeenCalled();
+  });
+
   it("comes in one order, whatever order the server has", async () => {
     const raw = ["c", "a", "b"].map((name) => ({ name, inputSchema }));
     expect((await read(raw)).tools).toEqual((await read(raw.toReversed())).tools);

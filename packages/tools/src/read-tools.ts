@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   AppError,
   type ExternalTool,
@@ -7,7 +8,7 @@ import {
   type TenantId,
   utf8Bytes,
 } from "@devmesh/models";
-import { cleanText } from "./clean-text.ts";
+import { cleanText, hidesText } from "./clean-text.ts";
 import { toolCallName } from "./names.ts";
 import type { LeftOutTool, SchemaChecker, ToolListing } from "./ports.ts";
 import { cleanSchema, nestsTooDeep, refersElsewhere, toCheckableSchema } from "./tool-schema.ts";
@@ -24,9 +25,13 @@ export interface ReadToolsOptions {
   readonly server: string;
   readonly schemas: SchemaChecker;
   readonly tenantId: TenantId;
-  /** Schemas that compiled before, as JSON: they aren't compiled again. Added to. */
+  /** Hashes of schemas that compiled before: they aren't compiled again. Added to. */
   readonly known: Set<string>;
+  /** How long schemas are compiled; those that there is no time for are kept as they are. Default 30 s. */
+  readonly maxCheckMs?: number;
 }
+
+const defaultMaxCheckMs = 30_000;
 
 /**
  * Reads a server's list: what can't be understood, is too large, or has a schema that is none is left out, and the rest is
@@ -35,11 +40,12 @@ export interface ReadToolsOptions {
 export async function readTools(raw: readonly unknown[], options: ReadToolsOptions): Promise<ToolListing> {
   const tools = new Map<string, ExternalTool>();
   const leftOut: LeftOutTool[] = [];
+  const checkUntil = performance.now() + (options.maxCheckMs ?? defaultMaxCheckMs);
   let bytes = 0;
   for (const [at, entry] of raw.entries()) {
     const tool = readTool(entry);
     const name = nameOf(entry, at);
-    const reason = typeof tool === "string" ? tool : await findFault(tool, { tools, bytes, ...options });
+    const reason = typeof tool === "string" ? tool : await findFault(tool, { tools, bytes, checkUntil, ...options });
     if (typeof tool === "string" || reason !== undefined) {
       if (leftOut.length < maxLeftOut) leftOut.push({ name, reason: cleanText(reason ?? "", maxReasonLength) });
       continue;
@@ -78,6 +84,7 @@ function cleanTool(tool: ExternalTool): ExternalTool {
 interface Kept extends ReadToolsOptions {
   readonly tools: ReadonlyMap<string, ExternalTool>;
   readonly bytes: number;
+  readonly checkUntil: number;
 }
 
 async function findFault(tool: ExternalTool, kept: Kept): Promise<string | undefined> {
@@ -93,12 +100,15 @@ async function findFault(tool: ExternalTool, kept: Kept): Promise<string | undef
 
 async function findUnusable(
   schema: Readonly<Record<string, unknown>>,
-  { schemas, tenantId, known }: ReadToolsOptions,
+  { schemas, tenantId, known, checkUntil }: Kept,
 ): Promise<string | undefined> {
   if (refersElsewhere(schema)) return "schema refers to another document";
   const checkable = toCheckableSchema(schema);
   const text = JSON.stringify(checkable);
-  if (known.has(text)) return undefined;
+  // its texts are clean by now: what is left would be shown to models
+  if (hidesText(text)) return "schema hides characters in its names or values";
+  const hash = createHash("sha256").update(text).digest("base64");
+  if (known.has(hash) || performance.now() > checkUntil) return undefined;
   try {
     await schemas.check(checkable, "schema", tenantId);
   } catch (error) {
@@ -106,7 +116,7 @@ async function findUnusable(
     // a checker that has no time says nothing about the schema: each call is checked anyway
     return error.code === "invalid_argument" ? error.message : undefined;
   }
-  known.add(text);
+  known.add(hash);
   return undefined;
 }
 

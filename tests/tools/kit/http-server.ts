@@ -30,9 +30,11 @@ const initialized = {
   serverInfo: { name: "stand-in", version: "1" },
 };
 
+/** @param interrupt sees every message first, and says whether it has dealt with it. */
 export async function serveTools(
   era: "modern" | "legacy",
   onCall: (call: ReceivedCall) => void,
+  interrupt: (call: ReceivedCall) => boolean = () => false,
 ): Promise<HttpToolServer> {
   const seen: string[] = [];
   const server = createServer((request, response) => {
@@ -53,7 +55,8 @@ export async function serveTools(
       };
       const answer = (result: object): void =>
         reply({ result: era === "modern" ? { resultType: "complete", ...result } : result });
-      handshake(message.method, { era, answer, reply, response }) || onCall({ request, message, response, answer });
+      const call = { request, message, response, answer };
+      interrupt(call) || handshake(message.method, { era, answer, reply, response }) || onCall(call);
     });
   });
   server.listen(0, "127.0.0.1");

@@ -141,6 +141,14 @@ async function complain({ id }: Call): Promise<void> {
   say(id, String(written));
 }
 
+const wrongAnswer = `${JSON.stringify({ jsonrpc: "2.0", id: 999_999, result: {} })}\n`;
+
+/** Answers, and goes on answering what nobody has asked. */
+function babble({ id }: Call): Promise<never> {
+  say(id, String(process.pid));
+  return writeForEver(wrongAnswer);
+}
+
 const samplingRequest = { method: "sampling/createMessage", params: { messages: [], maxTokens: 1 } };
 
 async function ask({ id }: Call): Promise<void> {
@@ -180,6 +188,9 @@ const tools: Readonly<Record<string, (call: Call) => unknown>> = {
   ask,
   work,
   place: tellPlace,
+  wrong: () => writeForEver(wrongAnswer),
+  empty: () => writeForEver("\n"),
+  babble,
   complain,
   progress: tellProgress,
 };
@@ -221,6 +232,7 @@ function receive({ id, method, params = {}, error }: Request): void {
       answer(id, {});
       return;
     case "tools/list":
+      if (list === "hang") return;
       answer(id, { ...listTools(params.cursor), ...(isModern && { ttlMs: 0, cacheScope: "private" }) });
       return;
     case "tools/call":

@@ -40,6 +40,8 @@ export interface OpenedClient {
 const noTimeoutMs = 2_147_483_647;
 const maxPages = 64;
 const maxTools = 1_100;
+/** Of all pages as JSON: twice what can be kept. What is asked for beyond it would only be held. */
+const maxListBytes = 8_388_608;
 const maxProgressMessage = 1_000;
 /** After these a connection over HTTP may have lost its session. */
 const doubtful: ReadonlySet<string> = new Set(["tool_unreachable", "tool_crashed"]);
@@ -62,11 +64,15 @@ export function mcpConnection(opened: OpenedClient): McpConnection {
     if (client.getServerCapabilities()?.tools === undefined) return [];
     const tools: unknown[] = [];
     let cursor: string | undefined;
-    for (let page = 0; page < maxPages && tools.length < maxTools; page += 1) {
+    let bytes = 0;
+    for (let page = 0; page < maxPages && tools.length < maxTools && bytes < maxListBytes; page += 1) {
       const params = cursor === undefined ? {} : { cursor };
       const result = await ask(signal, (options) => client.request({ method: "tools/list", params }, options));
       const raw = result._meta?.[rawToolsKey];
-      if (Array.isArray(raw)) tools.push(...raw.slice(0, maxTools));
+      if (Array.isArray(raw)) {
+        tools.push(...raw.slice(0, maxTools));
+        bytes += sizeOf(raw);
+      }
       if (result.nextCursor === undefined || result.nextCursor === cursor) break;
       cursor = result.nextCursor;
     }
@@ -98,6 +104,15 @@ export function mcpConnection(opened: OpenedClient): McpConnection {
     call,
     [Symbol.asyncDispose]: () => opened.close(),
   };
+}
+
+/** As JSON, in UTF-16 units. What nests deeper than can be written counts as the most. */
+function sizeOf(tools: readonly unknown[]): number {
+  try {
+    return JSON.stringify(tools).length;
+  } catch {
+    return maxListBytes;
+  }
 }
 
 function toProgress({ progress, total, message }: Progress): ToolProgress {

@@ -35,6 +35,7 @@ export function openStdioClient(
   const inner = stdioTransport(startProgram, limits);
   const screen = screenTransport(inner, { scopes: new AsyncLocalStorage(), isStdio: true });
   inner.onbadanswer = (id) => screen.fail(id, noAnswer());
+  inner.isawaited = (id) => screen.isAwaited(id);
   return connectClient(screen, { failure: () => inner.failure, close: () => inner.close() }, options);
 }
 

@@ -13,6 +13,8 @@ export interface RequestScope {
 
 /** A transport whose messages are looked at before the client sees them. */
 export interface ScreenedTransport extends Transport {
+  /** True for a request whose answer has not come, and whose caller has not gone. */
+  isAwaited(id: RequestId): boolean;
   /** Ends one request with an error of ours: the client throws one that {@link failureIn} finds it in. */
   fail(id: RequestId, error: AppError): void;
 }
@@ -40,6 +42,13 @@ export function screenTransport(inner: Transport, { scopes, isStdio }: ScreenOpt
     lists.delete(id);
   }
 
+  /** Nobody waits for it any more, and nothing of it is read. */
+  function drop(id: RequestId): void {
+    const ending = endings.get(id);
+    settle(id);
+    ending?.abort();
+  }
+
   const outer: ScreenedTransport = {
     // the client tells a program by these
     ...(isStdio && { stderr: null, pid: null }),
@@ -52,7 +61,7 @@ export function screenTransport(inner: Transport, { scopes, isStdio }: ScreenOpt
     close: () => inner.close(),
     send: (message, options) => {
       const cancelled = cancelledIn(message);
-      if (cancelled !== undefined) endings.get(cancelled)?.abort();
+      if (cancelled !== undefined) drop(cancelled);
       if (!("method" in message && "id" in message)) {
         return scopes.exit(() => inner.send(message, options));
       }
@@ -64,10 +73,16 @@ export function screenTransport(inner: Transport, { scopes, isStdio }: ScreenOpt
       const onRequestStreamEnd = (): void => outer.fail(id, brokeOff());
       const scope: RequestScope = { id, signal: ending.signal, isWhole: false };
       return scopes.run(scope, async () => {
-        await inner.send(message, { ...options, onRequestStreamEnd } satisfies TransportSendOptions);
+        try {
+          await inner.send(message, { ...options, onRequestStreamEnd } satisfies TransportSendOptions);
+        } catch (error) {
+          drop(id);
+          throw error;
+        }
         if (scope.isWhole) outer.fail(id, noAnswer());
       });
     },
+    isAwaited: (id) => endings.has(id),
     fail: (id, error) => {
       const ending = endings.get(id);
       if (ending === undefined) return;

@@ -51,6 +51,7 @@ describe("isAllowedAddress", () => {
     "::ffff:169.254.169.254",
     "::ffff:a9fe:a9fe",
     "64:ff9b::a9fe:a9fe",
+    "::ffff:0:169.254.169.254",
     "2002:a9fe:a9fe::",
     "fe80::1",
     "fe80::1%eth0",

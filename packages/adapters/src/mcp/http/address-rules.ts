@@ -54,16 +54,20 @@ export function isAllowedAddress(address: string, rules: AddressRules): boolean 
   return rules.allowPrivate || !notPublic.check(plain, family);
 }
 
-/** The IPv4 address that an IPv6 one stands for: mapped, compatible, NAT64 (RFC 6052, RFC 8215) and 6to4. */
+/**
+ * The IPv4 address that an IPv6 one stands for: mapped, compatible, translated (RFC 7915, of old `::ffff:0:a.b.c.d`), NAT64
+ * (RFC 6052, RFC 8215) and 6to4.
+ */
 function embeddedIPv4(address: string): string | undefined {
   const groups = toGroups(address);
   const [first = 0, second = 0, third = 0] = groups;
   if (first === 0x2002) return toIPv4(second, third);
   const isNat64 = first === 0x64 && second === 0xff9b;
   const isMapped = groups.slice(0, 5).every((group) => group === 0) && (groups[5] === 0xffff || groups[5] === 0);
+  const isTranslated = groups.slice(0, 4).every((group) => group === 0) && groups[4] === 0xffff && groups[5] === 0;
   const [high = 0, low = 0] = groups.slice(6);
   // ::1 and :: are themselves
-  if (isNat64 || (isMapped && (groups[5] === 0xffff || high !== 0))) return toIPv4(high, low);
+  if (isNat64 || isTranslated || (isMapped && (groups[5] === 0xffff || high !== 0))) return toIPv4(high, low);
   return undefined;
 }
 

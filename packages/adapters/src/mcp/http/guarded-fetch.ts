@@ -30,7 +30,7 @@ export interface GuardedFetch extends Disposable {
 /** An idle connection is closed before the server does so, by the 5 s of most: a call on one that closes would be lost. */
 const keepAliveMs = 4_000;
 /** A response with one of these has no body, and `Response` takes none. */
-const bodiless: ReadonlySet<number> = new Set([101, 103, 204, 205, 304]);
+const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** Makes the fetch of one server. Addresses are looked at when a connection is made, so that no name can change its mind. */
 export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
@@ -61,7 +61,13 @@ export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
     const url = new URL(input);
     assertUrlAllowed(url, options);
     const message = await send(url, init);
-    const status = message.statusCode ?? 502;
+    const status = message.statusCode ?? 0;
+    if (status < 200 || status > 599) {
+      message.destroy();
+      throw new AppError("unavailable", `tool server at ${url.host} answered with HTTP ${status}`, {
+        reason: "tool_unreachable",
+      });
+    }
     const headers = new Headers();
     for (let at = 0; at + 1 < message.rawHeaders.length; at += 2) {
       headers.append(message.rawHeaders[at] ?? "", message.rawHeaders[at + 1] ?? "");

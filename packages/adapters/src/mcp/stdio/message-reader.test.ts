@@ -1,16 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { createMessageReader } from "./message-reader.ts";
 
-function setUp() {
+function setUp(more: object = {}) {
   const messages: unknown[] = [];
   const badAnswers: unknown[] = [];
   let time = 0;
-  const limits = { maxMessageBytes: 200, maxNoiseLines: 2, maxUnasked: 3, now: () => time };
+  const limits = { maxMessageBytes: 200, maxNoiseLines: 2, maxUnasked: 3, now: () => time, ...more };
   const pass = (ms: number): void => {
     time += ms;
   };
   const reader = createMessageReader(limits, {
     onMessage: (message) => messages.push(message),
+    isAwaited: (id) => id === 1,
     onBadAnswer: (id) => badAnswers.push(id),
   });
   const push = (...lines: unknown[]): void => {
@@ -29,7 +30,7 @@ const progress = { method: "notifications/progress", params: { progressToken: 1,
 describe("createMessageReader", () => {
   it("gives answers, progress and requests, and drops what nobody listens to", () => {
     const { messages, push } = setUp();
-    push(answer, log, progress, { id: 7, method: "sampling/createMessage", params: {} }, "", "  ");
+    push(answer, log, progress, { id: 7, method: "sampling/createMessage", params: {} }, "");
     expect(messages).toMatchObject([answer, progress, { id: 7, method: "sampling/createMessage" }]);
   });
 
@@ -38,6 +39,27 @@ describe("createMessageReader", () => {
     push("Welcome", "{", answer, "[1]", "null", answer);
     expect(messages).toHaveLength(2);
     expect(() => push("a", "b", "c")).toThrow("3 lines that are no messages");
+  });
+
+  it("bears no endless empty lines, and no answers that nobody waits for", () => {
+    expect(() => setUp().push("", " ", "")).toThrow("3 lines that are no messages");
+    const other = { id: 2, result: {} };
+    expect(() => setUp().push(other, other, { id: 3, error: { code: 1, message: "" } }, other)).toThrow(
+      expect.objectContaining({ reason: "output_too_large" }),
+    );
+    const { messages, push } = setUp();
+    push(other, other, other, answer, other, other, other, answer);
+    expect(messages).toHaveLength(8);
+  });
+
+  it("counts what is long as more than one", () => {
+    const long = { method: "notifications/message", params: { data: "x".repeat(1_100) } };
+    const { push } = setUp({ maxMessageBytes: 200_000 });
+    push(long);
+    expect(() => push(long)).toThrow(expect.objectContaining({ reason: "output_too_large" }));
+    expect(() => setUp({ maxMessageBytes: 200_000 }).push(`"${"x".repeat(150_000)}"`)).toThrow(
+      "3 lines that are no messages",
+    );
   });
 
   it("names the request whose answer is none", () => {

@@ -1,14 +1,17 @@
 import { AppError } from "@devmesh/models";
-import { type JSONRPCMessage, parseJSONRPCMessage } from "@modelcontextprotocol/client";
+import { type JSONRPCMessage, parseJSONRPCMessage, type RequestId } from "@modelcontextprotocol/client";
 import { createLineSplitter } from "./line-splitter.ts";
 
 /** Bounds on what a program may write. */
 export interface ReaderLimits {
   /** Of one message. */
   readonly maxMessageBytes: number;
-  /** Lines in a row that are no messages. */
+  /** Lines in a row that are no messages, empty ones among them; one of 64 KiB counts as two. */
   readonly maxNoiseLines: number;
-  /** Notifications and requests of its own, since its last answer; one is forgotten every 10 ms. */
+  /**
+   * Notifications, requests of its own and answers that nobody waits for, since its last answer that somebody did; one of 1 KiB
+   * counts as two, and one is forgotten every 10 ms.
+   */
   readonly maxUnasked: number;
   /** Milliseconds of a clock that nobody sets. */
   readonly now?: () => number;
@@ -17,8 +20,10 @@ export interface ReaderLimits {
 /** Who is told of what was read. */
 export interface ReaderEvents {
   onMessage(message: JSONRPCMessage): void;
+  /** True for the id of a request that has no answer yet. */
+  isAwaited(id: RequestId): boolean;
   /** An answer by its id, and none by its form. */
-  onBadAnswer(id: string | number): void;
+  onBadAnswer(id: RequestId): void;
 }
 
 /** Makes messages of what a program writes. */
@@ -27,6 +32,9 @@ export interface MessageReader {
   push(chunk: Buffer): void;
 }
 
+/** What is read costs by its length, too. In UTF-16 units. */
+const unaskedUnit = 1_024;
+const noiseUnit = 65_536;
 /** A tool that works for an hour may tell of its progress a hundred times a second. */
 const forgetMs = 10;
 
@@ -38,42 +46,45 @@ export function createMessageReader(limits: ReaderLimits, events: ReaderEvents):
   let unasked = 0;
   let countedAt = now();
 
-  function noteUnasked(): void {
+  function noteUnasked(length: number): void {
     noise = 0;
-    unasked = Math.max(0, unasked - (now() - countedAt) / forgetMs) + 1;
+    unasked = Math.max(0, unasked - (now() - countedAt) / forgetMs) + 1 + Math.floor(length / unaskedUnit);
     countedAt = now();
     if (unasked > maxUnasked) throw flood(`more than ${maxUnasked} messages that nobody asked for`);
   }
 
-  function receive(line: string): void {
-    const value = parseLine(line);
-    if (isUnwanted(value)) {
-      noteUnasked();
-      return;
-    }
-    const message = toMessage(value);
-    if (message !== undefined) {
-      if ("method" in message) noteUnasked();
-      else [noise, unasked] = [0, 0];
-      events.onMessage(message);
-      return;
-    }
-    noise += 1;
+  function noteNoise(length: number): void {
+    noise += 1 + Math.floor(length / noiseUnit);
     if (noise > maxNoiseLines) {
       throw new AppError("unavailable", `the tool server wrote ${noise} lines that are no messages`, {
         reason: "bad_answer",
       });
     }
-    const id = idOf(value);
-    if (id !== undefined) events.onBadAnswer(id);
+  }
+
+  function receive(line: string): void {
+    const value = line.trim() === "" ? undefined : parseLine(line);
+    if (isUnwanted(value)) {
+      noteUnasked(line.length);
+      return;
+    }
+    const message = toMessage(value);
+    if (message === undefined) {
+      noteNoise(line.length);
+      const id = idOf(value);
+      if (id !== undefined) events.onBadAnswer(id);
+      return;
+    }
+    const id = "method" in message ? undefined : message.id;
+    if (id !== undefined && events.isAwaited(id)) [noise, unasked] = [0, 0];
+    else noteUnasked(line.length);
+    events.onMessage(message);
   }
 
   return {
     push: (chunk) => {
       try {
-        for (const line of splitter.push(chunk)) {
-          if (line.trim() !== "") receive(line);
-        }
+        for (const line of splitter.push(chunk)) receive(line);
       } catch (error) {
         throw error instanceof RangeError ? flood(`a message of more than ${maxMessageBytes} bytes`) : error;
       }
@@ -102,7 +113,7 @@ function toMessage(value: unknown): JSONRPCMessage | undefined {
   }
 }
 
-function idOf(value: unknown): string | number | undefined {
+function idOf(value: unknown): RequestId | undefined {
   if (typeof value !== "object" || value === null || !("id" in value)) return undefined;
   return typeof value.id === "string" || typeof value.id === "number" ? value.id : undefined;
 }

@@ -1,5 +1,5 @@
 import { AppError, toAppError } from "@devmesh/models";
-import type { Transport } from "@modelcontextprotocol/client";
+import type { RequestId, Transport } from "@modelcontextprotocol/client";
 import type { Child } from "./child.ts";
 import { createMessageReader, type ReaderLimits } from "./message-reader.ts";
 
@@ -8,7 +8,9 @@ export interface StdioTransport extends Transport {
   /** Why it is over, once it is. */
   readonly failure: AppError | undefined;
   /** Called with the id of an answer that is none. */
-  onbadanswer?: (id: string | number) => void;
+  onbadanswer?: (id: RequestId) => void;
+  /** Tells whether a request of this id waits for its answer. Without it, every one does. */
+  isawaited?: (id: RequestId) => boolean;
 }
 
 /**
@@ -21,6 +23,7 @@ export function stdioTransport(startProgram: () => Promise<Child>, limits: Reade
   let isClosing = false;
   const reader = createMessageReader(limits, {
     onMessage: (message) => transport.onmessage?.(message),
+    isAwaited: (id) => transport.isawaited?.(id) ?? true,
     onBadAnswer: (id) => transport.onbadanswer?.(id),
   });
 
