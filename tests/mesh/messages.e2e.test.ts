@@ -2,14 +2,18 @@ import { type AgentMessage, connectAgent, type MeshAgent, type MeshEvent } from 
 import { waitFor } from "@devmesh/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Fleet, openFleet } from "../kit/fleet.ts";
+import { sendModern } from "../mcp/kit/modern-request.ts";
 
 /** Well below the 30 s of the slow looks: only hints are as quick. */
 const hintMs = 20_000;
 
+/** So that a silence is found in seconds. */
+const times = { DEVMESH_HEARTBEAT_MS: "1000", DEVMESH_NODE_LEASE_MS: "3000", DEVMESH_PULL_PRESENCE_MS: "1000" };
+
 describe("agents of two mcp-servers", () => {
   let fleet: Fleet;
   beforeAll(async () => {
-    fleet = await openFleet({ mcpServers: 2, workers: 2, redis: true });
+    fleet = await openFleet({ mcpServers: 2, workers: 2, redis: true, times });
   });
   afterAll(() => fleet?.[Symbol.asyncDispose]());
 
@@ -54,6 +58,11 @@ describe("agents of two mcp-servers", () => {
       timeoutMs: hintMs,
       what: "the agent that left",
     });
+    const silent = await registerPulling(fleet, "silent");
+    const ofSilent = (): readonly string[] => heard.filter(({ subject }) => subject === silent).map(({ type }) => type);
+    // a worker finds that it says nothing more
+    await waitFor(() => ofSilent().includes("agent.disconnected"), { what: "the end of its presence" });
+    expect(ofSilent()).toEqual(["agent.registered", "agent.connected", "agent.disconnected"]);
     await using again = await connect(fleet, 0, "absent");
     const missed = listen(again);
     await waitFor(() => missed.length === 3 || undefined, { timeoutMs: hintMs, what: "what was missed" });
@@ -65,6 +74,17 @@ function listen(agent: MeshAgent): readonly MeshEvent[] {
   const events: MeshEvent[] = [];
   agent.onEvent((event) => events.push(event));
   return events;
+}
+
+/** An agent of MCP, which has no connection. Gives its id. */
+async function registerPulling({ mcp, apiKey }: Fleet, name: string): Promise<string> {
+  const args = { name, capabilities: [{ name: "any" }] };
+  const response = await sendModern(mcp[0]?.url ?? "", apiKey, {
+    method: "tools/call",
+    params: { name: "agent_register", arguments: args },
+  });
+  const { result } = (await response.json()) as { result: { structuredContent: { agent: { id: string } } } };
+  return result.structuredContent.agent.id;
 }
 
 function connect(fleet: Fleet, node: number, name: string): Promise<MeshAgent> {

@@ -113,10 +113,18 @@ async function runSweep(deps: BackgroundDeps, signal: AbortSignal): Promise<void
 }
 
 /** The registry of nodes; agents that are dropped have events that wait to be read. */
-function tellingNodes(database: Database, hints: Pick<Hints, "nudgeOutbox">): Pick<NodeStore, "survey" | "dropDead"> {
-  const { survey, dropDead } = nodeRepository(database);
+function tellingNodes(
+  database: Database,
+  hints: Pick<Hints, "nudgeOutbox">,
+): Pick<NodeStore, "survey" | "dropDead" | "endPresences"> {
+  const { survey, dropDead, endPresences } = nodeRepository(database);
   return {
     survey,
+    async endPresences() {
+      const ended = await endPresences();
+      if (ended > 0) hints.nudgeOutbox();
+      return ended;
+    },
     async dropDead(suspects) {
       const dropped = await dropDead(suspects);
       if (dropped.agents.length > 0) hints.nudgeOutbox();

@@ -14,6 +14,8 @@ export interface NodeSurvey {
   readonly alive: readonly NodeId[];
   /** There is something for `dropDead`. */
   readonly hasDead: boolean;
+  /** There is something for `endPresences`. */
+  readonly hasLapsed: boolean;
   /** When the first of the leases ends, unless it is renewed; undefined where there is none. */
   readonly nextEndInMs: number | undefined;
 }
@@ -39,6 +41,11 @@ export interface NodeStore {
    * without a renewal are enough. Any process may.
    */
   dropDead(suspects: readonly NodeId[]): Promise<DroppedNodes>;
+  /**
+   * Notes that presences of agents that claim have ended, at most a thousand, and gives how many: each is told once, by
+   * whichever process notes it, or by the agent's next sign of life.
+   */
+  endPresences(): Promise<number>;
   /** After a lapse: takes back those connections that nobody else has taken; gives the agents that are held now. */
   reattach(nodeId: NodeId, connections: readonly HeldConnection[]): Promise<readonly AgentId[]>;
 }

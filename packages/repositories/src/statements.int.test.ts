@@ -148,6 +148,7 @@ function callRegistry(database: Database): readonly (() => Promise<unknown>)[] {
     () => nodes.leave(id),
     () => nodes.survey(),
     () => nodes.dropDead([]),
+    () => nodes.endPresences(),
     () => nodes.reattach(id, [held]),
     () => keys.findByHash(Buffer.from("a")),
     () => keys.findByHashes([Buffer.from("a")]),

@@ -18,16 +18,18 @@ interface Scene {
   readonly find?: (nodes: readonly NodeId[]) => ReadonlyMap<NodeId, never> | undefined;
   /** By the count of surveys. */
   readonly hasDead?: (survey: number) => boolean;
+  readonly hasLapsed?: (survey: number) => boolean;
   readonly failsAt?: number;
 }
 
 /** Runs it until `until` holds of the suspects it asked about so far. */
 async function run(
-  { find, hasDead = () => false, failsAt }: Scene,
+  { find, hasDead = () => false, hasLapsed = () => false, failsAt }: Scene,
   until: (asked: NodeId[][], surveys: number) => boolean,
 ) {
   const asked: NodeId[][] = [];
   const lines: string[] = [];
+  const endedAt: number[] = [];
   let surveys = 0;
   const end = new AbortController();
   const all = createMetrics("worker");
@@ -38,8 +40,9 @@ async function run(
         survey: async () => {
           surveys += 1;
           if (surveys === failsAt) throw new Error("away");
-          return { alive: [node], hasDead: hasDead(surveys), nextEndInMs: 20 };
+          return { alive: [node], hasDead: hasDead(surveys), hasLapsed: hasLapsed(surveys), nextEndInMs: 20 };
         },
+        endPresences: async () => endedAt.push(surveys),
         dropDead: async (suspects) => {
           asked.push([...suspects]);
           return dead;
@@ -57,7 +60,7 @@ async function run(
   const text = await all.metricsText();
   end.abort();
   await running;
-  return { asked, lines, text, after: await all.metricsText() };
+  return { asked, endedAt, lines, text, after: await all.metricsText() };
 }
 
 test("drops nodes whose lease ended, and tells of each", async () => {
@@ -67,6 +70,12 @@ test("drops nodes whose lease ended, and tells of each", async () => {
   expect(text).toMatch(/devmesh_nodes_alive\{.*\} 1\n/);
   expect(text).toMatch(/devmesh_nodes_dropped_total\{.*\} 1\n/);
   expect(after).toMatch(/devmesh_nodes_alive\{.*\} 0\n/);
+});
+
+test("notes the ends of presences in the look that found them, and asks for nothing where there are none", async () => {
+  const hasLapsed = (survey: number): boolean => survey === 2;
+  const { asked, endedAt } = await run({ hasLapsed }, (_, surveys) => surveys > 3);
+  expect({ asked, endedAt }).toEqual({ asked: [], endedAt: [2] });
 });
 
 test("judges nobody by the first look, nor by the first after a failure", async () => {

@@ -6,7 +6,7 @@ import { runLoop, sleep } from "@devmesh/runtime";
 import { createSuspicion } from "./suspicion.ts";
 
 export interface DropDeadNodesDeps {
-  readonly nodes: Pick<NodeStore, "survey" | "dropDead">;
+  readonly nodes: Pick<NodeStore, "survey" | "dropDead" | "endPresences">;
   /** Where nodes say that they live; without it their leases alone count. */
   readonly presence: Pick<Presence, "find"> | undefined;
   readonly times: NodeTimes;
@@ -38,8 +38,8 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
 }
 
 /**
- * Drops the connections of nodes whose lease ended, until `signal` aborts: it looks when the first of the leases would
- * end. A node that stopped saying that it lives is looked at at once, and dropped if it has not renewed its lease for two
+ * Drops the connections of nodes whose lease ended, and notes which agents without a connection are silent for too long,
+ * until `signal` aborts: it looks when the first of the leases would end. A node that stopped saying that it lives is looked at at once, and dropped if it has not renewed its lease for two
  * thirds of it: Redis' word alone drops nobody.
  */
 export async function dropDeadNodes(deps: DropDeadNodesDeps, signal: AbortSignal): Promise<void> {
@@ -62,6 +62,7 @@ export async function dropDeadNodes(deps: DropDeadNodesDeps, signal: AbortSignal
     isDoubtful = false;
     alive = survey.alive;
     metrics.alive = alive.length;
+    if (survey.hasLapsed) await nodes.endPresences();
     if (wasDoubtful && survey.hasDead) {
       surveyAt = now() + times.renewEveryMs;
       return;

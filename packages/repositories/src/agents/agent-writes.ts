@@ -69,7 +69,10 @@ export function registerAgent(database: Database, registering: Registering): Pro
       select ${agentColumns} from a join s on s.agent_id = a.id`);
     const row = rows[0];
     if (row !== undefined) return toAgent(row);
-    if (claims) throw new AppError("conflict", `agent ${registration.name} is connected by socket: take another name`, { reason: "connected" });
+    if (claims)
+      throw new AppError("conflict", `agent ${registration.name} is connected by socket: take another name`, {
+        reason: "connected",
+      });
     throw new AppError("conflict", `agent ${registration.name} has a newer connection`, { reason: "replaced" });
   });
 }

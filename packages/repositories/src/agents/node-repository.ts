@@ -11,12 +11,14 @@ export interface NodeRepository {
   dropDead(
     suspects: readonly NodeId[],
   ): Promise<{ readonly nodes: readonly NodeId[]; readonly agents: readonly DroppedRow[] }>;
+  endPresences(): Promise<number>;
   reattach(nodeId: NodeId, connections: readonly HeldConnection[]): Promise<readonly AgentId[]>;
 }
 
 interface NodeSurvey {
   readonly alive: readonly NodeId[];
   readonly hasDead: boolean;
+  readonly hasLapsed: boolean;
   readonly nextEndInMs: number | undefined;
 }
 
@@ -50,6 +52,7 @@ export function nodeRepository(database: Database): NodeRepository {
           agents: await dropConnections(tx, sql`not exists (select from node n where n.id = s.node_id)`),
         };
       }),
+    endPresences: () => run(endPresences),
     reattach: (nodeId, connections) => run((tx) => reattach(tx, nodeId, connections)),
   };
 }
@@ -76,10 +79,11 @@ async function survey(database: Queryable): Promise<NodeSurvey> {
         select from agent_slot s
         where s.node_id is not null and not exists (select from node n where n.id = s.node_id)
       ) as "hasDead",
+      exists (select from agent_slot where is_present and present_until <= now()) as "hasLapsed",
       (select ceil(extract(epoch from min(lease_until) - now()) * 1000)::int from node where lease_until >= now())
         as "nextEndInMs"`);
-  const { alive = [], hasDead = false, nextEndInMs } = rows[0] ?? {};
-  return { alive, hasDead, nextEndInMs: nextEndInMs ?? undefined };
+  const { alive = [], hasDead = false, hasLapsed = false, nextEndInMs } = rows[0] ?? {};
+  return { alive, hasDead, hasLapsed, nextEndInMs: nextEndInMs ?? undefined };
 }
 
 /** A node of a version that does not tell its lease's length is no suspect. */
@@ -136,6 +140,31 @@ async function dropConnections(tx: Queryable, which: Sql): Promise<readonly Drop
     where s.tenant_id = held.tenant_id and s.agent_id = held.agent_id
     returning s.tenant_id as "tenantId", s.agent_id as "agentId", held.node_id as "nodeId"`);
   return rows;
+}
+
+/** Slots in one transaction. Judgement: each is an event, too. */
+const maxPresences = 1_000;
+
+/**
+ * Reads all of agent_slot, as the survey does. Who is saying something at the moment is left alone; the event is the
+ * trigger's.
+ */
+async function endPresences(tx: Queryable): Promise<number> {
+  const { rows } = await tx.query(sql`
+    with lapsed as materialized (
+      select tenant_id, agent_id
+      from agent_slot
+      where is_present and present_until <= now()
+      order by agent_id
+      limit ${maxPresences}
+      for no key update skip locked
+    )
+    update agent_slot s
+    set is_present = false
+    from lapsed
+    where s.tenant_id = lapsed.tenant_id and s.agent_id = lapsed.agent_id
+    returning s.agent_id`);
+  return rows.length;
 }
 
 /** Also answers those that were never dropped. */

@@ -80,6 +80,52 @@ function describePulling(open: OpenDatabase): void {
     });
   });
 
+  test("that its presence begins and ends is told once, by whoever notices it", async () => {
+    const nodes = nodeRepository(database);
+    const { id: agentId } = await register("told");
+    const ref = { tenantId, agentId };
+    const told = async (): Promise<readonly string[]> => {
+      const events = await run<{ type: string; data: object }>(
+        sql`select type, data from agent_event where agent_id = ${agentId} and type like '%connected' order by recorded`,
+      );
+      expect(events.every(({ data }) => JSON.stringify(data).includes("told"))).toBe(true);
+      return events.map(({ type }) => type.replace("agent.", ""));
+    };
+    /** It ends by itself: nobody writes. */
+    const letEnd = async (): Promise<void> => {
+      await pull.heartbeat(ref, { presenceMs: 1 });
+      const isOver = sql`select from agent_slot where agent_id = ${agentId} and present_until < now()`;
+      await expect.poll(() => run(isOver)).toHaveLength(1);
+    };
+    expect(await told()).toEqual(["connected"]);
+    await pull.heartbeat(ref, { presenceMs });
+    expect([(await nodes.survey()).hasLapsed, await nodes.endPresences(), await told()]).toEqual([
+      false,
+      0,
+      ["connected"],
+    ]);
+    await letEnd();
+    expect((await nodes.survey()).hasLapsed).toBe(true);
+    const noted = await Promise.all([nodes.endPresences(), nodes.endPresences()]);
+    expect([noted.toSorted(), (await nodes.survey()).hasLapsed]).toEqual([[0, 1], false]);
+    expect(await told()).toEqual(["connected", "disconnected"]);
+    await pull.heartbeat(ref, { presenceMs });
+    expect(await told()).toEqual(["connected", "disconnected", "connected"]);
+    // it is back before anybody has noticed
+    await letEnd();
+    await pull.heartbeat(ref, { presenceMs });
+    expect((await told()).slice(3)).toEqual(["disconnected", "connected"]);
+    // a connection takes it over, and goes on where it was; it comes back to claim, and leaves
+    const connection = { connectionId: newUuid<ConnectionId>(), nodeId };
+    await agents.attach(tenantId, "told", connection, undefined);
+    expect((await told()).slice(5)).toEqual(["connected"]);
+    await agents.detach([{ ...ref, connectionId: connection.connectionId, unreachable: false }]);
+    await register("told");
+    await agents.deregister(tenantId, agentId);
+    expect((await told()).slice(6)).toEqual(["disconnected", "connected", "disconnected"]);
+    expect(await nodes.endPresences()).toBe(0);
+  });
+
   test("a sign of life tells what the agent holds", async () => {
     const agent = await register("holding");
     const task = await givenTask(database, tenantId);
@@ -144,7 +190,12 @@ function describePulling(open: OpenDatabase): void {
     const events = await run<{ type: string }>(
       sql`select type from agent_event where agent_id = ${agent.id} order by recorded`,
     );
-    expect(events.map(({ type }) => type)).toEqual(["agent.registered", "agent.updated", "agent.connected"]);
+    expect(events.map(({ type }) => type)).toEqual([
+      "agent.registered",
+      "agent.connected",
+      "agent.updated",
+      "agent.connected",
+    ]);
     await agents.detach([{ tenantId, agentId: agent.id, connectionId: connection.connectionId, unreachable: false }]);
     expect(await agents.find(tenantId, "moving")).toMatchObject({ connection: "disconnected", health: "healthy" });
     await register("moving");
