@@ -209,6 +209,36 @@ describe("a bad address", () => {
     await expect(kit.call(httpServer(http.url), "echo")).rejects.toMatchObject({ code: "deadline_exceeded" });
   });
 
+  it("whose name changes its mind is asked at no address that is not allowed", async () => {
+    await using http = await serveTools(
+      "modern",
+      ({ response, answer }) => {
+        // each call has a connection of its own, and asks for the name again
+        response.setHeader("connection", "close");
+        answer(text("here"));
+      },
+      ({ response }) => {
+        response.setHeader("connection", "close");
+        return false;
+      },
+    );
+    const here = { address: "127.0.0.1", family: 4 };
+    const metadata = { address: "169.254.169.254", family: 4 };
+    const answers = [[here], [here], [metadata], [metadata, here]];
+    const asked: string[] = [];
+    const findAddresses = async (name: string) => {
+      asked.push(name);
+      return answers[asked.length - 1] ?? [];
+    };
+    await using kit = openGateway({ transport: { findAddresses } });
+    const server = httpServer(`http://rebind.example:${http.port}/mcp`);
+    expect(textOf(await kit.call(server, "echo"))).toBe("here");
+    await expect(kit.call(server, "echo")).rejects.toMatchObject({ reason: "address_not_allowed" });
+    expect(textOf(await kit.call(server, "echo"))).toBe("here");
+    expect(asked).toEqual(Array(4).fill("rebind.example"));
+    expect(http.seen.filter((method) => method === "tools/call")).toHaveLength(2);
+  });
+
   it("that sends the handshake elsewhere is not followed there", async () => {
     await using elsewhere = await serveTools("modern", ({ answer }) => answer(text("caught")));
     await using http = await serveTools(

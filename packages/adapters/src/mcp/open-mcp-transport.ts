@@ -2,6 +2,7 @@ import { AppError, type ToolSecrets, type ToolServer, type ToolServerTransport, 
 import type { Logger } from "@devmesh/observability";
 import type { ConnectOptions } from "./connect-client.ts";
 import { hideSecrets } from "./hide-secrets.ts";
+import { askNameServers, askSystem, type FindAddresses } from "./http/find-addresses.ts";
 import { createGuardedFetch } from "./http/guarded-fetch.ts";
 import { type McpConnection, mcpConnection, type OpenedClient } from "./mcp-connection.ts";
 import { openHttpClient, openStdioClient } from "./open-client.ts";
@@ -17,6 +18,8 @@ export interface McpTransportOptions extends TransportRules {
   readonly clientVersion?: string;
   /** Where the folders of programs are made. Default: the system's folder for temporary files. */
   readonly programsFolder?: string;
+  /** Default: the system, where its network or this machine may be asked; else name servers alone. */
+  readonly findAddresses?: FindAddresses;
   /** Of one message of a program, and of one answer over HTTP. Default 4 MiB. */
   readonly maxMessageBytes?: number;
   /** How long a program may be silent to the question which generation of the protocol it is of. Default 10 s. */
@@ -48,6 +51,8 @@ export function openMcpTransport(options: McpTransportOptions): McpTransport {
   const legacy = new Set<string>();
   const open = new Set<OpenedClient>();
   const programs = createPrograms(options.programsFolder);
+  const isLocal = options.allowPrivate || options.allowLoopback;
+  const findAddresses = options.findAddresses ?? (isLocal ? askSystem() : askNameServers());
 
   async function openStdio(target: StdioServer, secrets: ToolSecrets, terms: ConnectOptions): Promise<OpenedClient> {
     const program = {
@@ -69,7 +74,7 @@ export function openMcpTransport(options: McpTransportOptions): McpTransport {
   }
 
   function openHttp(target: HttpServer, secrets: ToolSecrets, terms: ConnectOptions): Promise<OpenedClient> {
-    const http = createGuardedFetch({ ...options, maxResponseBytes: maxMessageBytes, maxSockets });
+    const http = createGuardedFetch({ ...options, findAddresses, maxResponseBytes: maxMessageBytes, maxSockets });
     return openHttpClient({ url: target.url, headers: toValues(target.headers, secrets), http }, terms);
   }
 

@@ -1,10 +1,10 @@
-import { lookup } from "node:dns";
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import { AppError } from "@devmesh/models";
-import { type AddressRules, isAllowedAddress } from "./address-rules.ts";
+import { isAllowedAddress } from "./address-rules.ts";
+import type { FindAddresses } from "./find-addresses.ts";
 import { addressNotAllowed, assertUrlAllowed, type UrlRules } from "./url-rules.ts";
 
 /** Where requests may go, and how much may come back. */
@@ -13,6 +13,7 @@ export interface GuardedFetchOptions extends UrlRules {
   readonly maxResponseBytes: number;
   /** Connections at once. */
   readonly maxSockets: number;
+  readonly findAddresses: FindAddresses;
 }
 
 /** A fetch of its own connections. Disposing ends them. */
@@ -107,17 +108,19 @@ async function* bounded(
   }
 }
 
-/** A lookup that gives allowed addresses only, and fails where there is none. */
-function guardedLookup(rules: AddressRules): LookupFunction {
+/** A lookup that gives allowed addresses only, and fails where there is none. What it gives is what is connected to. */
+function guardedLookup({ findAddresses, ...rules }: GuardedFetchOptions): LookupFunction {
   return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error !== null) return callback(error, "", 0);
-      const allowed = addresses.filter(({ address }) => isAllowedAddress(address, rules));
-      const [first] = allowed;
-      if (first === undefined) return callback(addressNotAllowed(`${hostname} has no address that is allowed`), "", 0);
-      if (options.all === true) return callback(null, allowed);
-      return callback(null, first.address, first.family);
-    });
+    findAddresses(hostname).then(
+      (addresses) => {
+        const allowed = addresses.filter(({ address }) => isAllowedAddress(address, rules));
+        const [first] = allowed;
+        if (first === undefined) callback(addressNotAllowed(`${hostname} has no address that is allowed`), "", 0);
+        else if (options.all === true) callback(null, [...allowed]);
+        else callback(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, "", 0),
+    );
   };
 }
 
