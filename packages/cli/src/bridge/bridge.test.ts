@@ -160,7 +160,10 @@ test("without a session 404 is an answer", async () => {
   bridge.fromClient(modern(1, "tools/list"));
   await turn();
   expect(told).toMatchObject([
-    { id: 1, error: { message: "the mesh at http://mesh/mcp answered 404: no such route" } },
+    {
+      id: 1,
+      error: { message: "the mesh at http://mesh/mcp answered 404: no such route (is that the address of its /mcp?)" },
+    },
   ]);
 });
 

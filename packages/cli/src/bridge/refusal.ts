@@ -23,12 +23,12 @@ export function toErrorAnswer({ id }: JSONRPCRequestMessage, error: unknown, url
 export function describeFailure(error: unknown, url: URL): string {
   if (error instanceof UnauthorizedError) return refusedKey(url);
   if (error instanceof SdkHttpError) {
-    return error.status === 401
-      ? refusedKey(url)
-      : `the mesh at ${url.href} answered ${error.status}: ${textOf(error)}`;
+    if (error.status === 401) return refusedKey(url);
+    const doubt = error.status === 404 ? " (is that the address of its /mcp?)" : "";
+    return `the mesh at ${url.href} answered ${error.status}: ${textOf(error)}${doubt}`;
   }
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return `the mesh at ${url.href} can't be reached: ${cause instanceof Error ? cause.message : String(cause)}`;
+  return `the mesh at ${url.href} can't be reached: ${inOneLine(cause instanceof Error ? cause.message : String(cause))}`;
 }
 
 function refusedKey(url: URL): string {
@@ -37,7 +37,23 @@ function refusedKey(url: URL): string {
 
 function textOf({ data, message }: SdkHttpError): string {
   const { text } = data as { text?: unknown };
-  return typeof text === "string" && text !== "" ? text : message;
+  if (typeof text !== "string" || text === "") return inOneLine(message);
+  return inOneLine(messageIn(text) ?? text);
+}
+
+/** Of an error as the mesh's other doors give it; undefined for anything else. */
+function messageIn(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { readonly error?: { readonly message?: unknown } };
+    return typeof error?.message === "string" ? error.message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A page of HTML, or what a TLS library says, in a line of bounded length. */
+function inOneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").trim().slice(0, 300);
 }
 
 function readError(text: unknown): JSONRPCMessage | undefined {

@@ -20,10 +20,12 @@ Reasons that a worker meets:
 | reason | with | what to do |
 | --- | --- | --- |
 | \`stale_assignment\` | any word about an assignment | the task is not yours any more: stop, record nothing |
-| \`output_schema\` | \`task_complete\` | mend the output as \`details\` say, and send it again |
+| \`output_schema\` | \`task_complete\` | mend the output as \`details\` say, and send it again; the third miss fails the attempt |
 | \`idempotency_key_reused\` | a key that came with another body | a new key for a new thing |
 | \`connected\` | \`agent_register\` | an agent of this name is connected by socket: take another name |
 | \`busy\` | \`task_claim\` | you hold as much as you may: finish or release something first |
-| \`paused\`, \`draining\` | \`task_claim\` | no new work is wanted here: finish what you hold |
+| \`paused\`, \`draining\`, \`unavailable\` | \`task_claim\` | no new work is wanted here: finish what you hold |
+| \`not_pull\` | \`task_claim\`, \`agent_heartbeat\`, \`message_ack\` | the agent was connected by socket: agent_register makes it pull again |
+| \`no_form\` | \`approval_request\` | give assignmentId and fence of a task that you hold, or ask your user |
 | \`mailbox_full\` | \`message_send\` | the receiver does not read: find another one |
 `;
