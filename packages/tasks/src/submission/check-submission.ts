@@ -33,7 +33,7 @@ export async function checkSubmission(
     const submission = parseWith(taskSubmissionSchema, raw);
     if (!isOwn) assertOpenToAll(submission);
     assertStorableJson(submission.input);
-    assertSize("input", submission.input, maxTaskJsonBytes, "; what is larger travels as a context");
+    assertSize("input", submission.input, maxTaskJsonBytes);
     if (submission.outputSchema !== undefined) {
       assertStorableJson(submission.outputSchema);
       assertSize("outputSchema", submission.outputSchema, maxOutputSchemaBytes);
@@ -56,9 +56,9 @@ function assertOpenToAll({ type, requirements }: TaskSubmission): void {
   throw new AppError("invalid_argument", `${path}: ${message}`, { details: [{ path, message }] });
 }
 
-function assertSize(path: string, value: unknown, maxBytes: number, instead = ""): void {
+function assertSize(path: string, value: unknown, maxBytes: number): void {
   const bytes = value === undefined ? 0 : utf8Bytes(JSON.stringify(value));
   if (bytes <= maxBytes) return;
-  const message = `${path} of ${bytes} bytes exceeds the limit of ${maxBytes}${instead}`;
+  const message = `${path} of ${bytes} bytes exceeds the limit of ${maxBytes}: larger things travel as contexts`;
   throw new AppError("invalid_argument", message, { details: [{ path, message }] });
 }
