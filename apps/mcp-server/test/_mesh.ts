@@ -54,12 +54,14 @@ const baseConfig: McpConfig = {
   models: { provider: "local", regions: [], endpoint: undefined, claudeModel: undefined },
   tools: {
     commands: [process.execPath],
+    variables: ["TOKEN"],
     allowHttp: true,
     allowPrivate: false,
     allowLoopback: true,
     secretKeys: () => [toolSecretsKey],
     kms: { region: "us-east-1", endpoint: undefined },
     checkMs: 60_000,
+    breakerMs: 10_000,
   },
   stores: undefined,
 };

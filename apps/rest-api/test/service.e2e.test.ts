@@ -21,12 +21,14 @@ const config: RestConfig = {
   models: { provider: "local", regions: [], endpoint: undefined, claudeModel: undefined },
   tools: {
     commands: [],
+    variables: [],
     allowHttp: false,
     allowPrivate: false,
     allowLoopback: false,
     secretKeys: () => [],
     kms: { region: "us-east-1", endpoint: undefined },
     checkMs: 300_000,
+    breakerMs: 10_000,
   },
   stores: undefined,
 };

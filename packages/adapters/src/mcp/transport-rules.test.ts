@@ -1,4 +1,4 @@
-import type { ToolServerTransport } from "@devmesh/models";
+import type { ToolServerTransport, ToolValue } from "@devmesh/models";
 import { describe, expect, test } from "vitest";
 import { assertTransportAllowed, type TransportRules } from "./transport-rules.ts";
 
@@ -9,7 +9,12 @@ const rules: TransportRules = {
   allowPrivate: false,
   allowLoopback: false,
 };
-const program = (command: string): ToolServerTransport => ({ kind: "stdio", command, args: [], env: {} });
+const program = (command: string, env: Readonly<Record<string, ToolValue>> = {}): ToolServerTransport => ({
+  kind: "stdio",
+  command,
+  args: [],
+  env,
+});
 const address = (url: string): ToolServerTransport => ({ kind: "http", url, headers: {} });
 
 describe("a way to a server", () => {
@@ -47,10 +52,10 @@ describe("a way to a server", () => {
 
   test("is refused for each variable that is not allowed", () => {
     const env = { TOKEN: { isSecret: true }, API_KEY: "a", LOG_LEVEL: "a", APP_X_URL: "a" } as const;
-    expect(() => assertTransportAllowed({ ...program("npx"), env }, rules)).not.toThrow();
+    expect(() => assertTransportAllowed(program("npx", env), rules)).not.toThrow();
     const bad = { TOKENS: "a", KEY: "a", MY_LOG_LEVEL: "a", APP_URL: "a", APP_X_URL_Y: "a" };
     const bound = "must be one that the operator allows (*TOKEN, *_KEY, LOG_LEVEL, APP_*_URL)";
-    expect(() => assertTransportAllowed({ ...program("npx"), env: { ...env, ...bad } }, rules)).toThrow(
+    expect(() => assertTransportAllowed(program("npx", { ...env, ...bad }), rules)).toThrow(
       expect.objectContaining({
         code: "failed_precondition",
         reason: "variable_not_allowed",
