@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { AppError, maxJsonDepth } from "@devmesh/models";
 import { createTurns } from "./turns.ts";
@@ -29,7 +30,7 @@ export function checksOf(checks: SchemaChecks, owner: string): SchemaChecks {
 
 /** What validating may cost. */
 export interface OutputSchemasOptions {
-  /** Longest time for one question, from when the thread is up. */
+  /** What the thread may compute for one question: waiting for a core of a busy machine doesn't count, for a while. */
   readonly timeoutMs: number;
   /** Questions of one owner that may wait for the thread, and a quarter of those of all. */
   readonly maxWaiting: number;
@@ -45,8 +46,10 @@ interface Question {
 /** Owners with as much as they may have waiting, until nobody may add to it. Judgement. */
 const ownersFull = 4;
 
-/** A thread loads the validator in 0.3 s; a machine under load may take long. */
+/** A thread loads the validator in 0.3 s; a machine under load may take long, and so may it for an answer. */
 const startTimeoutMs = 30_000;
+/** Between two looks at what a thread has computed. */
+const minPauseMs = 10;
 
 const threadFile = new URL(
   import.meta.url.endsWith(".ts") ? "./validation-thread.ts" : "./validation-thread.js",
@@ -139,13 +142,28 @@ async function askThread(
   { schema, value }: Question,
   timeoutMs: number,
 ): Promise<readonly SchemaProblem[]> {
-  const answer = once(worker, "message", { signal: AbortSignal.timeout(timeoutMs) });
+  const [late, answered] = [new AbortController(), new AbortController()];
+  const answer = once(worker, "message", { signal: late.signal });
+  const isOver = hasComputed(worker, timeoutMs, answered.signal);
+  void isOver.catch(() => undefined).then(() => late.abort());
   worker.postMessage({ schema, value });
   try {
     const [{ problems }] = await answer;
     return problems;
   } catch (error) {
-    const isLate = error instanceof Error && error.name === "AbortError";
-    throw isLate ? new Error(`validation took longer than ${timeoutMs} ms`) : error;
+    throw late.signal.aborted ? new Error(`validation took longer than ${timeoutMs} ms`) : error;
+  } finally {
+    answered.abort();
+  }
+}
+
+/** Resolves once the thread has computed for so long, or is so late that it will not; rejects when `signal` aborts. */
+async function hasComputed(worker: Worker, ms: number, signal: AbortSignal): Promise<void> {
+  const until = performance.now() + Math.max(ms, startTimeoutMs);
+  const before = await worker.cpuUsage();
+  for (let leftMs = ms; leftMs > 0 && performance.now() < until; ) {
+    await delay(Math.max(leftMs, minPauseMs), undefined, { signal, ref: false });
+    const { user, system } = await worker.cpuUsage(before);
+    leftMs = ms - (user + system) / 1_000;
   }
 }
