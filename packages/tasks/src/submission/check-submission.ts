@@ -59,6 +59,7 @@ function assertOpenToAll({ type, requirements }: TaskSubmission): void {
 function assertSize(path: string, value: unknown, maxBytes: number): void {
   const bytes = value === undefined ? 0 : utf8Bytes(JSON.stringify(value));
   if (bytes <= maxBytes) return;
-  const message = `${path} of ${bytes} bytes exceeds the limit of ${maxBytes}: larger things travel as contexts`;
+  const instead = path === "input" ? ": larger things travel as contexts" : "";
+  const message = `${path} of ${bytes} bytes exceeds the limit of ${maxBytes}${instead}`;
   throw new AppError("invalid_argument", message, { details: [{ path, message }] });
 }
