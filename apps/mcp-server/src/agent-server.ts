@@ -5,14 +5,15 @@ import type { Logger, Metrics } from "@devmesh/observability";
 import type { LedgerStore, TaskEngine } from "@devmesh/tasks";
 import type { ConnectionLimits } from "./config.ts";
 import { closeByMesh } from "./connections/close-by-mesh.ts";
-import { Connection, type ConnectionEvents } from "./connections/connection.ts";
+import type { Connection } from "./connections/connection.ts";
 import { createConnectionEvents } from "./connections/connection-events.ts";
 import { type Connections, createConnections } from "./connections/connections.ts";
 import { startHeartbeat } from "./connections/heartbeat.ts";
 import { createTraffic } from "./connections/traffic.ts";
+import { deliverHere } from "./delivery/deliver-here.ts";
 import { createDelivery, type Delivery } from "./delivery/delivery.ts";
 import { createEventFeed, type EventFeed } from "./delivery/event-feed.ts";
-import { type Awaiting, toAssignFrame } from "./delivery/local-hints.ts";
+import type { Awaiting } from "./delivery/local-hints.ts";
 import type { Messenger } from "./delivery/messenger.ts";
 import { refuseUndeliverable } from "./delivery/refuse-undeliverable.ts";
 import type { Intervals } from "./limits.ts";
@@ -25,8 +26,8 @@ import type { ServerContext } from "./server-context.ts";
 import type { ServerStores } from "./stores.ts";
 import { createTurnCounter } from "./turn.ts";
 import { runCredentialCheck } from "./upgrade/credential-check.ts";
-import { createUpgrader, type OpenedSocket, type Upgrader } from "./upgrade/upgrade.ts";
-import { createUpgradeRate } from "./upgrade/upgrade-rate.ts";
+import { openUpgrader } from "./upgrade/open-upgrader.ts";
+import type { Upgrader } from "./upgrade/upgrade.ts";
 
 export interface AgentServerDeps extends ServerStores {
   readonly nodeId: NodeId;
@@ -75,53 +76,25 @@ export interface StopWindows {
 
 /** Begins the node's presence, and all that runs beside the sockets. The caller hands it upgrades. */
 export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServer> {
-  const { logger, nodeId } = deps;
-  const connections = createConnections();
-  const databaseClock = createDatabaseClock(deps.now);
-  const all = (): readonly Connection[] => connections.all();
-  const touch = createTouch({ store: deps.agents, connections: all, touchMs: deps.intervals.touchMs, logger });
-  const delivery: Delivery = createDelivery({
-    store: deps.deliveries,
-    connections: all,
-    mailboxSweepMs: deps.intervals.mailboxSweepMs,
-    look: () => mendConnections({ ...deps, connections, delivery }),
-    onUndeliverable: (connection, frame) => void refuseUndeliverable(deps, connection, frame),
-    now: deps.now,
-    logger,
-  });
-  const eventFeed = createEventFeed({ store: deps.events, lookMs: deps.intervals.mailboxSweepMs, logger });
-  const context = createContext(deps, { connections, delivery, eventFeed });
-  const traffic = createTraffic({
-    logger,
-    metrics: deps.metrics,
-    countConnections: () => connections.size,
-    countInFlight: () => connections.inFlight,
-  });
-  const events: ConnectionEvents = { ...createConnectionEvents(context, touch), traffic };
   const stopping = new AbortController();
-  const upgrader = openUpgrader({ deps, connections, events }, stopping.signal);
-
-  // with the database away the node begins all the same: nobody can sign in, and its presence follows by itself
-  const askedAtMs = deps.now();
-  await deps.nodes
-    .renew(nodeId, deps.intervals.nodeLeaseMs)
-    .then(({ now }) => databaseClock.note(now, askedAtMs))
-    .catch((err: unknown) => logger.warn({ err, nodeId }, "node lease not begun yet"));
+  const leaving = new AbortController();
+  const parts = createParts(deps, stopping.signal);
+  const { connections, delivery, eventFeed, upgrader, touch, databaseClock } = parts;
+  await beginLease(deps, databaseClock);
   const heartbeat = startHeartbeat({
     heartbeatMs: deps.heartbeatMs,
     helloMs: deps.intervals.helloMs,
-    connections: all,
+    connections: () => connections.all(),
     onHealth: (connection, health) => touch.health(connection, health),
     now: deps.now,
   });
-  const background = runBackground({ deps, delivery, eventFeed, touch, connections }, stopping.signal);
-  const leaving = new AbortController();
+  const background = runBackground(deps, parts, stopping.signal);
   const { nodeLeaseMs } = deps.intervals;
-  const present = keepPresence({ ...deps, connections, delivery, nodeLeaseMs, databaseClock }, leaving.signal);
+  const present = keepPresence({ ...deps, ...parts, nodeLeaseMs }, leaving.signal);
 
   async function stop(windows: StopWindows): Promise<void> {
     stopping.abort();
-    await drainSockets(deps, { connections: all, upgrader, windows });
+    await drainSockets(deps, { ...parts, windows });
     heartbeat[Symbol.dispose]();
     upgrader[Symbol.dispose]();
     leaving.abort();
@@ -138,7 +111,7 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   return {
     connections,
     upgrader,
-    deliver: (agents) => deliver(agents, { connections, delivery, databaseClock }),
+    deliver: (agents) => deliverHere({ connections, delivery, databaseClock }, agents),
     wakeEvents: eventFeed.wake,
     close(connectionId, code, reason) {
       const connection = connections.find(connectionId);
@@ -149,22 +122,41 @@ export async function startAgentServer(deps: AgentServerDeps): Promise<AgentServ
   };
 }
 
-function deliver(
-  agents: readonly Awaiting[],
-  {
-    connections,
-    delivery,
-    databaseClock,
-  }: { readonly connections: Connections; readonly delivery: Delivery; readonly databaseClock: DatabaseClock },
-): void {
-  const latestMs = databaseClock.latestMs();
-  for (const agent of agents) {
-    const connection = connections.findByAgent(agent.agentId);
-    if (connection === undefined) continue;
-    const frame = toAssignFrame(agent, latestMs);
-    if (frame === undefined) delivery.wake(connection);
-    else delivery.offer(connection, frame);
-  }
+/** What the sockets of a node are served by. */
+interface Parts {
+  readonly connections: Connections;
+  readonly touch: Touch;
+  readonly delivery: Delivery;
+  readonly eventFeed: EventFeed;
+  readonly upgrader: Upgrader;
+  readonly databaseClock: DatabaseClock;
+}
+
+function createParts(deps: AgentServerDeps, draining: AbortSignal): Parts {
+  const { intervals, metrics, now, logger } = deps;
+  const connections = createConnections();
+  const all = (): readonly Connection[] => connections.all();
+  const touch = createTouch({ store: deps.agents, connections: all, touchMs: intervals.touchMs, logger });
+  const delivery: Delivery = createDelivery({
+    store: deps.deliveries,
+    connections: all,
+    mailboxSweepMs: intervals.mailboxSweepMs,
+    look: () => mendConnections({ ...deps, connections, delivery }),
+    onUndeliverable: (connection, frame) => void refuseUndeliverable(deps, connection, frame),
+    now,
+    logger,
+  });
+  const eventFeed = createEventFeed({ store: deps.events, lookMs: intervals.mailboxSweepMs, logger });
+  const context = createContext(deps, { connections, delivery, eventFeed });
+  const traffic = createTraffic({
+    logger,
+    metrics,
+    countConnections: () => connections.size,
+    countInFlight: () => connections.inFlight,
+  });
+  const events = { ...createConnectionEvents(context, touch), traffic };
+  const upgrader = openUpgrader({ ...deps, limits: deps.connections, connections, events }, draining);
+  return { connections, touch, delivery, eventFeed, upgrader, databaseClock: createDatabaseClock(now) };
 }
 
 function createContext(
@@ -184,94 +176,45 @@ function createContext(
   };
 }
 
-interface Opening {
-  readonly deps: AgentServerDeps;
-  readonly connections: Connections;
-  readonly events: ConnectionEvents;
-}
-
-function openUpgrader(opening: Opening, draining: AbortSignal): Upgrader {
-  const { deps, connections, events } = opening;
-  const { now, random } = deps;
-  return createUpgrader({
-    authenticator: deps.authenticator,
-    maxConnections: deps.connections.max,
-    maxTenantConnections: deps.connections.maxPerTenant,
-    countConnections: () => connections.size,
-    countOfTenant: (tenantId) => connections.countOf(tenantId),
-    isDraining: () => draining.aborted,
-    rate: createUpgradeRate({ perSecond: deps.connections.upgradesPerSecond, now, random }),
-    random,
-    onSocket: (opened) => openConnection(opened, opening),
-    traffic: events.traffic,
-  });
-}
-
-function openConnection(
-  { socket, stream, principal, credential }: OpenedSocket,
-  { deps, connections, events }: Opening,
-): void {
-  const connection = new Connection({
-    id: deps.newId() as ConnectionId,
-    principal,
-    credential,
-    socket,
-    stream,
-    openedAt: deps.now(),
-    events,
-  });
-  connections.add(connection);
-  events.traffic.opened(connection.fields);
-  socket.onTransportFault = (code) => connection.faultOfTransport(code);
-  socket.on("message", (data: Buffer, isBinary: boolean) => connection.receive(data, isBinary));
-  socket.on("close", (code) => connection.gone(code));
-  // `close` follows, and says all there is to say
-  socket.on("error", () => undefined);
-}
-
-interface Background {
-  readonly deps: AgentServerDeps;
-  readonly delivery: Delivery;
-  readonly eventFeed: EventFeed;
-  readonly touch: Touch;
-  readonly connections: Connections;
+/** With the database away the node begins all the same: nobody can sign in, and its presence follows by itself. */
+async function beginLease(
+  { nodes, nodeId, intervals, now, logger }: AgentServerDeps,
+  databaseClock: DatabaseClock,
+): Promise<void> {
+  const askedAtMs = now();
+  try {
+    databaseClock.note((await nodes.renew(nodeId, intervals.nodeLeaseMs)).now, askedAtMs);
+  } catch (err) {
+    logger.warn({ err, nodeId }, "node lease not begun yet");
+  }
 }
 
 async function runBackground(
-  { deps, delivery, eventFeed, touch, connections }: Background,
+  { freshAuthenticator, intervals, logger }: AgentServerDeps,
+  { connections, delivery, eventFeed, touch }: Parts,
   signal: AbortSignal,
 ): Promise<void> {
-  const { intervals, logger } = deps;
-  const all = (): readonly Connection[] => connections.all();
+  const check = {
+    authenticator: freshAuthenticator,
+    connections: () => connections.all(),
+    credentialCheckMs: intervals.credentialCheckMs,
+    logger,
+  };
   await Promise.all([
     delivery.run(signal),
     eventFeed.run(signal),
     touch.run(signal),
-    runCredentialCheck(
-      {
-        authenticator: deps.freshAuthenticator,
-        connections: all,
-        credentialCheckMs: intervals.credentialCheckMs,
-        logger,
-      },
-      signal,
-    ),
+    runCredentialCheck(check, signal),
   ]);
-}
-
-interface Draining {
-  readonly connections: () => readonly Connection[];
-  readonly upgrader: Upgrader;
-  readonly windows: StopWindows;
 }
 
 async function drainSockets(
   { random, now, connections: { upgradesPerSecond } }: AgentServerDeps,
-  { connections, upgrader, windows }: Draining,
+  { connections, upgrader, windows }: Pick<Parts, "connections" | "upgrader"> & { readonly windows: StopWindows },
 ): Promise<void> {
   await drain({
     ...windows,
-    connections,
+    connections: () => connections.all(),
     countSockets: () => upgrader.openSockets.size,
     terminateSockets: () => {
       for (const socket of upgrader.openSockets) socket.terminate();
