@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { describeEachDriver } from "../kit/each-driver.ts";
 import { withBranches } from "./branching-database.ts";
 import { type Exploration, explore } from "./explore.ts";
+import type { ModelState, ModelTask } from "./model-state.ts";
 import { openRealMesh, type StandingAtFirst } from "./real-mesh.ts";
-import type { ModelState, ModelTask } from "./reference.ts";
 
 /** `MODEL_STATES=20000` walks on until so many states of each larger case are seen. */
 const maxStates = Number(process.env["MODEL_STATES"] ?? 80);

@@ -1,19 +1,10 @@
 import { deepStrictEqual } from "node:assert/strict";
 import type { Branches } from "./branching-database.ts";
-import { type RealMesh, toObservation } from "./real-mesh.ts";
-import {
-  type Asked,
-  answer,
-  assigned,
-  claimable,
-  claimed,
-  type Deed,
-  fittingPairs,
-  happen,
-  type ModelState,
-  type Standing,
-  words,
-} from "./reference.ts";
+import { type Bounds, deedsOf, isAsked, isFinal, isIdle } from "./deeds.ts";
+import type { Asked, Deed, ModelState } from "./model-state.ts";
+import { toObservation } from "./read-ledger.ts";
+import type { RealMesh } from "./real-mesh.ts";
+import { answer, assigned, claimable, claimed, fittingPairs, happen } from "./reference.ts";
 
 /** What was explored. */
 export interface Exploration {
@@ -27,15 +18,6 @@ export interface Exploration {
   readonly depth: number;
   /** False where the bound was reached first. */
   readonly isComplete: boolean;
-}
-
-/** Where to stop. */
-export interface Bounds {
-  /** No task is assigned more often. */
-  readonly maxFence: number;
-  readonly maxStates: number;
-  /** Agents also move between push and pull, and are deregistered. */
-  readonly moves: boolean;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -81,7 +63,7 @@ export async function explore(
 
   /** All that changes nothing, in one go: the answers are the model's, and the ledger stands as before. */
   async function refuse(state: ModelState, idle: readonly Asked[], path: readonly Deed[]): Promise<void> {
-    const answers = await Promise.all(idle.map((deed) => real.answer(deed)));
+    const answers = await real.answer(idle);
     const told = (given: readonly string[]): readonly string[] =>
       given.map((one, number) => `${tell(idle[number])}: ${one}`);
     agree(told(answers), told(idle.map((deed) => answer(state, deed).answer)), path);
@@ -103,7 +85,7 @@ export async function explore(
       return happen(state, deed);
     }
     const expected = answer(state, deed);
-    agree(await real.answer(deed), expected.answer, path);
+    agree(await real.answer([deed]), [expected.answer], path);
     return expected.state;
   }
 
@@ -157,90 +139,6 @@ function keyOf({ tasks, tries, agents }: ModelState): string {
     )
     .sort((a, b) => a.task - b.task || a.fence - b.fence);
   return JSON.stringify([living, inOrder, tasks.every(isFinal) ? [] : agents]);
-}
-
-/** All that can happen, useful or not. */
-function deedsOf(state: ModelState, { maxFence, moves }: Bounds): readonly Deed[] {
-  const { tasks, tries, agents } = state;
-  const pairs = fittingPairs(state);
-  const mayGive = (given: readonly number[]): boolean => given.every((task) => (tasks[task]?.fence ?? 0) < maxFence);
-  const mayAssign = pairs.length > 0 && mayGive(pairs.map(([task]) => task));
-  const open = tries.filter((one) => one.state === "offered" || one.state === "running");
-  const isOver = tasks.every(isFinal);
-  const mayBeDue = open.some(({ leftMs }) => leftMs <= 0) || tasks.some((task) => isDue(task));
-  return [
-    ...(mayAssign ? [{ kind: "assign" } as const] : []),
-    ...(mayBeDue ? [{ kind: "sweep" } as const] : []),
-    ...tasks.flatMap((task, index): Deed[] => [
-      ...(hasTime(task, tries, index) ? [{ kind: "age", task: index } as const] : []),
-      ...(isFinal(task) ? [] : [{ kind: "cancel", task: index } as const]),
-    ]),
-    ...agents
-      .flatMap((standing, agent): Deed[] => [
-        ...(isOver ? [] : deedsOfAgent(standing, moves)).map((kind) => ({ kind, agent })),
-        ...(open.some((one) => one.agent === agent) ? [{ kind: "release", agent } as const] : []),
-      ])
-      .filter((deed) => deed.kind !== "claim" || mayGive(claimable(state, deed.agent))),
-    ...tries.flatMap(({ wasClaimed }, number): Deed[] => [
-      ...(wasClaimed ? [{ kind: "reclaim", try: number } as const] : []),
-      ...words.flatMap((word): Deed[] =>
-        (word === "complete" ? [0, -1, 1] : [0]).map((fenceOff) => ({ kind: "word", word, try: number, fenceOff })),
-      ),
-    ]),
-  ];
-}
-
-type AgentDeed = Extract<Deed, { readonly agent: number }>["kind"];
-
-/** Beside what it holds: first what every agent does that stands so, then what those do that move. */
-function deedsOfAgent(standing: Standing, moves: boolean): readonly AgentDeed[] {
-  const [always, moving] = deedsByStanding[standing];
-  return moves ? [...always, ...moving] : always;
-}
-
-const deedsByStanding: Readonly<
-  Record<Standing, readonly [always: readonly AgentDeed[], moving: readonly AgentDeed[]]>
-> = {
-  connected: [["disconnect"], ["register", "heartbeat", "claim", "deregister"]],
-  away: [["connect"], ["register", "heartbeat", "claim", "deregister"]],
-  present: [
-    ["lapse", "claim"],
-    ["connect", "register", "heartbeat", "deregister"],
-  ],
-  lapsed: [
-    ["heartbeat", "claim"],
-    ["connect", "register", "deregister"],
-  ],
-  gone: [[], ["connect", "heartbeat", "claim", "deregister"]],
-};
-
-/** True for what is answered and changes nothing. */
-function isIdle(state: ModelState, deed: Deed): deed is Asked {
-  if (!isAsked(deed)) return false;
-  if (deed.kind === "claim") return claimable(state, deed.agent).length === 0;
-  return answer(state, deed).state === state;
-}
-
-function isAsked(deed: Deed): deed is Asked {
-  return !["assign", "sweep", "age", "cancel", "disconnect", "lapse", "release"].includes(deed.kind);
-}
-
-function isFinal({ state }: ModelState["tasks"][number]): boolean {
-  return state === "completed" || state === "failed" || state === "cancelled";
-}
-
-function isDue({ state, dueInMs, passedOver }: ModelState["tasks"][number]): boolean {
-  if (state === "scheduled") return dueInMs <= 0;
-  return state === "queued" && Object.values(passedOver).some((leftMs) => leftMs <= 0);
-}
-
-function hasTime(task: ModelState["tasks"][number], tries: ModelState["tries"], index: number): boolean {
-  const isRunningOut = tries.some(
-    (one) => one.task === index && (one.state === "offered" || one.state === "running") && one.leftMs > 0,
-  );
-  const isWaiting = task.state === "scheduled" && task.dueInMs > 0;
-  const isPassed = task.state === "queued" && Object.values(task.passedOver).some((leftMs) => leftMs > 0);
-  return isRunningOut || isWaiting || isPassed;
 }
 
 function sortTries(state: ModelState, agent: number): unknown {
