@@ -11,11 +11,11 @@ import { type AgentServer, type StopWindows, startAgentServer } from "./agent-se
 import type { McpConfig } from "./config.ts";
 import { hearHints } from "./delivery/hear-hints.ts";
 import { createTellNodes } from "./delivery/local-hints.ts";
+import { createMailWaiters } from "./delivery/mail-waiters.ts";
 import type { Messenger } from "./delivery/messenger.ts";
 import { openDoor } from "./http/open-door.ts";
 import { openMcp } from "./mcp/open-mcp.ts";
 import { openMemory } from "./mcp/open-memory.ts";
-import { createMailWaiters } from "./mcp/tools/messages/mail-waiters.ts";
 import { createNodeHealth } from "./node-health.ts";
 import {
   createNodeEngine,

@@ -3,7 +3,7 @@ import type { NodeId } from "@devmesh/models";
 import type { TaskWaiters } from "@devmesh/runtime";
 import type { TaskEngine } from "@devmesh/tasks";
 import type { AgentServer } from "../agent-server.ts";
-import type { MailWaiters } from "../mcp/tools/messages/mail-waiters.ts";
+import type { MailWaiters } from "./mail-waiters.ts";
 
 /** Whom hints of other processes concern on a node. */
 export interface HintListeners {

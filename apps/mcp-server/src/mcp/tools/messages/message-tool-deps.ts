@@ -1,8 +1,8 @@
 import type { PullStore } from "@devmesh/agents";
 import type { NewId } from "@devmesh/models";
+import type { MailWaiters } from "../../../delivery/mail-waiters.ts";
 import type { Messenger } from "../../../delivery/messenger.ts";
 import type { ActingDeps } from "../acting.ts";
-import type { MailWaiters } from "./mail-waiters.ts";
 
 /** What the tools of messages work on. */
 export interface MessageToolDeps extends ActingDeps {
