@@ -387,7 +387,7 @@ describe("a bad program", () => {
     });
     await expect(kit.call(stdioServerOf([], {}, env), "break")).rejects.toMatchObject({
       reason: "tool_error",
-      details: { code: -32_603, said: "my own mistake, [secret]" },
+      details: { code: -32_603, said: "my own mistake, [secret] [secret]" },
     });
     expect(lines.map((line) => JSON.parse(line) as object)).toContainEqual(
       expect.objectContaining({

@@ -26,6 +26,8 @@ export function describeIssue(issue: RawIssue): string | undefined {
         : undefined;
     case "unrecognized_keys":
       return describeUnknown(issue);
+    case "invalid_key":
+      return issue.issues[0]?.message;
     case "invalid_union":
       return "has none of the forms that are due";
     default:

@@ -65,6 +65,7 @@ export {
   type Reservation,
   type TaskSubject,
 } from "./caps.ts";
+export { cleanText, hidesText } from "./clean-text.ts";
 export {
   type AuditOutcome,
   auditOutcomes,

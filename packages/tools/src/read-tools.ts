@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto";
 import {
   AppError,
+  cleanText,
   type ExternalTool,
   externalToolSchema,
+  hidesText,
   maxServerTools,
   maxServerToolsBytes,
   type TenantId,
   utf8Bytes,
 } from "@devmesh/models";
-import { cleanText, hidesText } from "./clean-text.ts";
 import { toolCallName } from "./names.ts";
 import type { LeftOutTool, SchemaChecker, ToolListing } from "./ports.ts";
 import { cleanSchema, nestsTooDeep, refersElsewhere, toCheckableSchema } from "./tool-schema.ts";

@@ -141,6 +141,12 @@ async function complain({ id }: Call): Promise<void> {
   say(id, String(written));
 }
 
+/** Tells its token, whole and with something hidden in it. */
+function mistake(): string {
+  const token = process.env["TOKEN"] ?? "";
+  return `my own mistake, ${token} ${token.slice(0, 3)}\u200b${token.slice(3)}\u202e`;
+}
+
 const wrongAnswer = `${JSON.stringify({ jsonrpc: "2.0", id: 999_999, result: {} })}\n`;
 
 /** Answers, and goes on answering what nobody has asked. */
@@ -182,7 +188,7 @@ const tools: Readonly<Record<string, (call: Call) => unknown>> = {
   nonsense: ({ id }) => send({ id, result: "not an object" }),
   garbage: () => writeForEver("this is no JSON\n"),
   refuse: ({ id }) => send({ id, error: { code: -32_602, message: "I don't know that tool" } }),
-  break: ({ id }) => send({ id, error: { code: -32_603, message: `my own mistake, ${process.env["TOKEN"]}` } }),
+  break: ({ id }) => send({ id, error: { code: -32_603, message: mistake() } }),
   fail: ({ id }) => say(id, "it failed", { isError: true }),
   kinds: ({ id }) => answer(id, kinds),
   ask,

@@ -1,4 +1,4 @@
-import type { AppError, ExternalTool, ToolProgress, ToolResult } from "@devmesh/models";
+import { type AppError, cleanText, type ExternalTool, type ToolProgress, type ToolResult } from "@devmesh/models";
 import type { CallToolRequestParams, Client, Progress, RequestOptions } from "@modelcontextprotocol/client";
 import type { HideSecrets } from "./hide-secrets.ts";
 import { toMcpError } from "./mcp-error.ts";
@@ -119,6 +119,6 @@ function toProgress({ progress, total, message }: Progress): ToolProgress {
   return {
     progress,
     ...(total !== undefined && { total }),
-    ...(message !== undefined && { message: message.slice(0, maxProgressMessage).toWellFormed() }),
+    ...(message !== undefined && { message: cleanText(message, maxProgressMessage) }),
   };
 }

@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode } from "@devmesh/models";
+import { AppError, cleanText, type ErrorCode } from "@devmesh/models";
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from "@modelcontextprotocol/client";
 import type { HideSecrets } from "./hide-secrets.ts";
 import { failureIn } from "./screened-transport.ts";
@@ -15,6 +15,8 @@ export interface ErrorScope {
 
 /** Of what a server says of an error: data, shown as that. */
 const maxSaidLength = 500;
+/** A secret that is cut at the end of what is read is far behind what is shown. */
+const maxReadLength = 32_768;
 /** Far more than anybody puts around an error. */
 const maxCauses = 8;
 /** JSON-RPC's for a method, and for parameters, that the server doesn't take. */
@@ -35,7 +37,7 @@ export function toMcpError(caught: unknown, { server, hide, isCancelled, failure
   if (failure !== undefined && !isCancelled) return failure;
   const { code, message, ...options } = isCancelled ? cancelled : meaningOf(caught, hide);
   const said = caught instanceof Error ? `${caught.name}: ${caught.message}` : String(caught);
-  const cause = new Error(shorten(hide(said)));
+  const cause = new Error(toSaid(said, hide));
   return new AppError(code, `tool server ${server} ${message}`, { ...options, cause });
 }
 
@@ -83,15 +85,16 @@ function meaningOfSdkCode(code: string): Meaning {
 }
 
 function meaningOfRpc(error: ProtocolError, hide: HideSecrets): Meaning {
-  const details = { code: error.code, said: shorten(hide(error.message)) };
+  const details = { code: error.code, said: toSaid(error.message, hide) };
   if (refusals.has(error.code)) {
     return { code: "invalid_argument", reason: "tool_refused", message: "refused the call", details };
   }
   return { code: "unavailable", reason: "tool_error", message: `answered with error ${error.code}`, details };
 }
 
-function shorten(text: string): string {
-  return text.slice(0, maxSaidLength).toWellFormed();
+/** What is hidden in it could stand between the parts of a secret: that goes first. */
+function toSaid(text: string, hide: HideSecrets): string {
+  return hide(cleanText(text, maxReadLength)).slice(0, maxSaidLength).toWellFormed();
 }
 
 const cancelled: Meaning = { code: "cancelled", message: "is not waited for any more" };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { parseWith } from "../parse.ts";
 import { newToolServerSchema, qualifiedToolName, splitToolName, toolServerUpdateSchema } from "./tool-server.ts";
 
 const stdio = { name: "files", transport: { kind: "stdio", command: "node" } };
@@ -67,6 +68,20 @@ describe("a server that is registered", () => {
     const transport = { kind: "stdio", command: "node", args: [], env: { TOKEN: { isSecret: true }, MODE: "fast" } };
     expect(toolServerUpdateSchema.parse({ transport })).toEqual({ transport });
   });
+});
+
+test("a variable that can't be given is refused with the reason", () => {
+  const reasonOf = (name: string): unknown => {
+    try {
+      parseWith(newToolServerSchema, { ...stdio, transport: { ...stdio.transport, env: { [name]: "x" } } });
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  };
+  const loads = "this variable decides what a program loads: it can't be given";
+  expect(reasonOf("LD_PRELOAD")).toMatchObject({ details: [{ path: "transport.env.LD_PRELOAD", message: loads }] });
+  expect(reasonOf("a-b")).toMatchObject({ message: expect.stringContaining("capital letters, digits and _") });
 });
 
 describe("the name of a tool", () => {
