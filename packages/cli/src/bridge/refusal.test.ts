@@ -18,6 +18,11 @@ test.each<[string, unknown, string]>([
     answered(502, "<html>\n <h1>Bad Gateway</h1>"),
     "the mesh at http://mesh.test/mpc answered 502: <html> <h1>Bad Gateway</h1>",
   ],
+  [
+    "a node that stops",
+    answered(503, '{"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "the node is stopping"}}'),
+    "the mesh at http://mesh.test/mpc answered 503: the node is stopping",
+  ],
   ["a refused key", answered(401, ""), "the mesh at http://mesh.test/mpc refused the key in DEVMESH_API_KEY"],
   [
     "nobody",

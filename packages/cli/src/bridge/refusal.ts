@@ -41,8 +41,8 @@ function textOf({ data, message }: SdkHttpError): string {
   return inOneLine(messageIn(text) ?? text);
 }
 
-/** Of an error as the mesh's other doors give it; undefined for anything else. */
-function messageIn(text: string): string | undefined {
+/** The message of an error as the mesh's doors and tools give it; undefined for anything else. */
+export function messageIn(text: string): string | undefined {
   try {
     const { error } = JSON.parse(text) as { readonly error?: { readonly message?: unknown } };
     return typeof error?.message === "string" ? error.message : undefined;

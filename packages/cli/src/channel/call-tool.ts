@@ -1,11 +1,12 @@
-import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { Client, SdkHttpError, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { describeFailure, messageIn } from "../bridge/refusal.ts";
 
 /** Calls tools of a mesh; disposal closes the connection. */
 export interface ToolCaller extends AsyncDisposable {
   /**
    * Gives the structured content of what the tool answered.
    *
-   * @throws Error with the tool's text where it failed.
+   * @throws Error that says why the tool refused, or what happened on the way.
    */
   call(name: string, args: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<unknown>;
 }
@@ -39,14 +40,20 @@ export function createToolCaller(url: URL, requestInit: RequestInit): ToolCaller
         throw new Error(textOf(result.content));
       } catch (error) {
         await close();
-        throw error;
+        throw isOnTheWay(error) ? new Error(describeFailure(error, url), { cause: error }) : error;
       }
     },
     [Symbol.asyncDispose]: close,
   };
 }
 
+/** What is no word of the mesh about the call. */
+function isOnTheWay(error: unknown): boolean {
+  return error instanceof SdkHttpError || (error instanceof TypeError && error.cause !== undefined);
+}
+
 function textOf(content: readonly { readonly type: string; readonly text?: unknown }[]): string {
   const texts = content.flatMap(({ type, text }) => (type === "text" && typeof text === "string" ? [text] : []));
-  return texts.join("\n") || "the tool failed";
+  const text = texts.join("\n");
+  return messageIn(text) ?? (text || "the tool failed");
 }
