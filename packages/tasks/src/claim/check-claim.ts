@@ -62,7 +62,8 @@ export function refuseClaimant(claimant: Claimant | undefined, agentId: AgentId)
   if (admin === "revoked") return refuse("revoked", "the agent was revoked");
   if (!isPull) return refuse("not_pull", "the agent gets its tasks over a connection: it does not claim them");
   if (admin === "paused") return refuse("paused", "the agent was paused by an operator");
-  if (availability === "draining") return refuse("draining", "the agent says that it drains: it takes no tasks until it is available");
+  if (availability === "draining")
+    return refuse("draining", "the agent says that it drains: it takes no tasks until it is available");
   if (availability === "busy")
     return refuse("unavailable", "the agent says that it is busy: it takes no tasks until it is available");
   if (freeSlots > 0) return undefined;

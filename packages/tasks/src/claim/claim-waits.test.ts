@@ -50,6 +50,9 @@ test("so many may wait, of a tenant and in all; who has gone makes room", () => 
   const first = waits.open(agent(1));
   using _second = waits.open(agent(1));
   expect(() => waits.open(agent(2))).toThrow(expect.objectContaining({ code: "resource_exhausted" }));
+  using passing = waits.pass();
+  expect(waits.size).toBe(2);
+  void passing.sleep(1, never);
   using _third = waits.open({ ...agent(3), tenantId: other });
   expect(() => waits.open({ ...agent(3), tenantId: other })).toThrow(
     expect.objectContaining({ reason: "waiting_claims" }),

@@ -18,6 +18,8 @@ export interface ClaimWaits {
   has(tenantId: TenantId): boolean;
   /** @throws AppError `resource_exhausted` where too many wait. */
   open(agent: AgentSlotRef): ClaimWait;
+  /** For a claim that does not wait, and takes nobody's place: it may nap where a task is held just now. */
+  pass(): ClaimWait;
   /** Wakes all that wait for one of these agents, in the order in which they came. */
   wake(agentIds: ReadonlySet<AgentId>): void;
   /** Ends all sleep, for good. */
@@ -54,6 +56,11 @@ export function createClaimWaits({ max, maxPerTenant }: ClaimWaitsBounds): Claim
     else byTenant.set(tenantId, ofTenant);
   }
 
+  const toSleep =
+    (sleep: ClaimWait["sleep"]): ClaimWait["sleep"] =>
+    (ms, signal) =>
+      isStopped ? Promise.resolve() : sleep(ms, signal);
+
   return {
     get size() {
       return waiting.size;
@@ -69,12 +76,13 @@ export function createClaimWaits({ max, maxPerTenant }: ClaimWaitsBounds): Claim
       waiting.add(one);
       count(agent.tenantId, 1);
       return {
-        sleep: (ms, signal) => (isStopped ? Promise.resolve() : sleep(ms, signal)),
+        sleep: toSleep(sleep),
         [Symbol.dispose]() {
           if (waiting.delete(one)) count(agent.tenantId, -1);
         },
       };
     },
+    pass: () => ({ sleep: toSleep(createSleeper().sleep), [Symbol.dispose]: () => undefined }),
     wake(agentIds) {
       for (const { agent, wake } of waiting) if (agentIds.has(agent.agentId)) wake();
     },

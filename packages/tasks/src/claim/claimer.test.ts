@@ -185,3 +185,20 @@ test("what stays locked is left to a later claim", async () => {
 const queuedHead: QueuedTask = {
   ...{ tenantId, taskId: taskIdOf(1), laneId: laneIdOf(1), strategy: "least_loaded", rank: 1, budgetIds: [] },
 };
+
+test("a claim that does not wait is served however many do", async () => {
+  const gate = Promise.withResolvers<void>();
+  open({
+    tasks: 1,
+    async findClaimant({ agentId }) {
+      if (agentId !== agentIdOf(1_001)) await gate.promise;
+      return free;
+    },
+  });
+  const waiting = Array.from({ length: 1_000 }, (_, n) => claimer.claim(asked(n + 1, { waitMs: 20_000 })));
+  await expect(claimer.claim(asked(1_001, { waitMs: 1 }))).rejects.toMatchObject({ reason: "waiting_claims" });
+  expect(await claimer.claim(asked(1_001))).toHaveLength(1);
+  claimer.stopWaiting();
+  gate.resolve();
+  expect((await Promise.all(waiting)).flat()).toEqual([]);
+});

@@ -91,7 +91,7 @@ export function createClaimer(options: ClaimerOptions): Claimer {
     const lookAsked = toLook(asked, options.leaseMs);
     const untilMs = options.now() + waitMs;
     // it waits from before its first look: what comes meanwhile wakes it
-    using wait = waits.open(agent);
+    using wait = waitMs === 0 ? waits.pass() : waits.open(agent);
     const refusal = refuseClaimant(await store.findClaimant(agent), agentId);
     if (refusal !== undefined && lookAsked.key === undefined) throw refusal;
     // what was given for the key before is given again, also where nothing more may be
