@@ -17,6 +17,7 @@ function given() {
   const presence = {
     presenceMs: 1,
     noteRenewed: () => undefined,
+    during: <T>(_: unknown, done: Promise<T>) => done,
     renew: async ({ agentId }: { readonly agentId: AgentId }) => void renewed.push(agentId),
   };
   return { renewed, deps: { agents: { find }, presence } };

@@ -1,5 +1,5 @@
 import type { AgentId, TenantId } from "@devmesh/models";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createPullPresence } from "./pull-presence.ts";
 
 const ref = (agentId: string) => ({ tenantId: "t" as TenantId, agentId: agentId as AgentId });
@@ -56,4 +56,19 @@ test("what was written elsewhere counts, and what failed is written by the next"
   await expect(presence.renew(ref("b"))).rejects.toThrow("away");
   await presence.renew(ref("b"));
   expect(beats).toEqual(["b", "b"]);
+});
+
+test("an agent whose call waits longer than its presence lasts stays present", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { presence, beats, clock } = given();
+  await presence.renew(ref("a"));
+  const call = Promise.withResolvers<string>();
+  const waiting = presence.during(ref("a"), call.promise);
+  for (; clock.ms < 1_000; clock.ms += 250) await vi.advanceTimersByTimeAsync(250);
+  call.resolve("done");
+  expect(await waiting).toBe("done");
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(beats.length).toBeGreaterThanOrEqual(4);
+  expect(beats.length).toBeLessThanOrEqual(5);
 });

@@ -13,6 +13,8 @@ export interface PullPresence {
   readonly presenceMs: number;
   /** A sign of life: written where the last that this node wrote is a while ago. */
   renew(ref: AgentRef): Promise<void>;
+  /** Gives what `done` gives; until then the agent stays present, however long it waits. */
+  during<T>(ref: AgentRef, done: Promise<T>): Promise<T>;
   /** Notes that one was written just now. */
   noteRenewed(ref: AgentRef): void;
 }
@@ -44,20 +46,31 @@ export function createPullPresence(
     if (first !== undefined) renewedAt.delete(first);
   }
 
+  async function renew(ref: AgentRef): Promise<void> {
+    const at = renewedAt.get(ref.agentId);
+    if (at !== undefined && now() - at < presenceMs / 4) return;
+    // of calls that come together one writes
+    noteRenewed(ref);
+    try {
+      await pull.heartbeat(ref, { presenceMs });
+      if (at === undefined || now() - at >= presenceMs) onBack();
+    } catch (error) {
+      renewedAt.delete(ref.agentId);
+      throw error;
+    }
+  }
+
   return {
     presenceMs,
     noteRenewed,
-    async renew(ref) {
-      const at = renewedAt.get(ref.agentId);
-      if (at !== undefined && now() - at < presenceMs / 4) return;
-      // of calls that come together one writes
-      noteRenewed(ref);
+    renew,
+    async during(ref, done) {
+      // what fails is written by the next; with the usual presence no call waits for so long
+      const timer = setInterval(() => void renew(ref).catch(() => undefined), presenceMs / 4);
       try {
-        await pull.heartbeat(ref, { presenceMs });
-        if (at === undefined || now() - at >= presenceMs) onBack();
-      } catch (error) {
-        renewedAt.delete(ref.agentId);
-        throw error;
+        return await done;
+      } finally {
+        clearInterval(timer);
       }
     },
   };

@@ -44,7 +44,7 @@ export function inboxFetch(deps: MessageToolDeps): Tool {
     output,
     async call({ agent, cursor, limit = defaultLimit, waitMs = 0 }, call) {
       const { principal } = call.caller;
-      const { id: agentId } = await actAs(deps, principal, agent);
+      const { id: agentId, delivery } = await actAs(deps, principal, agent);
       const ref = { tenantId: principal.tenantId, agentId };
       const waiting = deps.mailWaiters.wait(
         ref,
@@ -52,7 +52,8 @@ export function inboxFetch(deps: MessageToolDeps): Tool {
         // one more than asked tells whether there are more
         () => readInbox(deps, ref, { afterSeq: cursor, limit: limit + 1 }),
       );
-      const { frames, ackedSeq } = await reportWaiting(call, { waitMs, message: "no mail yet" }, waiting);
+      const present = delivery === "pull" ? deps.presence.during(ref, waiting) : waiting;
+      const { frames, ackedSeq } = await reportWaiting(call, { waitMs, message: "no mail yet" }, present);
       const items = frames.slice(0, limit).map(toInboxItem);
       const isFromOthers = items.some(({ kind }) => kind === "message");
       return {

@@ -40,7 +40,8 @@ export function taskClaim(deps: TaskToolDeps): Tool {
       const { tenantId, id: principalId } = call.caller.principal;
       const { id: agentId } = await actAs(deps, call.caller.principal, agent);
       const asked = { tenantId, agentId, max, leaseMs, waitMs, principalId, idempotencyKey, signal: call.signal };
-      const claimed = await reportWaiting(call, { waitMs, message: "no task yet" }, deps.engine.claim(asked));
+      const claiming = deps.presence.during({ tenantId, agentId }, deps.engine.claim(asked));
+      const claimed = await reportWaiting(call, { waitMs, message: "no task yet" }, claiming);
       return {
         kind: "complete",
         output: { assignments: toClaimedViews(claimed), ...(claimed.length === 0 && hintOfWait(waitMs)) },
