@@ -109,7 +109,7 @@ describe("collections", () => {
 
   test.each<[unknown, string]>([
     [{}, "name"],
-    [[], "expected object"],
+    [[], "must be an object"],
     [{ name: "" }, "name"],
     [{ name: "a b" }, "name"],
     [{ name: nobody }, "name"],
