@@ -38,7 +38,7 @@ const noiseUnit = 65_536;
 /** A tool that works for an hour may tell of its progress a hundred times a second. */
 const forgetMs = 10;
 
-/** Notifications other than of progress (logs, changes of lists) are dropped before they cost anything. */
+/** Notifications other than of progress (logs, changes of lists), and answers to nobody, are dropped before they cost more. */
 export function createMessageReader(limits: ReaderLimits, events: ReaderEvents): MessageReader {
   const { maxMessageBytes, maxNoiseLines, maxUnasked, now = () => performance.now() } = limits;
   const splitter = createLineSplitter(maxMessageBytes);
@@ -64,20 +64,19 @@ export function createMessageReader(limits: ReaderLimits, events: ReaderEvents):
 
   function receive(line: string): void {
     const value = line.trim() === "" ? undefined : parseLine(line);
-    if (isUnwanted(value)) {
+    const id = idOf(value);
+    if (isUnwanted(value) || (id !== undefined && !hasMethod(value) && !events.isAwaited(id))) {
       noteUnasked(line.length);
       return;
     }
     const message = toMessage(value);
     if (message === undefined) {
       noteNoise(line.length);
-      const id = idOf(value);
       if (id !== undefined) events.onBadAnswer(id);
       return;
     }
-    const id = "method" in message ? undefined : message.id;
-    if (id !== undefined && events.isAwaited(id)) [noise, unasked] = [0, 0];
-    else noteUnasked(line.length);
+    if (id === undefined || hasMethod(value)) noteUnasked(line.length);
+    else [noise, unasked] = [0, 0];
     events.onMessage(message);
   }
 
@@ -101,8 +100,12 @@ function parseLine(line: string): unknown {
 }
 
 function isUnwanted(value: unknown): boolean {
-  if (typeof value !== "object" || value === null || "id" in value || !("method" in value)) return false;
+  if (!hasMethod(value) || "id" in value) return false;
   return typeof value.method === "string" && value.method !== "notifications/progress";
+}
+
+function hasMethod(value: unknown): value is { readonly method: unknown } {
+  return typeof value === "object" && value !== null && "method" in value;
 }
 
 function toMessage(value: unknown): JSONRPCMessage | undefined {
