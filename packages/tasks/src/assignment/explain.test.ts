@@ -33,7 +33,7 @@ describe("why a task has no agent", () => {
     expect(explainUnassigned({ ...standing, unclaimed: 2 })).toEqual({
       reason: "busy",
       message:
-        "it waits to be claimed: tasks are not pushed to the 2 fitting agents that are free, and none has asked yet",
+        "it waits to be claimed: agents that fit and are free claim their tasks (2), and none has asked yet",
     });
     expect(explainUnassigned({ ...standing, unclaimed: 1 }).message).toBe("an agent is free and will get it next");
   });

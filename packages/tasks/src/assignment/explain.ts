@@ -50,7 +50,7 @@ export function explainUnassigned(standing: LaneStanding): UnassignedBecause {
 
 /** They are as good as busy: nobody but they can say when they come for it. */
 function describeUnclaimed(count: number): string {
-  return `it waits to be claimed: tasks are not pushed to the ${count} fitting agents that are free, and none has asked yet`;
+  return `it waits to be claimed: agents that fit and are free claim their tasks (${count}), and none has asked yet`;
 }
 
 const owners: Readonly<Record<BudgetScope, string>> = {

@@ -67,6 +67,6 @@ export function refuseClaimant(claimant: Claimant | undefined, agentId: AgentId)
   if (availability === "busy")
     return refuse("unavailable", "the agent says that it is busy: it takes no tasks until it is available");
   if (freeSlots > 0) return undefined;
-  const message = `the agent holds ${maxConcurrency - freeSlots} tasks, its limit is ${maxConcurrency}: it has to finish or release one first`;
+  const message = `the agent holds ${maxConcurrency - freeSlots} of the ${maxConcurrency} tasks that it may: finish or release one first`;
   return new AppError("resource_exhausted", message, { reason: "busy" });
 }
