@@ -4,6 +4,7 @@ import { startServices } from "@devmesh/testing";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Mesh, openMesh } from "../kit/mesh.ts";
 import { checkLedger, isSettled } from "./check-ledger.ts";
+import { findPulled } from "./find-pulled.ts";
 import type { Observation } from "./load/observation.ts";
 import { watchLedger } from "./watch-ledger.ts";
 
@@ -92,6 +93,25 @@ test("finds a result that an agent was told of, and that is another's", async ()
   const taskId = accepted[0] ?? "";
   const told: Observation = { what: "recorded", agent: "agent-0", taskId, taskState: "completed" };
   expect(await check([told])).toEqual(["an agent was told of a result that is not recorded"]);
+});
+
+test("counts as pulled what an agent that claims was told to be recorded, and nothing else", async () => {
+  const taskId = accepted[0] ?? "";
+  const seen = { agent: "agent-0", taskId } as const;
+  const told: Observation = { what: "recorded", ...seen, taskState: "completed" };
+  const pulled = (load: string, observations: readonly Observation[]): Promise<readonly string[]> =>
+    findPulled(database, { load, observations });
+  // it is pushed to
+  expect(await pulled("load", [told])).toEqual([]);
+  await database.query(sql`update agent set delivery = 'pull'`);
+  expect(await pulled("load", [told])).toEqual([taskId]);
+  expect(await pulled("another", [told])).toEqual([]);
+  expect(
+    await pulled("load", [
+      { ...told, agent: "agent-1" },
+      { what: "fenced_out", ...seen },
+    ]),
+  ).toEqual([]);
 });
 
 test("finds an agent that stopped for good", async () => {

@@ -25,9 +25,9 @@ const forMs = values.minutes === undefined ? shortMs : (Number(values.minutes) *
 
 console.log(`seed ${seed}\n`);
 console.log(
-  "| fault | disturbances | tasks | repeated tries | fenced out | seconds | settled after | broken promises |",
+  "| fault | disturbances | tasks | by pull | repeated tries | fenced out | seconds | settled after | broken promises |",
 );
-console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
+console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |");
 let rig = await openRig();
 let loads: Parameters<typeof runCell>[2]["loads"] = [];
 for (const cell of cells) {
@@ -45,8 +45,9 @@ for (const cell of cells) {
 await rig[Symbol.asyncDispose]();
 
 function toRow(report: CellReport): string {
-  const { name, disturbances, tasks, repeatedTries, fencedOut, seconds, settledAfterMs, violations } = report;
+  const { name, disturbances, tasks, pulled, repeatedTries, fencedOut, seconds, settledAfterMs, violations } = report;
   const broken = violations.length === 0 ? "none" : violations.map(({ what }) => what).join("; ");
   const settled = `${(settledAfterMs / 1_000).toFixed(1)} s`;
-  return `| ${name} | ${disturbances} | ${tasks} | ${repeatedTries} | ${fencedOut} | ${seconds} | ${settled} | ${broken} |`;
+  const counts = [disturbances, tasks, pulled, repeatedTries, fencedOut, seconds].join(" | ");
+  return `| ${name} | ${counts} | ${settled} | ${broken} |`;
 }

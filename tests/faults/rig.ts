@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Database, openPostgres } from "@devmesh/repositories";
 import { type Fleet, openFleet } from "../kit/fleet.ts";
 import { type AgentHost, openAgentHost } from "./load/agent-host.ts";
+import type { AgentSetting } from "./load/agent-setting.ts";
 import { createCommitWatch } from "./proxy/commit-watch.ts";
 import { openQueueProxy, type QueueProxy } from "./proxy/queue-proxy.ts";
 import { openTcpProxy, type TcpProxy } from "./proxy/tcp-proxy.ts";
@@ -32,7 +33,10 @@ export interface Rig extends AsyncDisposable {
 }
 
 const hostCount = 3;
-const slotsByAgent = [1, 2, 3, 4, 2, 3];
+const slotsByAgent = [4, 3, 3, 2, 3, 3];
+
+/** Those that claim their tasks by MCP; the others have sockets. One in each process, on both nodes. */
+const pulling: readonly number[] = [2, 3, 4];
 
 /** Two nodes, two workers and a REST service on stores behind proxies, and three processes of two agents each. */
 export async function openRig(): Promise<Rig> {
@@ -91,11 +95,11 @@ async function openHost(
   { fleet, networks, dir }: Pick<Rig, "fleet" | "networks"> & { readonly dir: string },
   index: number,
 ): Promise<AgentHost> {
-  const agents = slotsByAgent.flatMap((concurrency, number) => {
+  const agents = slotsByAgent.flatMap((concurrency, number): AgentSetting[] => {
     if (number % hostCount !== index) return [];
-    const network = networks[number % networks.length];
-    const url = `ws://127.0.0.1:${network?.port}/ws`;
-    return [{ name: `agent-${number}`, url, concurrency, isVersatile: number % 2 === 0 }];
+    const delivery = pulling.includes(number) ? "pull" : "push";
+    const urls = networks.map((_, offset) => `http://127.0.0.1:${networks[(number + offset) % networks.length]?.port}`);
+    return [{ name: `agent-${number}`, delivery, urls, concurrency, isVersatile: number % 2 === 0 }];
   });
   const host = await openAgentHost({ apiKey: fleet.apiKey, file: join(dir, `host-${index}.jsonl`), agents });
   await host.process.waitForLine(/agent is ready/);

@@ -2,6 +2,7 @@ import { sql } from "@devmesh/repositories";
 import { waitFor } from "@devmesh/testing";
 import { type Chance, createChance, createRandom } from "./chance.ts";
 import { checkLedger, isSettled, type Violation } from "./check-ledger.ts";
+import { findPulled } from "./find-pulled.ts";
 import type { Observation } from "./load/observation.ts";
 import { startWorkLoad, type WorkLoad } from "./load/work-load.ts";
 import type { Rig } from "./rig.ts";
@@ -27,6 +28,8 @@ export interface CellReport {
   readonly name: string;
   readonly tasks: number;
   readonly disturbances: number;
+  /** Tasks whose result came from an agent that pulls, and that agent was told so. */
+  readonly pulled: number;
   /** Tries beyond the first of each task. */
   readonly repeatedTries: number;
   /** Words of agents that were refused, because the task had gone to another. */
@@ -64,15 +67,18 @@ export async function runCell(rig: Rig, cell: Cell, options: CellOptions): Promi
   const late = await settle(rig, load);
   const endedAt = performance.now();
   const observations = await observe(rig);
+  const pulled = (await findPulled(rig.database, { load: name, observations })).length;
   const violations = [
     ...late,
     ...(disturbances === 0 ? [{ what: "nothing was disturbed", cases: [] }] : []),
+    ...(pulled === 0 ? [{ what: "no task was done by an agent that pulls", cases: [] }] : []),
     ...(await checkLedger(rig.database, { loads, observations })),
   ];
   return {
     name: cell.name,
     tasks: load.accepted.size,
     disturbances,
+    pulled,
     repeatedTries: await countRepeatedTries(rig, name),
     fencedOut: countFencedOut(observations) - fencedOutBefore,
     seconds: Math.round((endedAt - begunAt) / 100) / 10,

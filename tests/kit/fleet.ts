@@ -18,7 +18,12 @@ import {
 import { startFauxqs } from "fauxqs";
 
 /** Times that make a fault's consequences come in seconds. */
-const quickTimes = { DEVMESH_HEARTBEAT_MS: "1000", DEVMESH_LEASE_MS: "3000", DEVMESH_ACCEPT_MS: "2000" };
+const quickTimes = {
+  DEVMESH_HEARTBEAT_MS: "1000",
+  DEVMESH_LEASE_MS: "3000",
+  DEVMESH_ACCEPT_MS: "2000",
+  DEVMESH_PULL_PRESENCE_MS: "2000",
+};
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 

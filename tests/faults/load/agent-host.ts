@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type ServiceProcess, startProcess } from "@devmesh/testing";
+import type { AgentSetting } from "./agent-setting.ts";
 import type { Observation } from "./observation.ts";
 
 const program = fileURLToPath(new URL("./fault-agent.ts", import.meta.url));
@@ -17,12 +18,7 @@ export interface AgentHost extends AsyncDisposable {
 export interface AgentHostOptions {
   readonly apiKey: string;
   readonly file: string;
-  readonly agents: readonly {
-    readonly name: string;
-    readonly url: string;
-    readonly concurrency: number;
-    readonly isVersatile: boolean;
-  }[];
+  readonly agents: readonly AgentSetting[];
 }
 
 /** Starts the process; its agents connect by themselves. */

@@ -25,6 +25,8 @@ export interface WorkLoadOptions {
 
 /** Of a hundred tasks: which kind each is. The rest is `echo`. */
 const shares: Readonly<Partial<Record<WorkKind, number>>> = { flaky: 8, doomed: 4, picky: 8, deaf: 5 };
+/** Of all tasks: those that only agents that pull may have. The rest is pushed, or claimed where nobody has a free slot. */
+const pullShare = 0.15;
 const longShare = 0.06;
 const cancelShare = 0.04;
 const answerMs = 10_000;
@@ -42,7 +44,7 @@ export function startWorkLoad(rig: Rig, { random, perSecond, name }: WorkLoadOpt
     const workMs = Math.round(random() < longShare ? 1_500 + random() * 2_000 : 5 + random() * 150);
     const isUnwanted = random() < cancelShare;
     const unwantedAfterMs = random() * 600;
-    const requirements = { capabilities: ["work"] };
+    const requirements = { capabilities: random() < pullShare ? ["work", "pull"] : ["work"] };
     const task = { type, input: { name, number, workMs }, requirements, maxAttempts: 20 };
     const id = await ask<TaskId>(rig, "/tasks", { body: task, key: `${name}-${number}`, wanted: 201, problems });
     accepted.add(id);
