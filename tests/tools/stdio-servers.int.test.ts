@@ -471,6 +471,27 @@ describe("a call of a tool", () => {
     expect(kit.gateway.standingOf(server.id).breaker).toBe("closed");
   });
 
+  it.each([
+    [
+      "names itself in a circle",
+      { $defs: { a: { $ref: "#/$defs/b" }, b: { $ref: "#/$defs/a" } }, properties: { text: { $ref: "#/$defs/a" } } },
+    ],
+    ["has itself in itself", { allOf: [{ $ref: "#" }] }],
+    ["takes for ever", { properties: { text: { type: "string", pattern: "^(a+)+$" } } }],
+  ])("is refused where the schema %s, and the next one is not", async (_what, schema) => {
+    await using slow = openGateway({ schemas: { timeoutMs: 300, maxWaiting: 10 } });
+    const server = stdioServerOf();
+    const given = { tool: toolOf("echo", schema), arguments: { text: `${"a".repeat(40)}!` } };
+    await expect(slow.call(server, "echo", given)).rejects.toMatchObject({
+      code: "invalid_argument",
+      reason: "bad_arguments",
+    });
+    const recursive = toolOf("echo", { properties: { next: { $ref: "#" }, text: { type: "string" } } });
+    const fine = { tool: recursive, arguments: { next: { next: {} }, text: "a" } };
+    // a machine under load may need more than one try within the short limit
+    await waitFor(async () => textOf(await slow.call(server, "echo", fine)) === "a", { what: "the next call" });
+  });
+
   it("needs the scope of all tools, and those of the server", async () => {
     await using kit = openGateway();
     const server = stdioServerOf([], { scopes: ["tasks:write"] });

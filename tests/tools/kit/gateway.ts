@@ -21,6 +21,8 @@ export interface GatewayKitOptions {
   readonly transport?: Partial<McpTransportOptions>;
   readonly limits?: ToolGatewayLimits;
   readonly secrets?: ReadonlyMap<string, string>;
+  /** A checker of its own, in the place of the one that a file shares. */
+  readonly schemas?: { readonly timeoutMs: number; readonly maxWaiting: number };
   /** How long a breaker that opened rests. */
   readonly resetMs?: number;
   /** On how many calls it may open. */
@@ -39,13 +41,14 @@ export const tenantId: TenantId = randomUUID() as TenantId;
 const stdioServer = new URL("./stdio-server.ts", import.meta.url).pathname;
 
 // one for a file: its thread takes a moment to start
-const schemas = openOutputSchemas({ timeoutMs: 20_000, maxWaiting: 100 });
-afterAll(() => schemas[Symbol.asyncDispose]());
+const sharedSchemas = openOutputSchemas({ timeoutMs: 20_000, maxWaiting: 100 });
+afterAll(() => sharedSchemas[Symbol.asyncDispose]());
 
 export function openGateway({
   transport,
   limits,
   secrets = new Map(),
+  schemas,
   resetMs = 10_000,
   minCalls = 3,
 }: GatewayKitOptions = {}): GatewayKit {
@@ -72,7 +75,7 @@ export function openGateway({
           return Promise.resolve();
         },
       },
-      schemas,
+      schemas: schemas === undefined ? sharedSchemas : stack.use(openOutputSchemas(schemas)),
       createBreaker: (operation) => createToolBreaker(operation, { resetMs, minCalls }),
       newId: randomUUID,
       ...(limits !== undefined && { limits }),
