@@ -32,8 +32,7 @@ describe("why a task has no agent", () => {
     const standing = { requirements, agents: 4, byReason: { busy: 1, capability: 1 } };
     expect(explainUnassigned({ ...standing, unclaimed: 2 })).toEqual({
       reason: "busy",
-      message:
-        "it waits to be claimed: agents that fit and are free claim their tasks (2), and none has asked yet",
+      message: "it waits to be claimed: agents that fit and are free claim their tasks (2), and none has asked yet",
     });
     expect(explainUnassigned({ ...standing, unclaimed: 1 }).message).toBe("an agent is free and will get it next");
   });
