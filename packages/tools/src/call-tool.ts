@@ -3,7 +3,6 @@ import { assertMayUseServer } from "./access.ts";
 import { type CallFacts, recordCall } from "./call-record.ts";
 import { type CheckedArguments, checkArguments } from "./check-arguments.ts";
 import type { Connections } from "./connections.ts";
-import { toCallersError, withinDeadline } from "./deadline.ts";
 import type { ToolGatewayDeps, ToolInvocation } from "./gateway.ts";
 import type { Guard, Guards } from "./guards.ts";
 import { measureResult } from "./measure-result.ts";
@@ -56,8 +55,6 @@ async function execute(deps: CallDeps, invocation: ToolInvocation, facts: CallFa
     const result = await reach(deps.connections, invocation, { values, guard });
     facts.resultBytes = measureResult(result, { tool: tool.name, maxBytes: maxOutputBytes });
     return result;
-  } catch (error) {
-    throw toCallersError(error);
   } finally {
     leave?.();
   }
@@ -89,13 +86,12 @@ async function reach(
   { values, guard }: { readonly values: CheckedArguments; readonly guard: Guard },
 ): Promise<ToolResult> {
   const { server, tool, signal, traceparent, onProgress } = invocation;
-  const deadline = { what: `tool server ${server.name}`, limitMs: server.timeoutMs, signal };
   const send = (ending: AbortSignal): Promise<ToolResult> =>
     connections.use(invocation, ending, (connection) =>
       connection.call({ tool, arguments: values.value, traceparent, onProgress, signal: ending }),
     );
   try {
-    return await guard.breaker.run(() => withinDeadline(send, deadline));
+    return await guard.breaker.run(send, { limitMs: server.timeoutMs, signal });
   } finally {
     // what comes after the rest finds a fresh connection, and a fresh process
     if (guard.breaker.state === "open") connections.retire(server.id);

@@ -63,7 +63,7 @@ function setUp(onCall: (call: OutgoingCall) => Promise<ToolResult>, more: Partia
     createBreaker: () => ({
       state: "closed",
       retryAfterMs: 0,
-      run: (call) => call(),
+      run: (call, limit) => call(limit.signal),
       [Symbol.dispose]: () => undefined,
     }),
     newId: () => "call",
@@ -147,7 +147,7 @@ describe("createToolGateway", () => {
     const ends: (() => void)[] = [];
     const onCall = ({ arguments: { waits } }: OutgoingCall): Promise<ToolResult> =>
       waits === true ? new Promise((resolve) => ends.push(() => resolve(fine))) : Promise.resolve(fine);
-    const run = vi.fn((work: () => Promise<unknown>) => work());
+    const run = vi.fn((work: (ending: AbortSignal) => Promise<unknown>) => work(signal));
     const createBreaker = (): ToolBreaker => ({
       state: "closed",
       retryAfterMs: 0,

@@ -1,6 +1,6 @@
 import { AppError, type ToolCheck, toAppError, toErrorBody } from "@devmesh/models";
 import type { Connections } from "./connections.ts";
-import { withinDeadline } from "./deadline.ts";
+import { orAborted, startDeadline } from "./deadline.ts";
 import type { SchemaChecker, ToolListing, ToolServerStore, ToolTarget } from "./ports.ts";
 import { readTools } from "./read-tools.ts";
 import type { Seats } from "./seats.ts";
@@ -54,10 +54,10 @@ export async function lookAtServer(deps: LookDeps, target: ToolTarget, signal: A
 
 async function askForList(deps: LookDeps, target: ToolTarget, signal: AbortSignal): Promise<ToolListing> {
   const { tenantId, server } = target;
-  const raw = await withinDeadline(
-    (ending) => deps.connections.use(target, ending, (connection) => connection.listTools({ signal: ending })),
-    { what: `tool server ${server.name}`, limitMs: Math.min(server.timeoutMs, maxLookMs), signal },
-  );
+  using deadline = startDeadline(`tool server ${server.name}`, Math.min(server.timeoutMs, maxLookMs));
+  const ending = AbortSignal.any([signal, deadline.signal]);
+  const listing = deps.connections.use(target, ending, (connection) => connection.listTools({ signal: ending }));
+  const raw = await orAborted(listing, ending);
   if (deps.known.size > maxKnown) deps.known.clear();
   return readTools(raw, { server: server.name, schemas: deps.schemas, tenantId, known: deps.known });
 }

@@ -96,8 +96,16 @@ export interface ToolBreaker extends Disposable {
   readonly state: "closed" | "open" | "half_open";
   /** How long an open one stays so; 0 otherwise. */
   readonly retryAfterMs: number;
-  /** @throws AppError `unavailable`, reason `breaker_open`, or whatever `call` throws. */
-  run<T>(call: () => Promise<T>): Promise<T>;
+  /**
+   * Runs a call for `limitMs` at most. One that its caller gives up after a good part of that counts as late all the same.
+   *
+   * @throws AppError `unavailable`, reason `breaker_open`; `deadline_exceeded`; `cancelled` when `signal` aborts; or whatever
+   * `call` throws.
+   */
+  run<T>(
+    call: (ending: AbortSignal) => Promise<T>,
+    limit: { readonly limitMs: number; readonly signal: AbortSignal },
+  ): Promise<T>;
 }
 
 /** Holds values against JSON Schemas, off the thread and within a limit of time. */

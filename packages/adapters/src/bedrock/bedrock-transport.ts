@@ -1,13 +1,13 @@
 import type { BedrockRuntimeClient } from "@aws-sdk/client-bedrock-runtime";
 import { AppError } from "@devmesh/models";
 import { type Breaker, type BreakerOptions, createBreaker } from "../breaker.ts";
+import { toCallersError, withinLimit } from "../within-limit.ts";
 import type { BedrockClientOptions } from "./bedrock-client.ts";
 import { openBedrockClients } from "./bedrock-clients.ts";
 import { toBedrockError } from "./bedrock-error.ts";
 import { type Bulkhead, type BulkheadOptions, createBulkhead } from "./bulkhead.ts";
 import { type ConverseAnswer, type ConverseRequest, toConverseAnswer, toConverseCommand } from "./converse.ts";
 import { type InvokeAnswer, sendInvoke } from "./invoke.ts";
-import { gaveUpReason, withinLimit } from "./within-limit.ts";
 
 /** The models of one region. Each has a breaker and a bulkhead of its own; errors are AppErrors. */
 export interface BedrockTransport {
@@ -99,8 +99,7 @@ export function openBedrockTransport(
       // Behind an open breaker nobody waits for a place among calls that hang.
       return await (breaker.isOpen ? guarded() : bulkhead.run(guarded, limits.signal));
     } catch (error) {
-      if (!(error instanceof AppError) || error.reason !== gaveUpReason) throw error;
-      throw new AppError("cancelled", error.message, { cause: error });
+      throw toCallersError(error);
     }
   }
 

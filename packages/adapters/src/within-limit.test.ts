@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { withinLimit } from "./within-limit.ts";
+import { toCallersError, withinLimit } from "./within-limit.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -50,6 +50,19 @@ describe("withinLimit", () => {
     await vi.advanceTimersByTimeAsync(ms);
     leaving.abort();
     expect(await outcome).toEqual(expected);
+  });
+
+  it("has cancelled for the caller who gave up, whatever the breaker is told", async () => {
+    const leaving = new AbortController();
+    const call = withinLimit(never, { operation, limitMs: 1_000, signal: leaving.signal }).catch(toCallersError);
+    await vi.advanceTimersByTimeAsync(500);
+    leaving.abort();
+    expect(await call).toMatchObject({
+      code: "cancelled",
+      message: "the call of bedrock x was cancelled after 500 ms",
+    });
+    const other = new Error("other");
+    expect(toCallersError(other)).toBe(other);
   });
 
   it("is cancelled at once where its signal has aborted already", async () => {
