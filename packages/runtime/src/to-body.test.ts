@@ -15,7 +15,7 @@ test("ends a source that waits to be read on when its client goes", async () => 
   const reader = toBody(source(), onEnd).getReader();
   await reader.read();
   await reader.cancel();
-  await vi.waitFor(() => expect(ended).toHaveBeenCalledOnce());
+  await expect.poll(() => ended).toHaveBeenCalledOnce();
   expect(onEnd).toHaveBeenCalledOnce();
 });
 

@@ -9,12 +9,15 @@ import { createTestDatabase } from "./test-database.ts";
 export interface DatabaseKit<Database extends AsyncDisposable> {
   readonly migrationsDir: string;
   readonly migrate: (database: Database, migrationsDir: string) => Promise<unknown>;
-  readonly openPostgres: (options: { readonly url: string }) => Database;
+  readonly openPostgres: (options: { readonly url: string; readonly connectTimeoutMs?: number }) => Database;
   /** Opens an embedded database in memory. */
   readonly openPglite: (options: { readonly snapshot: Uint8Array }) => Promise<Database>;
   /** Gives what is in an embedded database after `prepare`. */
   readonly snapshotPglite: (prepare: (database: Database) => Promise<unknown>) => Promise<Uint8Array>;
 }
+
+/** For a connection, where all that there are have been lent out by a test of many at once on a busy machine. */
+const connectTimeoutMs = 30_000;
 
 /** Opens a migrated database that nobody else has, and gives it to `stack` to close: on Postgres where one is given. */
 export function openTestDatabase<Database extends AsyncDisposable>(
@@ -40,7 +43,7 @@ export async function openTestPostgres<Database extends AsyncDisposable>(
     },
   });
   stack.use(copy);
-  return stack.use(openPostgres({ url: copy.url }));
+  return stack.use(openPostgres({ url: copy.url, connectTimeoutMs }));
 }
 
 /** As {@link openTestDatabase}, on PGlite. Takes some 0.5 s: once a file, not a test. */

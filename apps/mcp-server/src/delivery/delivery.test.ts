@@ -1,6 +1,6 @@
 import type { AgentId, AssignmentId, Task, TenantId } from "@devmesh/models";
 import type { Logger } from "@devmesh/observability";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Connection } from "../connections/connection.ts";
 import type { AssignFrame, DeliveryFrame } from "../stores.ts";
 import { createDelivery } from "./delivery.ts";
@@ -93,12 +93,12 @@ describe("an offer", () => {
     delivery.wake(connection);
     await turn();
     reads[0]?.([]);
-    await vi.waitFor(() => expect(connection.isReading).toBe(false));
+    await expect.poll(() => connection.isReading).toBe(false);
     delivery.offer(connection, hinted(6));
     await turn();
     expect(reads).toHaveLength(2);
     reads[1]?.([]);
-    await vi.waitFor(() => expect(connection.isReading).toBe(false));
+    await expect.poll(() => connection.isReading).toBe(false);
     pass(5_000);
     delivery.offer(connection, hinted(7));
     await turn();
@@ -119,9 +119,9 @@ describe("an offer", () => {
     await turn();
     expect(sent).toEqual([]);
     reads[0]?.([]);
-    await vi.waitFor(() => expect(reads).toHaveLength(2));
+    await expect.poll(() => reads).toHaveLength(2);
     reads[1]?.([frameOf(5), frameOf(6)]);
-    await vi.waitFor(() => expect(connection.isReading).toBe(false));
+    await expect.poll(() => connection.isReading).toBe(false);
     expect(sent).toEqual([
       [5, "assignment 5", 2],
       [6, "assignment 6", 2],
@@ -137,10 +137,10 @@ describe("a read", () => {
     delivery.wake(connection);
     await turn();
     reads[0]?.([frameOf(5), { tenantId, agentId, seq: 6, kind: "later" }]);
-    await vi.waitFor(() => expect(reads).toHaveLength(2));
+    await expect.poll(() => reads).toHaveLength(2);
     expect([sent.length, connection.sentSeq]).toEqual([1, 5]);
     reads[1]?.([frameOf(6)]);
-    await vi.waitFor(() => expect(connection.isReading).toBe(false));
+    await expect.poll(() => connection.isReading).toBe(false);
     expect([sent.length, connection.sentSeq, reads.length]).toEqual([2, 6, 2]);
   });
 
@@ -149,7 +149,7 @@ describe("a read", () => {
     delivery.wake(connection);
     await turn();
     reads[0]?.([{ ...frameOf(5), isTooLarge: true }, frameOf(6)]);
-    await vi.waitFor(() => expect(connection.isReading).toBe(false));
+    await expect.poll(() => connection.isReading).toBe(false);
     expect({ sent, refused, sentSeq: connection.sentSeq }).toEqual({
       sent: [[6, "assignment 6", 2]],
       refused: [5],

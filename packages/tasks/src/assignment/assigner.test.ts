@@ -6,7 +6,7 @@ import {
   type QueuedTask,
   type TakenSlot,
 } from "@devmesh/models";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import {
   agentIdOf,
   assignmentIdOf,
@@ -155,7 +155,7 @@ describe("an assigner", () => {
     await assigner.idle();
     expect(taken).toEqual([]);
     isHeld = false;
-    await vi.waitFor(() => expect(taken).toMatchObject([{ taskId: taskIdOf(1) }]));
+    await expect.poll(() => taken).toMatchObject([{ taskId: taskIdOf(1) }]);
   });
 
   test("looks again where it lost the race for a slot", async () => {

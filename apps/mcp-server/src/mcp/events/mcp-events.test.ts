@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { createHints, memoryFanOut } from "@devmesh/adapters";
 import type { TenantId } from "@devmesh/models";
 import type { ServerEvent } from "@modelcontextprotocol/server";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { busOf, openMcpEvents } from "./mcp-events.ts";
 
 const [tenantId, otherId] = [randomUUID(), randomUUID()] as string[] as [TenantId, TenantId];
@@ -19,12 +19,12 @@ test("tells the clients of every node what happened in their tenant, and of no o
   busOf(events, otherId).subscribe((event) => others.push(event));
   remote.publish({ tenantId, list: "tools" });
   remote.publish({ tenantId: otherId, list: "resources" });
-  await vi.waitFor(() => expect(others).toEqual([{ kind: "resources_list_changed" }]));
+  await expect.poll(() => others).toEqual([{ kind: "resources_list_changed" }]);
   expect(heard).toEqual([{ kind: "tools_list_changed" }]);
   end();
   end();
   events.publish({ tenantId, list: "prompts" });
   events.publish({ tenantId: otherId, list: "prompts" });
-  await vi.waitFor(() => expect(others).toHaveLength(2));
+  await expect.poll(() => others).toHaveLength(2);
   expect(heard).toHaveLength(1);
 });
