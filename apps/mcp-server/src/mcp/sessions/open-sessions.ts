@@ -95,5 +95,8 @@ function noSessionNamed({ request, message }: Exchange): AppError {
   if (message === undefined && (request.headers.get("mcp-protocol-version") ?? "") > "2026") {
     return methodNotAllowed(`${request.method} is not offered to revision 2026-07-28: POST`);
   }
-  return new AppError("invalid_argument", "the header Mcp-Session-Id is needed, or an initialize request");
+  return new AppError(
+    "invalid_argument",
+    "the header Mcp-Session-Id is needed, or an initialize request, or revision 2026-07-28 in the request's _meta",
+  );
 }

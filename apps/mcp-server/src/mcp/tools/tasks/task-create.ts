@@ -44,8 +44,8 @@ const input = z.strictObject({
   outputSchema: outputSchema.describe("JSON Schema for the output."),
   labels: defaulted.labels.unwrap().optional(),
   contexts: contexts.describe("Ids; read beside the input."),
-  budget: budget.describe("Of its attempts."),
-  treeBudget: treeBudget.describe("Of it and all delegated from it."),
+  budget: budget.describe("Caps what its attempts cost."),
+  treeBudget: treeBudget.describe("The same, with all delegated from it."),
   idempotencyKey: idempotencyKeyArgument("For 24 h the same key and arguments give the first task again."),
   parentAssignmentId: parentAssignmentId.describe("Delegates from a task you hold."),
   yieldSlot: yieldSlot.describe(
