@@ -144,6 +144,17 @@ function describeDelivery(open: OpenDatabase): void {
     expect(await findFrames(3)).toEqual(["4 30,30", "5 "]);
   });
 
+  test("an agent's inputs and messages are read up to a MiB, and where they are cut is told", async () => {
+    const agentId = await connected();
+    const input = JSON.stringify("x".repeat(600_000));
+    for (const given of [input, undefined, input, input]) {
+      await givenAssignment(database, await givenTask(database, tenantId, { input: given }), agentId);
+    }
+    await givenAssignment(database, await givenTask(database, tenantId), agentId);
+    expect(await framesOf(agentId, 0)).toEqual(["1 assign", "2 assign", "3 assign", "4 later"]);
+    expect(await framesOf(agentId, 3)).toEqual(["4 assign", "5 assign"]);
+  });
+
   test("a task goes out with the time since its assignment was made, of which none is negative", async () => {
     const agentId = await connected();
     await givenAssignment(database, await givenTask(database, tenantId), agentId);

@@ -41,8 +41,8 @@ export type DeliveryFrame = {
 /** What waits for agents, mailbox and assignments together. */
 export interface DeliveryRepository {
   /**
-   * In the order of `seq` for each agent; at most `limit` an agent, nothing after a MiB of messages, and of all together
-   * 32 MiB of what tasks depend on, or what `outputs` says.
+   * In the order of `seq` for each agent; at most `limit` an agent, nothing after a MiB of messages and inputs of tasks, and
+   * of all together 32 MiB of what tasks depend on, or what `outputs` says.
    */
   findFrames(
     agents: readonly DeliveryAsked[],
@@ -51,8 +51,8 @@ export interface DeliveryRepository {
   ): Promise<readonly DeliveryFrame[]>;
 }
 
-/** Bytes of messages an agent in one read: what is read is held in memory. Judgement. */
-const maxMailBytes = 1_048_576;
+/** Bytes of messages and inputs an agent in one read: what is read is held in memory. Judgement. */
+const maxBytes = 1_048_576;
 
 /** Of one task as much as a message may hold; of all that is read at once: it is held in memory. Judgement. */
 const outputBounds: OutputBounds = { ofTask: 10_485_760, together: 33_554_432 };
@@ -80,6 +80,8 @@ interface FrameBase {
   readonly forTenantId: TenantId;
   readonly forAgentId: AgentId;
   readonly seq: number;
+  /** What comes before it is enough: of it nothing was read. */
+  readonly isLater: boolean;
 }
 
 interface AssignRow extends FrameBase, OfferRow {
@@ -108,16 +110,20 @@ function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
   );
   return sql`
     select frame.tenant_id as "forTenantId", frame.agent_id as "forAgentId", frame.seq, frame.type as "mailType",
-      frame.payload, x.lease_ms as "leaseMs",
+      frame.before >= ${maxBytes} as "isLater",
+      case when frame.before < ${maxBytes} then frame.payload end as payload, x.lease_ms as "leaseMs",
       (extract(epoch from x.accept_until - x.created_at) * 1000)::int as "acceptMs",
       ceil(greatest(0, extract(epoch from clock_timestamp() - x.created_at) * 1000))::int8 as "ageMs", b.traceparent,
       ${taskColumns}, ${inputColumns}
     from (
       select asked.tenant_id, asked.agent_id, one.seq, one.task_id, one.assignment_id, one.type, one.payload,
-        sum(coalesce(one.bytes, 0)) over (partition by asked.agent_id order by one.seq) - coalesce(one.bytes, 0) as before
+        sum(coalesce(one.bytes, 0)) over up_to - coalesce(one.bytes, 0) as before,
+        coalesce(lag(one.bytes) over up_to, 0) as previous
       from ${asked} as asked (tenant_id, agent_id, after_seq, resume)
       cross join lateral (
-        (select o.seq, o.task_id, o.id as assignment_id, null::int as type, null::json as payload, null::int as bytes
+        (select o.seq, o.task_id, o.id as assignment_id, null::int as type, null::json as payload, (
+            select octet_length(b.input::text) from task_body b where b.task_id = o.task_id
+          ) as bytes
           from assignment o
           where o.tenant_id = asked.tenant_id and o.agent_id = asked.agent_id and o.is_open and o.seq > asked.after_seq
           order by o.seq
@@ -138,11 +144,13 @@ function findFrames(agents: readonly DeliveryAsked[], limit: number): Sql {
         order by seq
         limit ${limit}
       ) one
+      window up_to as (partition by asked.agent_id order by one.seq)
     ) frame
     left join task t
-      on t.id = frame.task_id and t.assignment_id = frame.assignment_id
+      on t.id = frame.task_id and t.assignment_id = frame.assignment_id and frame.before < ${maxBytes}
     left ${taskJoins}
-    where frame.before < ${maxMailBytes} and (frame.type is not null or t.id is not null)
+    where case when frame.before < ${maxBytes} then frame.type is not null or t.id is not null
+      else frame.before - frame.previous < ${maxBytes} end
     order by frame.agent_id, frame.seq`;
 }
 
@@ -157,15 +165,18 @@ function untilLater(frames: readonly DeliveryFrame[]): readonly DeliveryFrame[] 
 }
 
 function toDependent(row: FrameRow): Parameters<typeof findDependencyOutputs>[1] {
-  return row.mailType === null ? [{ ...row, tenantId: row.forTenantId }] : [];
+  return row.mailType === null && !row.isLater ? [{ ...row, tenantId: row.forTenantId }] : [];
 }
 
 function toAnswered(row: FrameRow): Parameters<typeof findAnswers>[1] {
-  return row.mailType === null ? [{ tenantId: row.forTenantId, id: row.id, answerCount: row.answerCount }] : [];
+  return row.mailType === null && !row.isLater
+    ? [{ tenantId: row.forTenantId, id: row.id, answerCount: row.answerCount }]
+    : [];
 }
 
 function toFrame(row: FrameRow, dependencies: DependenciesByTask, answers: AnswersByTask): DeliveryFrame {
   const base = { tenantId: row.forTenantId, agentId: row.forAgentId, seq: row.seq };
+  if (row.isLater) return { ...base, kind: "later" };
   if (row.mailType !== null) return { ...base, kind: "mail", type: row.mailType, payload: row.payload };
   const leftOut = findLeftOut(dependencies, row.id);
   if (leftOut === "later") return { ...base, kind: "later" };
