@@ -30,7 +30,7 @@ const { databaseUrl } = givenServices();
 const kit: DatabaseKit<Database> = {
   migrationsDir,
   migrate,
-  openPostgres: ({ url }) => openPostgres({ url, maxConnections: 8 }),
+  openPostgres: (options) => openPostgres({ ...options, maxConnections: 8 }),
   openPglite,
   snapshotPglite,
 };

@@ -126,13 +126,13 @@ describe("createToolGateway", () => {
     });
     const [hog, other] = [serverOf("hog"), serverOf("other")];
     const calls = [call(hog), call(hog)];
-    await vi.waitFor(() => expect(ends).toHaveLength(2));
+    await expect.poll(() => ends).toHaveLength(2);
     await expect(call(hog)).rejects.toMatchObject({
       reason: "busy",
       message: expect.stringContaining("tool server hog"),
     });
     calls.push(call(other), call(other));
-    await vi.waitFor(() => expect(ends).toHaveLength(4));
+    await expect.poll(() => ends).toHaveLength(4);
     await expect(call(serverOf("third"))).rejects.toMatchObject({
       reason: "busy",
       message: expect.stringContaining("the tenant"),
@@ -162,7 +162,7 @@ describe("createToolGateway", () => {
     });
     for (const id of ["a", "b", "c"]) await call(serverOf(id));
     const held = [call(serverOf("a"), { waits: true }), call(serverOf("b"), { waits: true })];
-    await vi.waitFor(() => expect(ends).toHaveLength(2));
+    await expect.poll(() => ends).toHaveLength(2);
     run.mockClear();
     // two are in use and two are free: one more would leave the others fewer than it has
     const busy = { code: "resource_exhausted", reason: "busy", retryAfterMs: expect.any(Number) };
@@ -202,9 +202,9 @@ describe("createToolGateway", () => {
     const ends: (() => void)[] = [];
     const { call, opened } = setUp(() => new Promise((resolve) => ends.push(() => resolve(fine))));
     const old = call(serverOf("a"));
-    await vi.waitFor(() => expect(ends).toHaveLength(1));
+    await expect.poll(() => ends).toHaveLength(1);
     const next = call(serverOf("a", { version: 2 }));
-    await vi.waitFor(() => expect(ends).toHaveLength(2));
+    await expect.poll(() => ends).toHaveLength(2);
     expect(opened.map(({ isOpen }) => isOpen)).toEqual([true, true]);
     for (const end of ends) end();
     await Promise.all([old, next]);
@@ -219,7 +219,7 @@ describe("createToolGateway", () => {
     const target = { tenantId, server: serverOf("a") };
     const left = gateway.refresh(target, leaving);
     const stayed = gateway.refresh(target, { signal });
-    await vi.waitFor(() => expect(writeCheck).toHaveBeenCalledOnce());
+    await expect.poll(() => writeCheck).toHaveBeenCalledOnce();
     leaving.abort();
     await expect(left).rejects.toMatchObject({ code: "cancelled" });
     written.resolve();

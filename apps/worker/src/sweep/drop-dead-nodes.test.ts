@@ -56,7 +56,7 @@ async function run(
     },
     end.signal,
   );
-  await vi.waitFor(() => expect(until(asked, surveys)).toBe(true), { timeout: 5_000, interval: 5 });
+  await vi.waitFor(() => expect(until(asked, surveys)).toBe(true), { timeout: 30_000, interval: 5 });
   const text = await all.metricsText();
   end.abort();
   await running;
