@@ -43,8 +43,8 @@ export interface DeliveryAsked {
 
 export interface DeliveryStore {
   /**
-   * In order of `seq` for each agent, at most `limit` frames an agent, nothing after a MiB of messages, and of all together
-   * a bounded amount of what tasks depend on.
+   * In order of `seq` for each agent, at most `limit` frames an agent, nothing after a MiB of messages and inputs, and of all
+   * together a bounded amount of what tasks depend on.
    */
   findFrames(agents: readonly DeliveryAsked[], limit: number): Promise<readonly DeliveryFrame[]>;
 }
