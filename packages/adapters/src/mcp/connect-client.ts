@@ -8,7 +8,6 @@ import { toMcpError } from "./mcp-error.ts";
 export interface ConnectOptions {
   /** Named in errors. */
   readonly server: string;
-  readonly clientVersion: string;
   readonly hide: HideSecrets;
   /** Without asking for the newer generation first: what is known to be old need not be asked. */
   readonly isLegacy: boolean;
@@ -38,9 +37,9 @@ export async function connectClient(
   ends: TransportEnds,
   options: ConnectOptions,
 ): Promise<OpenedClient> {
-  const { server, clientVersion, hide, isLegacy, probeTimeoutMs, signal } = options;
+  const { server, hide, isLegacy, probeTimeoutMs, signal } = options;
   const client = new Client(
-    { name: "devmesh", version: clientVersion },
+    { name: "devmesh", version: "0" },
     {
       capabilities: {},
       inputRequired: { autoFulfill: false },
