@@ -14,7 +14,7 @@ export function checkStanding(entry: LedgerEntry | undefined, operation: AgentOp
     return refuse(
       new AppError(
         "not_found",
-        `no assignment ${operation.assignmentId} of this agent: it has an id beside that of its task`,
+        `no assignment ${operation.assignmentId} of this agent: an assignment has an id of its own, which came with the task`,
       ),
     );
   }
