@@ -237,20 +237,24 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
     });
 
     test("that hangs ends with its time, and holds up no other", async () => {
-      const hanging = await register({ transport: stdio(), timeoutMs: 30_000 });
-      const order: string[] = [];
-      // the first call starts the program, which counts
-      expect((await execute(hanging.id, "echo", { text: "a" })).status).toBe(200);
-      const hangs = execute(hanging.id, "hang", {}, { timeoutMs: 2_000 }).finally(() => order.push("hang"));
+      const hanging = await register({ transport: stdio(), timeoutMs: 60_000 });
+      const inFlight = async (): Promise<number> =>
+        (await doors.ask("GET", `/tools/${hanging.id}/health`)).data.inFlight;
+      const hangs = execute(hanging.id, "hang");
+      await waitFor(async () => (await inFlight()) === 1, { what: "the call to be under way" });
       for (const id of [shared.id, hanging.id]) {
         expect((await execute(id, "echo", { text: "a" })).status).toBe(200);
-        order.push("echo");
       }
-      expect(await hangs).toMatchObject({ status: 504, error: { code: "deadline_exceeded" } });
-      expect(order).toEqual(["echo", "echo", "hang"]);
-      expect(await execute(hanging.id, "hang", {}, { timeoutMs: 50 })).toMatchObject({ status: 504 });
-      const over = await execute(hanging.id, "echo", { text: "a" }, { timeoutMs: 30_001 });
-      expect(over).toMatchObject({ status: 400, error: { message: expect.stringContaining("30000") } });
+      expect(await execute(hanging.id, "hang", {}, { timeoutMs: 50 })).toMatchObject({
+        status: 504,
+        error: { code: "deadline_exceeded" },
+      });
+      expect(await inFlight()).toBe(1);
+      const over = await execute(hanging.id, "echo", { text: "a" }, { timeoutMs: 60_001 });
+      expect(over).toMatchObject({ status: 400, error: { message: expect.stringContaining("60000") } });
+      // what is removed is closed, and ends what waits for it
+      await doors.ask("DELETE", `/tools/${hanging.id}`);
+      expect(await hangs).toMatchObject({ status: 503, error: { reason: "tool_crashed" } });
     });
 
     test("tells its progress", async () => {

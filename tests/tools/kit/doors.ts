@@ -13,6 +13,7 @@ import {
   waitFor,
 } from "@devmesh/testing";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { openFolder } from "./folder.ts";
 
 /** The REST API and a node of the MCP server, as processes on one database, with Valkey. */
 export interface Doors extends AsyncDisposable {
@@ -67,7 +68,16 @@ export async function openDoors(
   const database = stack.use(openPostgres({ url }));
   const pepper = randomBytes(24).toString("hex");
   const own = { DEVMESH_DATABASE_URL: url, DEVMESH_REDIS_URL: redisUrl, DEVMESH_PEPPER: pepper };
-  const common = { ...own, DEVMESH_LOG_LEVEL: "trace", DEVMESH_RATE_LIMIT_PER_SECOND: "0", NODE_ENV: "test", ...env };
+  // services that are killed leave the folders of their programs
+  const folder = stack.use(await openFolder());
+  const common = {
+    ...own,
+    TMPDIR: folder.path,
+    DEVMESH_LOG_LEVEL: "trace",
+    DEVMESH_RATE_LIMIT_PER_SECOND: "0",
+    NODE_ENV: "test",
+    ...env,
+  };
   const [rest, mcp] = await Promise.all([
     startService(stack, "rest-api", "DEVMESH_REST_PORT", { ...common, ...restEnv }),
     startService(stack, "mcp-server", "DEVMESH_MCP_PORT", common),
