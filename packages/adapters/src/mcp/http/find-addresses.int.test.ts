@@ -73,6 +73,5 @@ describe("askSystem", () => {
     for (const found of await Promise.all(Array.from({ length: 9 }, () => find("localhost")))) {
       expect(["127.0.0.1", "::1"]).toContain(found[0]?.address);
     }
-    await expect(find("no-such-host.invalid")).rejects.toMatchObject({ syscall: "getaddrinfo" });
   });
 });
