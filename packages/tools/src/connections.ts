@@ -1,6 +1,6 @@
 import { AppError, type TenantId, type ToolServerId } from "@devmesh/models";
-import { orAborted } from "./deadline.ts";
-import { closeLine, type Line, type OpenOptions, openLine } from "./line.ts";
+import { type Line, type OpenOptions, openLine } from "./line.ts";
+import { createLines } from "./lines.ts";
 import type { ToolConnection, ToolTarget } from "./ports.ts";
 import { createRestarts } from "./restarts.ts";
 
@@ -32,82 +32,40 @@ export interface Connections extends AsyncDisposable {
 
 /** Makes the connections; nothing is opened. */
 export function createConnections(options: ConnectionsOptions): Connections {
-  const lines = new Map<ToolServerId, Line>();
+  const lines = createLines(options.idleMs);
   const restarts = createRestarts();
-  const leaving = new Set<Promise<void>>();
   let isClosed = false;
 
   /** The line of a server as it is registered now: an older one, and one that broke, makes room for a new one. */
   function lineOf(target: ToolTarget): Line {
     const { id, version } = target.server;
-    const known = lines.get(id);
+    const known = lines.find(id);
     const isBroken = known?.connection?.isOpen === false;
     if (known?.version === version && !isBroken) return known;
     if (isBroken) restarts.noteEnd(id);
-    retire(id);
+    lines.retire(id);
     restarts.assertMayStart(id, version);
-    const crowded = findToRetire([...lines.values()], target.tenantId, options);
-    if (crowded !== undefined) retire(crowded);
+    const crowded = findToRetire(lines.all(), target.tenantId, options);
+    if (crowded !== undefined) lines.retire(crowded);
     const line = openLine(target, options, restarts);
-    lines.set(id, line);
-    line.ready.catch(() => {
-      if (lines.get(id) === line) lines.delete(id);
-    });
+    lines.add(line);
     return line;
   }
 
-  async function use<T>(
-    target: ToolTarget,
-    signal: AbortSignal,
-    call: (connection: ToolConnection) => Promise<T>,
-  ): Promise<T> {
-    if (isClosed) throw new AppError("unavailable", "the gateway is closed");
-    const line = lineOf(target);
-    lines.delete(line.serverId);
-    lines.set(line.serverId, line);
-    try {
-      return await useLine(line, signal, call);
-    } finally {
-      if (line.users === 0) rest(line);
-    }
-  }
-
-  function rest(line: Line): void {
-    if (lines.get(line.serverId) !== line) {
-      leave(line);
-      return;
-    }
-    line.idleTimer = setTimeout(() => retire(line.serverId), options.idleMs);
-    line.idleTimer.unref();
-  }
-
-  function retire(serverId: ToolServerId): void {
-    const line = lines.get(serverId);
-    if (line === undefined) return;
-    lines.delete(serverId);
-    if (line.users === 0) leave(line);
-  }
-
-  function leave(line: Line): void {
-    const closing = closeLine(line).finally(() => leaving.delete(closing));
-    leaving.add(closing);
-  }
-
   return {
-    use,
-    isConnected: (serverId) => lines.get(serverId)?.connection?.isOpen === true,
-    retire,
-    close: async (serverId) => {
-      const line = lines.get(serverId);
-      lines.delete(serverId);
-      restarts.forget(serverId);
-      if (line !== undefined) await closeLine(line);
+    async use(target, signal, call) {
+      if (isClosed) throw new AppError("unavailable", "the gateway is closed");
+      return lines.use(lineOf(target), signal, call);
     },
-    [Symbol.asyncDispose]: async () => {
+    isConnected: (serverId) => lines.find(serverId)?.connection?.isOpen === true,
+    retire: (serverId) => lines.retire(serverId),
+    async close(serverId) {
+      restarts.forget(serverId);
+      await lines.close(serverId);
+    },
+    async [Symbol.asyncDispose]() {
       isClosed = true;
-      const open = [...lines.values()];
-      lines.clear();
-      await Promise.all([...open.map(closeLine), ...leaving]);
+      await lines[Symbol.asyncDispose]();
     },
   };
 }
@@ -125,18 +83,4 @@ function findToRetire(
   const isTenantFull = own.length >= maxTenantConnections;
   if (!isTenantFull && lines.length < maxConnections) return undefined;
   return (isTenantFull ? own : lines).find((line) => line.users === 0)?.serverId;
-}
-
-async function useLine<T>(
-  line: Line,
-  signal: AbortSignal,
-  call: (connection: ToolConnection) => Promise<T>,
-): Promise<T> {
-  clearTimeout(line.idleTimer);
-  line.users += 1;
-  try {
-    return await call(await orAborted(line.ready, signal));
-  } finally {
-    line.users -= 1;
-  }
 }
