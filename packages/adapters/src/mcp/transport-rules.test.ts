@@ -22,7 +22,7 @@ describe("a way to a server", () => {
     program("npx"),
     program("/opt/tools/git"),
     address("https://tools.example/mcp"),
-    address("https://localhost/mcp"),
+    address("https://localhost.example/mcp"),
   ])("is let through as it is allowed, and where only a connection can tell: %j", (transport) => {
     expect(() => assertTransportAllowed(transport, rules)).not.toThrow();
   });
@@ -65,15 +65,19 @@ describe("a way to a server", () => {
     );
   });
 
-  test.each(["http://tools.example/", "https://127.0.0.1/", "https://[::ffff:169.254.169.254]/", "https://10.0.0.1/"])(
-    "is refused for the address %s",
-    (url) => {
-      expect(() => assertTransportAllowed(address(url), rules)).toThrow(
-        expect.objectContaining({
-          reason: "address_not_allowed",
-          details: [expect.objectContaining({ path: "transport.url" })],
-        }),
-      );
-    },
-  );
+  test.each([
+    "http://tools.example/",
+    "https://127.0.0.1/",
+    "https://[::ffff:169.254.169.254]/",
+    "https://10.0.0.1/",
+    "https://LOCALHOST./",
+    "https://a.localhost/",
+  ])("is refused for the address %s", (url) => {
+    expect(() => assertTransportAllowed(address(url), rules)).toThrow(
+      expect.objectContaining({
+        reason: "address_not_allowed",
+        details: [expect.objectContaining({ path: "transport.url" })],
+      }),
+    );
+  });
 });
