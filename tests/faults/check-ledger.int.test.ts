@@ -71,6 +71,7 @@ test.each<[string, () => Sql]>([
   ["a result that is not of the winning try", () => sql`update task set fence = fence + 1`],
   ["fences are not 1, 2, 3 and so on", () => sql`update task set fence = fence + 1`],
   ["a try that is open, or a slot that is taken", () => sql`update agent_slot set in_flight = 1`],
+  ["a try that was claimed under no key, or under two", () => sql`update agent set delivery = 'pull'`],
   ["seen at a commit", () => sql`update agent_slot set in_flight = 1`],
   ["seen at a commit", () => sql`update assignment set state = 'failed'`],
   ["seen at a commit", () => sql`update assignment set is_open = true`],

@@ -92,6 +92,15 @@ const checksOfTries: Readonly<Record<string, Sql>> = {
     select s.agent_id, s.in_flight, count(a.id) as open
     from agent_slot s left join assignment a on a.agent_id = s.agent_id and a.is_open
     group by s.agent_id having s.in_flight <> 0 or count(a.id) > 0`,
+  "a try that was claimed under no key, or under two": sql`
+    select a.id, a.task_id, count(k.assignment_id) as keys
+    from assignment a
+    join agent g on g.id = a.agent_id and g.delivery = 'pull'
+    left join (
+      select json_array_elements_text(response->'assignmentIds') as assignment_id
+      from idempotency_key where operation = 'tasks.claim'
+    ) k on k.assignment_id = a.id::text
+    group by a.id, a.task_id having count(k.assignment_id) <> 1`,
   "seen at a commit": sql`select what, at, details from fault.violation`,
 };
 
