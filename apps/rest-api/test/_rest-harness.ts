@@ -51,6 +51,8 @@ export interface RestHarness extends AsyncDisposable {
   readonly tenantId: TenantId;
   /** Connections that were asked to be closed. */
   readonly closed: { readonly connectionId: string; readonly code: number }[];
+  /** Agents of which other processes were told that they may claim something now. */
+  readonly claimants: AgentId[];
   /** Ends what waits, as the service's stop does. */
   stop(): void;
   createKey(options?: {
@@ -80,6 +82,7 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
   const keys = keyRepository(database);
   const stopping = new AbortController();
   const closed: { connectionId: string; code: number }[] = [];
+  const claimants: AgentId[] = [];
   stack.defer(() => stopping.abort());
   const waiters = stack.use(createTaskWaiters({ reads, logger, maxWatches: 100, recheckMs: 200 }));
   const engine = stack.use(
@@ -90,7 +93,7 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
         mailed: () => undefined,
         changed: (refs) => waiters.onChanged(refs.map(({ tenantId, taskId }) => ({ tenantId, taskId }))),
         due: () => undefined,
-        claimable: () => undefined,
+        claimable: ({ agents: told }) => void claimants.push(...told.map(({ agentId }) => agentId)),
       },
       outputSchemas: stack.use(openOutputSchemas({ timeoutMs: 20_000, maxWaiting: 100 })),
       newId,
@@ -190,6 +193,7 @@ export async function openRest(overrides: Partial<AppDeps> = {}): Promise<RestHa
     engine,
     tenantId,
     closed,
+    claimants,
     createKey,
     createTenant,
     assigned,

@@ -54,6 +54,25 @@ describe("the agent routes", () => {
     expect((await envelopeOf(changed)).data).toMatchObject({ load: { cpu: 0.5 }, metadata: { a: [1] } });
   });
 
+  test("what lets an agent that claims have more is told to where its claim waits; of others nobody is told", async () => {
+    const { id } = await agentRepository(rest.database).register(
+      rest.tenantId,
+      createUuidV7()() as AgentId,
+      { name: "puller", kind: "worker", capabilities: [{ name: "pull.it", level: 1 }], maxConcurrency: 1 },
+      { delivery: "pull", presenceMs: 60_000 },
+    );
+    const toldAfter = async (method: string, path: string, body?: object): Promise<readonly AgentId[]> => {
+      rest.claimants.length = 0;
+      expect((await rest.ask(method, path, body)).ok).toBe(true);
+      return [...rest.claimants];
+    };
+    expect(await toldAfter("POST", "/agents/puller/pause")).toEqual([]);
+    expect(await toldAfter("POST", "/agents/puller/resume")).toEqual([id]);
+    expect(await toldAfter("PATCH", "/agents/puller", { maxConcurrency: 2 })).toEqual([id]);
+    expect(await toldAfter("POST", "/agents", { ...registration, name: "puller" })).toEqual([id]);
+    expect(await toldAfter("PATCH", "/agents/reviewer-1", { maxConcurrency: 2 })).toEqual([]);
+  });
+
   test("draining gives back what was offered; revoking gives back all and closes the connection", async () => {
     const agentId = await rest.connectAgent("held", "hold.it");
     const offered = (await envelopeOf(await rest.ask("POST", "/tasks", { type: "hold.it" }))).data.id;
