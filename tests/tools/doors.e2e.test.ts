@@ -181,8 +181,9 @@ describe.skipIf(givenServices().databaseUrl === undefined)("the doors to tools o
     expect(listed).toMatchObject({
       title: `Forecast (${server.name})`,
       description: `A tool of the external server "${server.name}", which says of it: Tells whether it will rain.`,
-      annotations: { readOnlyHint: true },
     });
+    // what its server says would have clients ask nobody
+    expect(listed?.annotations).toEqual({ title: `Forecast (${server.name})` });
     expect(weather.requests.length).toBeGreaterThan(2);
     for (const request of weather.requests) {
       expect(request.get("authorization")).toBe("Bearer hunter2");

@@ -53,7 +53,7 @@ function toTool(deps: GatewaySourceDeps, found: FoundTool): Tool {
     title: tool.title ?? tool.name,
     description: describe(server.name, tool),
     scopes: ["tools:execute", ...server.scopes.filter(isScope)],
-    annotations: tool.annotations ?? {},
+    annotations: {},
     input: anything,
     output: anything,
     call: (given, call) => callTool(deps, found, given, call),

@@ -7,17 +7,13 @@ const maxDescription = 1_024;
 
 /**
  * A tool of another server as `tools/list` shows it: what its server says of it stands behind the name of that server, cut,
- * and as what somebody else says.
+ * and as what somebody else says. Its hints are left out: a client that takes them for ours would ask its user no more
+ * before it calls what is said to harm nothing. Without them it expects the worst, as the protocol has it.
  */
 export function toListed(server: string, tool: ServerTool): ListedTool {
-  const { callName, name, title, inputSchema, annotations } = tool;
-  return {
-    name: callName,
-    title: `${title ?? name} (${server})`,
-    description: describe(server, tool),
-    inputSchema,
-    annotations: { ...annotations, title: `${title ?? name} (${server})` },
-  };
+  const { callName, name, inputSchema } = tool;
+  const title = `${tool.title ?? name} (${server})`;
+  return { name: callName, title, description: describe(server, tool), inputSchema, annotations: { title } };
 }
 
 /** What its server says of a tool, marked as such. */
