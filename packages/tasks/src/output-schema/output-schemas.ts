@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { AppError, maxJsonDepth } from "@devmesh/models";
 import { createTurns } from "./turns.ts";
@@ -162,8 +161,22 @@ async function hasComputed(worker: Worker, ms: number, signal: AbortSignal): Pro
   const until = performance.now() + Math.max(ms, startTimeoutMs);
   const before = await worker.cpuUsage();
   for (let leftMs = ms; leftMs > 0 && performance.now() < until; ) {
-    await delay(Math.max(leftMs, minPauseMs), undefined, { signal, ref: false });
+    await pause(Math.max(leftMs, minPauseMs), signal);
     const { user, system } = await worker.cpuUsage(before);
     leftMs = ms - (user + system) / 1_000;
+  }
+}
+
+/** Keeps no process alive. Rejects when `signal` aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, ms).unref();
+  signal.addEventListener("abort", over.reject, { once: true });
+  try {
+    await over.promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", over.reject);
   }
 }
