@@ -125,8 +125,8 @@ export {
   type ServerTool,
   type ToolSummary,
 } from "./tools/external-tool-repository.ts";
-export { type ToolCallRepository, toolCallRepository } from "./tools/tool-call-repository.ts";
 export { sealedSecrets } from "./tools/sealed-secrets.ts";
+export { type ToolCallRepository, toolCallRepository } from "./tools/tool-call-repository.ts";
 export { type DueServer, type ToolChecks, toolChecks } from "./tools/tool-checks.ts";
 export type { ToolServerStanding } from "./tools/tool-server-columns.ts";
 export { type ToolServerRepository, toolServerRepository } from "./tools/tool-server-repository.ts";
