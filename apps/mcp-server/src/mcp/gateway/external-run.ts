@@ -7,11 +7,11 @@ import { findTool, mayUseServer, type ToolInvocation } from "@devmesh/tools";
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import type { RunKind } from "../tasks/runs/run-kind.ts";
 import { toFailedResult } from "../tools/tool-result.ts";
-import type { TenantServers } from "./tenant-servers.ts";
+import type { ServersOfTenant, TenantServers } from "./tenant-servers.ts";
 
 /** What finding and calling tools of other servers stands on. */
 export interface ExternalToolDeps extends Pick<Tools, "externalTools" | "toolGateway"> {
-  readonly tenantServers: Pick<TenantServers, "of">;
+  readonly tenantServers: Pick<TenantServers, "of" | "ofNow">;
   readonly logger: Logger;
 }
 
@@ -23,14 +23,28 @@ export interface FoundTool {
 
 /** Finds a tool by the name that it is called by; undefined where the principal has none of that name. */
 export async function findExternalTool(
-  { tenantServers, externalTools, toolGateway }: Omit<ExternalToolDeps, "logger">,
+  deps: Omit<ExternalToolDeps, "logger">,
   principal: Principal,
+  callName: string,
+): Promise<FoundTool | undefined> {
+  if (splitToolName(callName) === undefined) return undefined;
+  const { tenantId } = principal;
+  const remembered = await deps.tenantServers.of(tenantId);
+  const found = await findAmong(deps, remembered, principal, callName);
+  if (found !== undefined) return found;
+  // one that was registered just now
+  const known = await deps.tenantServers.ofNow(tenantId);
+  return known === remembered ? undefined : findAmong(deps, known, principal, callName);
+}
+
+async function findAmong(
+  { externalTools, toolGateway }: Omit<ExternalToolDeps, "logger">,
+  { servers, tools }: ServersOfTenant,
+  { tenantId, scopes }: Principal,
   callName: string,
 ): Promise<FoundTool | undefined> {
   const parts = splitToolName(callName);
   if (parts === undefined) return undefined;
-  const { tenantId, scopes } = principal;
-  const { servers, tools } = await tenantServers.of(tenantId);
   const server = servers.find(({ name }) => name === parts.server);
   if (server === undefined || !mayUseServer(scopes, server)) return undefined;
   const listed = tools?.find((tool) => tool.callName === callName);

@@ -64,6 +64,17 @@ test("is asked once, until a change of the tenant's tools is told, or it is old"
   expect(state.looks).toBe(looks + 1);
 });
 
+test("is asked again by who misses something, once a second", async () => {
+  const { state, remembered } = await given();
+  await using _ = remembered;
+  await remembered.of(tenantId);
+  await remembered.ofNow(tenantId);
+  expect(state.looks).toBe(1);
+  state.nowMs = 1_000;
+  await Promise.all([remembered.ofNow(tenantId), remembered.ofNow(tenantId), remembered.of(tenantId)]);
+  expect(state.looks).toBe(2);
+});
+
 test("closes what is open to servers that are called no more", async () => {
   const { state, remembered, tell } = await given();
   state.servers = [server("one"), server("two")];

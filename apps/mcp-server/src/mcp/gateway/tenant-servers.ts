@@ -14,6 +14,8 @@ export interface ServersOfTenant {
 /** What a node remembers of tenants' servers. */
 export interface TenantServers extends AsyncDisposable {
   of(tenantId: TenantId): Promise<ServersOfTenant>;
+  /** For who misses something: what was read within the last second. A hint may be late, or lost. */
+  ofNow(tenantId: TenantId): Promise<ServersOfTenant>;
 }
 
 export interface TenantServersDeps {
@@ -35,6 +37,8 @@ interface Remembered {
 
 /** What no hint told of is found out after so long. */
 const maxAgeMs = 30_000;
+/** Who asks for what there is not, again and again, has it looked for so often. */
+const missAgeMs = 1_000;
 const maxTenants = 1_000;
 /** Of what is listed of one tenant, as JSON: a model reads it all. Judgement. */
 const maxListedBytes = 262_144;
@@ -64,6 +68,11 @@ export async function openTenantServers(deps: TenantServersDeps): Promise<Tenant
     await Promise.all(gone.map(({ id }) => toolGateway.forget(id)));
   }
 
+  function notOlderThan(ageMs: number, tenantId: TenantId): Promise<ServersOfTenant> {
+    const known = remembered.get(tenantId);
+    return known !== undefined && now() - known.since < ageMs ? known.found : load(tenantId);
+  }
+
   const end = await hints.onMcpChanges((changes) => {
     for (const change of changes) {
       if (change.list !== "tools") continue;
@@ -78,10 +87,8 @@ export async function openTenantServers(deps: TenantServersDeps): Promise<Tenant
   });
 
   return {
-    of(tenantId) {
-      const known = remembered.get(tenantId);
-      return known !== undefined && now() - known.since < maxAgeMs ? known.found : load(tenantId);
-    },
+    of: (tenantId) => notOlderThan(maxAgeMs, tenantId),
+    ofNow: (tenantId) => notOlderThan(missAgeMs, tenantId),
     async [Symbol.asyncDispose]() {
       await end();
       await Promise.all(leaving);
