@@ -151,15 +151,15 @@ test("what died of both kinds is seen, redriven one by one and in bulk, stopped,
   });
   const tookMs = performance.now() - startedAt;
   expect(tookMs).toBeGreaterThan(1_700);
-  expect(tookMs).toBeLessThan(30_000);
-  expect(seen.size).toBeGreaterThan(2);
+  expect(tookMs).toBeLessThan(5_000);
+  expect(seen.size).toBeGreaterThan(4);
   expect((await ask(fleet, "GET", job)).data).toMatchObject({ done: 50, failed: 0, skipped: 0 });
   await waitFor(
     async () => (await ask(fleet, "GET", "/tasks?type=break&state=completed&limit=200")).data.length === 51,
   );
   expect(await letters(fleet)).toEqual([]);
 
-  // stopped long before it is through
+  // stopped within a second
   isBroken = true;
   await ask(fleet, "POST", "/tasks/batch", { tasks });
   await waitFor(async () => (await letters(fleet, "?limit=200")).length === 50);
@@ -167,8 +167,8 @@ test("what died of both kinds is seen, redriven one by one and in bulk, stopped,
   const slowJob = `/dlq/redrives/${slow.data.id}`;
   await waitFor(async () => (await ask(fleet, "GET", slowJob)).data.done > 2);
   await ask(fleet, "POST", `${slowJob}/stop`);
-  await waitFor(async () => (await ask(fleet, "GET", slowJob)).data.state === "stopped");
-  expect((await ask(fleet, "GET", slowJob)).data.done).toBeLessThan(50);
+  await waitFor(async () => (await ask(fleet, "GET", slowJob)).data.state === "stopped", { timeoutMs: 1_000 });
+  expect((await ask(fleet, "GET", slowJob)).data.done).toBeLessThan(15);
   await waitFor(async () => (await letters(fleet, "?limit=200")).length === 50);
   expect((await ask(fleet, "DELETE", "/dlq?type=break")).data.purged).toBe(50);
   expect(await letters(fleet)).toEqual([]);

@@ -12,8 +12,7 @@ const times = {
   DEVMESH_LEASE_MS: "20000",
   DEVMESH_HEARTBEAT_MS: "1000",
 };
-/** Thrice what follows, for a machine that is busy. */
-const dropWithinMs = (3 * maxDropMs) / shrink;
+const dropWithinMs = maxDropMs / shrink;
 const { leaseMs } = nodeTimes(15_000 / shrink);
 /** Tasks in a row, however long that takes a busy machine. */
 const leastFlow = 8;

@@ -335,7 +335,9 @@ describeEachDriver("delegation", (database) => {
       );
       level = await Promise.all(ids.slice(0, 4).map((id) => accepted(mesh, id)));
     }
+    const before = performance.now();
     await mesh.engine.cancel({ tenantId: mesh.tenantId, taskId: root.taskId }, "test");
+    const tookMs = performance.now() - before;
     const states = await run<{ state: string; n: number; commits: number }>(
       database(),
       sql`
@@ -343,6 +345,7 @@ describeEachDriver("delegation", (database) => {
       from task where tenant_id = ${mesh.tenantId} group by state`,
     );
     expect(states).toEqual([{ state: "cancelled", n: 1_016, commits: 1 }]);
+    expect(tookMs).toBeLessThan(2_000);
     for (const agent of agents) expect(await slots(database(), agent)).toEqual({ inFlight: 0, awaited: 0 });
   });
 });
