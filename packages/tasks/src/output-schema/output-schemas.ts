@@ -143,7 +143,9 @@ async function askThread(
 ): Promise<readonly SchemaProblem[]> {
   const [late, answered] = [new AbortController(), new AbortController()];
   const answer = once(worker, "message", { signal: late.signal });
-  const isOver = hasComputed(worker, timeoutMs, answered.signal);
+  // a thread that gets no core, or answers no questions of what it has computed, is not waited for either
+  const isLate = pause(Math.max(timeoutMs, startTimeoutMs), answered.signal);
+  const isOver = Promise.race([hasComputed(worker, timeoutMs, answered.signal), isLate]);
   void isOver.catch(() => undefined).then(() => late.abort());
   worker.postMessage({ schema, value });
   try {
@@ -156,11 +158,10 @@ async function askThread(
   }
 }
 
-/** Resolves once the thread has computed for so long, or is so late that it will not; rejects when `signal` aborts. */
+/** Resolves once the thread has computed for so long; rejects when `signal` aborts. */
 async function hasComputed(worker: Worker, ms: number, signal: AbortSignal): Promise<void> {
-  const until = performance.now() + Math.max(ms, startTimeoutMs);
   const before = await worker.cpuUsage();
-  for (let leftMs = ms; leftMs > 0 && performance.now() < until; ) {
+  for (let leftMs = ms; leftMs > 0; ) {
     await pause(Math.max(leftMs, minPauseMs), signal);
     const { user, system } = await worker.cpuUsage(before);
     leftMs = ms - (user + system) / 1_000;
