@@ -431,7 +431,10 @@ describeEachDriver("claims", (database) => {
     const taskId = await mesh.submit({ type: "work" });
     const standing = async () => (await taskReads(database()).laneStandings(mesh.tenantId, [taskId])).get(taskId);
     expect(await standing()).toMatchObject({ agents: 1, byReason: {}, unclaimed: 1 });
-    await read(database(), sql`update agent_slot set present_until = now() where agent_id = ${agentId}`);
+    await read(
+      database(),
+      sql`update agent_slot set present_until = now() - interval '1 second' where agent_id = ${agentId}`,
+    );
     expect(await standing()).toMatchObject({ byReason: { disconnected: 1 }, unclaimed: 0 });
   });
 

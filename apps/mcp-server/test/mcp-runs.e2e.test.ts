@@ -118,7 +118,7 @@ async function reaches(taskId: TaskId, state: Task["state"]): Promise<Task> {
 /** The lease of whoever holds a task has run out, and the sweep has seen it. */
 async function endLease(taskId: TaskId): Promise<void> {
   await mesh.database.query(sql`
-    update assignment set lease_until = now() - interval '1 second', check_at = now() where task_id = ${taskId}`);
+    update assignment set lease_until = now() - interval '1 second', check_at = now() - interval '1 second' where task_id = ${taskId}`);
   await mesh.engine.sweep();
 }
 
@@ -154,7 +154,7 @@ describe("a run", () => {
     });
     const taskId = await node.start("away", { isRepeatable: true });
     await reaches(taskId, "scheduled");
-    await mesh.database.query(sql`update task set wake_at = now() where id = ${taskId}`);
+    await mesh.database.query(sql`update task set wake_at = now() - interval '1 second' where id = ${taskId}`);
     await mesh.engine.sweep();
     expect((await reaches(taskId, "completed")).output).toEqual(text("back"));
   });
@@ -313,7 +313,9 @@ describe("a node that dies", () => {
 
   /** What waits for its next try need not wait any longer. */
   async function endDelay(taskId: TaskId): Promise<void> {
-    await mesh.database.query(sql`update task set wake_at = now() where id = ${taskId} and state = 'scheduled'`);
+    await mesh.database.query(
+      sql`update task set wake_at = now() - interval '1 second' where id = ${taskId} and state = 'scheduled'`,
+    );
     await mesh.engine.sweep();
   }
 
@@ -458,7 +460,7 @@ describe("a run whose caller's key", () => {
   test("was revoked, or has expired, before it began fails for good, and so does its retry", async () => {
     const [revoked, expired] = [await submitted("tell"), await submitted("tell")];
     await mesh.revokeKey(revoked.key);
-    await change(expired.key, sql`expires_at = now()`);
+    await change(expired.key, sql`expires_at = now() - interval '1 second'`);
     await using _node = await openNode([tell]);
     expect((await reaches(revoked.taskId, "failed")).error).toEqual(ended("was revoked"));
     expect((await reaches(expired.taskId, "failed")).error).toEqual(ended("expired at"));

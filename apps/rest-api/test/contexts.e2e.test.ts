@@ -67,8 +67,8 @@ const backdate = (id: string, column: "expires_at" | "upload_until"): Promise<un
   rest.database.queryAs(
     { role: "devmesh_engine" },
     column === "expires_at"
-      ? sql`update context set expires_at = now() where id = ${id}`
-      : sql`update context set upload_until = now() where id = ${id}`,
+      ? sql`update context set expires_at = now() - interval '1 second' where id = ${id}`
+      : sql`update context set upload_until = now() - interval '1 second' where id = ${id}`,
   );
 
 describe("an upload", () => {

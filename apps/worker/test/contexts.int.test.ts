@@ -170,7 +170,7 @@ describe.skipIf(databaseUrl === "")("contexts in the worker", () => {
     await startWorker();
     worker?.nudge();
     expect(await find(id)).toMatchObject({ summary: { state: "pending" } });
-    await asEngine(sql`update context set digest_at = now() where id = ${id}`);
+    await asEngine(sql`update context set digest_at = now() - interval '1 second' where id = ${id}`);
     await reach(id, ({ summary }) => summary.state === "done");
   });
 
@@ -181,7 +181,7 @@ describe.skipIf(databaseUrl === "")("contexts in the worker", () => {
     const waiting = await reach(id, ({ error }) => error !== undefined);
     expect(waiting).toMatchObject({ summary: { state: "pending" }, embedding: { state: "pending" } });
     isS3Away = false;
-    await asEngine(sql`update context set digest_at = now() where id = ${id}`);
+    await asEngine(sql`update context set digest_at = now() - interval '1 second' where id = ${id}`);
     const made = await reach(id, ({ summary }) => summary.state === "done");
     expect(made).not.toHaveProperty("error");
   });
@@ -211,11 +211,13 @@ describe.skipIf(databaseUrl === "")("contexts in the worker", () => {
     const { id } = await given(incident);
     await reach(id, ({ embedding }) => embedding.state === "done");
     isS3Away = true;
-    await asEngine(sql`update context set expires_at = now(), sweep_at = now() where id = ${id}`);
+    await asEngine(
+      sql`update context set expires_at = now() - interval '1 second', sweep_at = now() - interval '1 second' where id = ${id}`,
+    );
     await reach(id, ({ state, summary }) => state === "expired" && summary.text === undefined);
     expect(await objects.head(contextKey({ tenantId, id }))).toBeDefined();
     isS3Away = false;
-    await asEngine(sql`update context set sweep_at = now() where id = ${id}`);
+    await asEngine(sql`update context set sweep_at = now() - interval '1 second' where id = ${id}`);
     const isGone = async (): Promise<boolean> => {
       worker?.nudge();
       return (await objects.head(contextKey({ tenantId, id }))) === undefined;
@@ -230,7 +232,7 @@ describe.skipIf(databaseUrl === "")("contexts in the worker", () => {
     const abandoned = await given(incident);
     await contextRepository(database).delete(tenantId, deleted.id);
     await asEngine(sql`
-      update context set state = 'uploading', upload_until = now(), sweep_at = now() where id = ${abandoned.id}`);
+      update context set state = 'uploading', upload_until = now() - interval '1 second', sweep_at = now() - interval '1 second' where id = ${abandoned.id}`);
     await startWorker();
     for (const { id } of [deleted, abandoned]) {
       const isGone = async (): Promise<boolean> => (await objects.head(contextKey({ tenantId, id }))) === undefined;

@@ -63,7 +63,7 @@ describe("an import", () => {
     const claimed = await imports.claim("00000000-0000-7000-8000-000000000001", 60_000);
     if (claimed === undefined) throw new Error("nothing to claim");
     expect(await imports.claim("00000000-0000-7000-8000-000000000002", 60_000)).toBeUndefined();
-    await run(sql`update import_job set due_at = now() where id = ${id}`);
+    await run(sql`update import_job set due_at = now() - interval '1 second' where id = ${id}`);
     await startWorker();
     const job = await over(collection, id);
     expect(job).toMatchObject({ state: "completed", counts: { created: 1_000, updated: 0, unchanged: 0 } });

@@ -225,7 +225,9 @@ function describePulling(open: OpenDatabase): void {
     expect(await pull.readInbox(ref, { limit: 10 })).toEqual({ frames: [], ackedSeq: 0 });
     await deposit([agent.id], '{"n":1}');
     await deposit([agent.id], '{"n":2}', 1);
-    await run(sql`update mailbox set expires_at = now() where agent_id = ${agent.id} and expires_at is not null`);
+    await run(
+      sql`update mailbox set expires_at = now() - interval '1 second' where agent_id = ${agent.id} and expires_at is not null`,
+    );
     await deposit([agent.id, (await register("beside")).id], `{"n":3,"text":"${"x".repeat(2_000)}"}`);
     const inbox = await pull.readInbox(ref, { limit: 10 });
     expect(inbox?.frames.map(({ seq, type, payload }) => [seq, type, payload["n"]])).toEqual([

@@ -113,7 +113,10 @@ function describeContexts(open: OpenDatabase): void {
     const ids: ContextId[] = [];
     for (const name of ["a", "b", "c"]) ids.push((await create({ name })).id);
     await backdate(ids[0] ?? newUuid(), sql`created_at = now() - interval '2 hours', state = 'ready'`);
-    await backdate(ids[1] ?? newUuid(), sql`created_at = now() - interval '1 hour', expires_at = now()`);
+    await backdate(
+      ids[1] ?? newUuid(),
+      sql`created_at = now() - interval '1 hour', expires_at = now() - interval '1 second'`,
+    );
     const list = contextRepository(database).list;
     const names = async (asked: Partial<Parameters<typeof list>[1]>): Promise<readonly string[]> =>
       (await list(tenantId, { limit: 10, after: undefined, ...asked })).map(({ name }) => name);
@@ -126,10 +129,10 @@ function describeContexts(open: OpenDatabase): void {
 
   test("is expired at its time, whether the sweep came by or not, and can't be completed any more", async () => {
     const { id } = await createReady();
-    await backdate(id, sql`expires_at = now()`);
+    await backdate(id, sql`expires_at = now() - interval '1 second'`);
     expect(await find(id)).toMatchObject({ state: "expired" });
     const late = await create();
-    await backdate(late.id, sql`upload_until = now()`);
+    await backdate(late.id, sql`upload_until = now() - interval '1 second'`);
     expect(await contextRepository(database).complete(tenantId, late.id, '"1"')).toMatchObject({ state: "expired" });
   });
 
@@ -137,7 +140,7 @@ function describeContexts(open: OpenDatabase): void {
     const ready = await createReady();
     const uploading = await create();
     const expired = await createReady();
-    await backdate(expired.id, sql`expires_at = now()`);
+    await backdate(expired.id, sql`expires_at = now() - interval '1 second'`);
     const deleted = await createReady();
     await contextRepository(database).delete(tenantId, deleted.id);
     const other = await givenTenant(database);
@@ -172,7 +175,7 @@ function describeContexts(open: OpenDatabase): void {
     const first = [...claims, ...others];
     expect(first).toMatchObject([{ tenantId, id, tries: 1, wantsSummary: true, wantsEmbedding: true, size: 12 }]);
     expect(await digests.claim(10, 60_000)).toEqual([]);
-    await backdate(id, sql`digest_at = now()`);
+    await backdate(id, sql`digest_at = now() - interval '1 second'`);
     const second = await claimOne();
     expect(second.tries).toBe(2);
     const documentIds = [newUuid<DocumentId>(), newUuid<DocumentId>(), newUuid<DocumentId>()];
@@ -202,7 +205,7 @@ function describeContexts(open: OpenDatabase): void {
       error,
     });
     expect(await digests.claim(10, 60_000)).toEqual([]);
-    await backdate(id, sql`digest_at = now()`);
+    await backdate(id, sql`digest_at = now() - interval '1 second'`);
     const again = await claimOne();
     expect(again).toMatchObject({ tries: 2, wantsSummary: true, wantsEmbedding: false });
     await digests.settle(again, { error });
@@ -215,8 +218,14 @@ function describeContexts(open: OpenDatabase): void {
     const abandoned = await create();
     const deleted = await createReady();
     const kept = await createReady();
-    await backdate(expired.id, sql`expires_at = now(), sweep_at = now(), digest_tries = 1, summary = 'text'`);
-    await backdate(abandoned.id, sql`upload_until = now(), sweep_at = now()`);
+    await backdate(
+      expired.id,
+      sql`expires_at = now() - interval '1 second', sweep_at = now() - interval '1 second', digest_tries = 1, summary = 'text'`,
+    );
+    await backdate(
+      abandoned.id,
+      sql`upload_until = now() - interval '1 second', sweep_at = now() - interval '1 second'`,
+    );
     await contextRepository(database).delete(tenantId, deleted.id);
     const claims = await removals.claim(10, 60_000);
     expect(new Map(claims.map(({ id, wasClaimed }) => [id, wasClaimed]))).toEqual(
@@ -234,7 +243,7 @@ function describeContexts(open: OpenDatabase): void {
     expect(await find(kept.id)).toMatchObject({ state: "ready" });
     // an upload that was under way may have ended: removed once more, and then the rows go
     await asEngine(sql`
-      update context set upload_until = now(), sweep_at = now(), removed_at = now() - interval '31 days'
+      update context set upload_until = now() - interval '1 second', sweep_at = now() - interval '1 second', removed_at = now() - interval '31 days'
       where id <> ${kept.id}`);
     const again = await removals.claim(10, 60_000);
     expect(again).toHaveLength(3);
@@ -251,7 +260,7 @@ function describeContexts(open: OpenDatabase): void {
     expect(await contextDigests(database).settle(claim, { summary: "s", documentIds: [] })).toBe(true);
     expect(await contextRemovals(database).claim(10, 60_000)).toMatchObject([{ id, wasClaimed: true }]);
     const other = await createReady();
-    await backdate(other.id, sql`sweep_at = now()`);
+    await backdate(other.id, sql`sweep_at = now() - interval '1 second'`);
     expect(await contextDigests(database).claim(10, 60_000)).toEqual([]);
   });
 }

@@ -208,7 +208,7 @@ function describeDelivery(open: OpenDatabase): void {
     await cancel(agentId, 2, assignmentId);
     const asked = [{ tenantId: await givenTenant(database), agentId, afterSeq: 0, resume: false }];
     expect(await deliveryRepository(database).findFrames(asked, 10)).toEqual([]);
-    await run(sql`update mailbox set expires_at = now() where agent_id = ${agentId}`);
+    await run(sql`update mailbox set expires_at = now() - interval '1 second' where agent_id = ${agentId}`);
     expect(await framesOf(agentId, 0)).toEqual([]);
   });
 

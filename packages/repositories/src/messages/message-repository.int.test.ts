@@ -237,7 +237,9 @@ function describeMessages(open: OpenDatabase): void {
     await send(writer, { to: reader.name }, { ttlMs: 60_000, content: '"short"' });
     await send(writer, { to: reader.name }, { content: '"long"' });
     expect(await contentsOf(reader)).toEqual(["short", "long"]);
-    await database.query(sql`update mailbox set expires_at = now() where agent_id = ${reader.agentId} and seq = 1`);
+    await database.query(
+      sql`update mailbox set expires_at = now() - interval '1 second' where agent_id = ${reader.agentId} and seq = 1`,
+    );
     expect(await contentsOf(reader)).toEqual(["long"]);
     expect(await prune(database)).toBeGreaterThanOrEqual(1);
     const { rows } = await database.query(sql`select seq from mailbox where agent_id = ${reader.agentId}`);
@@ -275,7 +277,9 @@ function describeMessages(open: OpenDatabase): void {
     await setSize(reader, 2, 67_108_865 - bytes);
     expect(await send(writer, { to: reader.name }, { content })).toEqual({ kind: "full" });
     // nothing was acknowledged, and it was counted just now: not looked at again so soon
-    await database.query(sql`update mailbox set expires_at = now() where agent_id = ${reader.agentId} and seq = 1`);
+    await database.query(
+      sql`update mailbox set expires_at = now() - interval '1 second' where agent_id = ${reader.agentId} and seq = 1`,
+    );
     expect(await send(writer, { to: reader.name }, { content })).toEqual({ kind: "full" });
     await database.query(sql`
       update mailbox_size set counted_at = now() - interval '1 minute' where agent_id = ${reader.agentId}`);
