@@ -85,6 +85,17 @@ test("closes what is open to servers that are called no more", async () => {
   expect(state.forgotten).toEqual(["one"]);
 });
 
+test("closes it as well where it was read anew before the change was told", async () => {
+  const { state, remembered, tell } = await given();
+  await remembered.of(tenantId);
+  state.servers = [];
+  state.nowMs = 1_000;
+  await remembered.ofNow(tenantId);
+  tell([{ tenantId, list: "tools" }]);
+  await remembered[Symbol.asyncDispose]();
+  expect(state.forgotten).toEqual(["one"]);
+});
+
 test("has no list of tools where they are many, or large", async () => {
   const { state, remembered } = await given();
   expect((await remembered.of(tenantId)).tools).toEqual([tool("one")]);

@@ -49,7 +49,9 @@ export async function openTenantServers(deps: TenantServersDeps): Promise<Tenant
   const remembered = new Map<TenantId, Remembered>();
   const leaving = new Set<Promise<void>>();
 
+  /** Whoever has it read anew finds out which servers have gone: the hint may come later, or never. */
   function load(tenantId: TenantId): Promise<ServersOfTenant> {
+    const before = remembered.get(tenantId);
     const found = readServers(deps, tenantId);
     const entry = { since: now(), found };
     remembered.delete(tenantId);
@@ -59,13 +61,19 @@ export async function openTenantServers(deps: TenantServersDeps): Promise<Tenant
     found.catch(() => {
       if (remembered.get(tenantId) === entry) remembered.delete(tenantId);
     });
+    if (before !== undefined) closeGone(before.found, found);
     return found;
   }
 
-  async function closeGone(tenantId: TenantId, before: Remembered): Promise<void> {
-    const [{ servers: old }, { servers }] = await Promise.all([before.found, load(tenantId)]);
-    const gone = old.filter(({ id }) => servers.every((server) => server.id !== id));
-    await Promise.all(gone.map(({ id }) => toolGateway.forget(id)));
+  function closeGone(before: Promise<ServersOfTenant>, after: Promise<ServersOfTenant>): void {
+    const closing = Promise.all([before, after])
+      .then(async ([{ servers: old }, { servers }]) => {
+        const gone = old.filter(({ id }) => servers.every((server) => server.id !== id));
+        await Promise.all(gone.map(({ id }) => toolGateway.forget(id)));
+      })
+      .catch((err: unknown) => logger.info({ err }, "servers that are gone were not closed"))
+      .finally(() => leaving.delete(closing));
+    leaving.add(closing);
   }
 
   function notOlderThan(ageMs: number, tenantId: TenantId): Promise<ServersOfTenant> {
@@ -74,16 +82,7 @@ export async function openTenantServers(deps: TenantServersDeps): Promise<Tenant
   }
 
   const end = await hints.onMcpChanges((changes) => {
-    for (const change of changes) {
-      if (change.list !== "tools") continue;
-      const before = remembered.get(change.tenantId);
-      remembered.delete(change.tenantId);
-      if (before === undefined) continue;
-      const closing = closeGone(change.tenantId, before)
-        .catch((err: unknown) => logger.info({ err }, "servers that are gone were not closed"))
-        .finally(() => leaving.delete(closing));
-      leaving.add(closing);
-    }
+    for (const { list, tenantId } of changes) if (list === "tools" && remembered.has(tenantId)) void load(tenantId);
   });
 
   return {
