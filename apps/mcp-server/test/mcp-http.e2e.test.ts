@@ -86,10 +86,13 @@ describe("a request that is none", () => {
   });
 });
 
-test("what is no address is read of nobody", async () => {
-  const { response } = await request({ port: node.port, path: "/mcp/other", message: "{" });
-  expect(response.status).toBe(404);
-});
+test.each(["/mcp/other", "/mcp/", "/mcp//", "/mcp/%0A", "//mcp", "/MCP"])(
+  "what is no address is read of nobody: %s",
+  async (path) => {
+    const { response } = await request({ port: node.port, path, message: "{" });
+    expect(response.status).toBe(404);
+  },
+);
 
 describe("a caller", () => {
   test.each([

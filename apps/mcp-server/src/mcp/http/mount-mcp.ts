@@ -19,8 +19,8 @@ export function mountMcp(deps: EnterDeps & AnswerDeps): Hono<McpEnv> {
   mountDiscovery(app, deps);
   for (const path of ["/sse", "/mcp/sse", "/messages"]) app.all(path, () => refusal(noOldTransport()));
   app.options("/mcp", (c) => preflight(guard, c.req.raw.headers));
-  // what is no address is not let in, and not read either
-  app.all("/mcp/:rest{.+}", (c) => c.notFound());
+  // what is no address is not let in, and not read either, `/mcp/` among it: the SDK's app would read it
+  app.use("/mcp/*", async (c, next) => (c.req.path === "/mcp" ? next() : c.notFound()));
   app.use("/mcp", enterMcp(deps));
   app.route("/mcp", sdkApp(guard));
   app.all("/mcp", answerMcp(deps));
