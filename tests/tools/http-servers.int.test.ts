@@ -32,7 +32,10 @@ describe("an address as a tool server", () => {
     await using kit = openGateway();
     expect(textOf(await kit.call(httpServer(`http://localhost:${http.port}/mcp`), "echo"))).toBe("found");
     const unknown = kit.call(httpServer("http://no-such-host.invalid/mcp"), "echo");
-    await expect(unknown).rejects.toMatchObject({ code: "unavailable", reason: "tool_unreachable" });
+    await expect(unknown).rejects.toMatchObject({
+      ...{ code: "unavailable", reason: "tool_unreachable" },
+      message: expect.stringContaining("the address of tool server no-such-host.invalid can't be looked up: E"),
+    });
   });
 
   it("gets the headers of its registration, secrets among them, and no cookie or proxy of ours", async () => {

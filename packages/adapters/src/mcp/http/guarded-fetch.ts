@@ -119,9 +119,15 @@ function guardedLookup({ findAddresses, ...rules }: GuardedFetchOptions): Lookup
         else if (options.all === true) callback(null, [...allowed]);
         else callback(null, first.address, first.family);
       },
-      (error: NodeJS.ErrnoException) => callback(error, "", 0),
+      (cause: NodeJS.ErrnoException) => callback(notFound(hostname, cause), "", 0),
     );
   };
+}
+
+/** A name server that refuses, or is silent, must not be taken for the tool server. */
+function notFound(hostname: string, cause: NodeJS.ErrnoException): AppError {
+  const message = `the address of tool server ${hostname} can't be looked up: ${cause.code ?? cause.name}`;
+  return new AppError("unavailable", message, { reason: "tool_unreachable", cause });
 }
 
 function toFetchError(cause: Error, url: URL, signal: AbortSignal | null | undefined): Error {
