@@ -47,7 +47,7 @@ export function createGuards(createBreaker: (operation: string) => ToolBreaker, 
     const known = guards.get(id);
     if (known?.version === version) return known;
     forget(id);
-    dropIdle(guards, ({ places, breaker }) => isUnused(places) && breaker.state === "closed");
+    dropIdle(guards, ({ places, breaker }) => isUnused(places) && breaker.state === "closed", forget);
     const guard = makeGuard(target);
     guards.set(id, guard);
     return guard;
@@ -82,7 +82,7 @@ export function createGuards(createBreaker: (operation: string) => ToolBreaker, 
   function placesOf(tenantId: TenantId): Places {
     const known = tenants.get(tenantId);
     if (known !== undefined) return known;
-    dropIdle(tenants, isUnused);
+    dropIdle(tenants, isUnused, (id) => tenants.delete(id));
     const { maxTenantCalls: max, maxWaiting, maxWaitMs } = limits;
     const places = createPlaces({ what: "the tenant", max, maxWaiting, maxWaitMs });
     tenants.set(tenantId, places);
@@ -116,12 +116,16 @@ function isUnused(places: Places): boolean {
   return places.inFlight === 0 && places.waiting === 0;
 }
 
-/** Makes room for one more, if there is somebody who isn't used. */
-function dropIdle<Key, Value>(map: Map<Key, Value>, isIdle: (value: Value) => boolean): void {
+/** Makes room for one more, if there is somebody who isn't used: the first who is not, by `drop`. */
+function dropIdle<Key, Value>(
+  map: ReadonlyMap<Key, Value>,
+  isIdle: (value: Value) => boolean,
+  drop: (key: Key) => void,
+): void {
   if (map.size < maxKept) return;
   for (const [key, value] of map) {
     if (!isIdle(value)) continue;
-    map.delete(key);
+    drop(key);
     return;
   }
 }

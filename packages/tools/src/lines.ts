@@ -49,6 +49,8 @@ export function createLines(idleMs: number): Lines {
     add(line) {
       lines.set(line.serverId, line);
       line.ready.catch(() => {
+        // its time would be taken for that of the server's next line
+        clearTimeout(line.idleTimer);
         if (lines.get(line.serverId) === line) lines.delete(line.serverId);
       });
     },
