@@ -15,7 +15,7 @@ export interface KeepDeadLettersDeps extends Omit<RunRedriveDeps, "alone" | "sen
 }
 
 /** Without a nudge, and without a job under way. */
-const idleMs = 30_000;
+const idleMs = 60_000;
 const busyMs = 1_000;
 /** What SQS itself gave up is in the view after this at the latest. */
 const scanEveryMs = 60_000;

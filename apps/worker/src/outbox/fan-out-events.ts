@@ -22,8 +22,8 @@ export interface FanOutDeps {
 const perRound = 200;
 /** How long events gather. */
 const gatherMs = 50;
-/** Without a nudge it looks as often as this. */
-const idleMs = 30_000;
+/** Without a nudge it looks as often as this: the relay that nudges is in the same process. */
+const idleMs = 60_000;
 
 /**
  * Puts events into the mailboxes of their durable subscribers, until `signal` aborts. Run by one holder at a time, for the
