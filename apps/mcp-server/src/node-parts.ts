@@ -92,7 +92,7 @@ export function createNodeEngine(config: McpConfig, parts: NodeParts, tellNodes:
   });
   metrics.gauge({
     name: "devmesh_claims_open",
-    help: "Claims of tasks under way, most of them waiting for one.",
+    help: "Claims that wait for a task, or may.",
     read: () => engine.openClaims,
   });
   return engine;

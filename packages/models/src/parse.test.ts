@@ -85,4 +85,9 @@ describe("parseWith", () => {
     expect(error.details).toHaveLength(12);
     expect(JSON.stringify(error.details).length).toBeLessThan(4_000);
   });
+
+  test("cuts the name of an unknown field between characters", () => {
+    const error = refusalOf(() => parseWith(schema, { fence: 1, [`${"x".repeat(79)}😀`]: 1 }));
+    expect(error.details).toMatchObject([{ path: `${"x".repeat(79)}\ufffd` }]);
+  });
 });

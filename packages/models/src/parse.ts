@@ -32,7 +32,8 @@ function toProblems(issue: z.core.$ZodIssue, at: string): readonly FieldProblem[
   const path = pathOf(issue.path, at);
   const { message } = issue;
   if (issue.code !== "unrecognized_keys") return [{ path, message }];
-  return issue.keys.slice(0, maxUnknown).map((key) => ({ path: pathOf([key.slice(0, maxKeyLength)], path), message }));
+  const names = issue.keys.slice(0, maxUnknown).map((key) => key.slice(0, maxKeyLength).toWellFormed());
+  return names.map((name) => ({ path: pathOf([name], path), message }));
 }
 
 function pathOf(keys: readonly PropertyKey[], at: string): string {

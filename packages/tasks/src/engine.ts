@@ -86,7 +86,7 @@ export interface TaskEngine extends AsyncDisposable {
    * Never waits.
    */
   wakeClaims(scope: ClaimableScope): void;
-  /** How many claims of this process are under way, most of them waiting for a task. */
+  /** How many claims of this process wait for a task, or may: those that do not are not counted. */
   readonly openClaims: number;
   /** Answers the claims that wait here at once, with nothing, and lets no later one wait: the process is about to end. */
   stopWaiting(): void;

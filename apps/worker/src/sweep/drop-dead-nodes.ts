@@ -39,8 +39,8 @@ export function createNodeMetrics(metrics: Metrics): NodeMetrics {
 
 /**
  * Drops the connections of nodes whose lease ended, and notes which agents without a connection are silent for too long,
- * until `signal` aborts: it looks when the first of the leases would end. A node that stopped saying that it lives is looked at at once, and dropped if it has not renewed its lease for two
- * thirds of it: Redis' word alone drops nobody.
+ * until `signal` aborts: it looks when the first of the leases would end. A node that stopped saying that it lives is
+ * looked at at once, and dropped if it has not renewed its lease for two thirds of it: Redis' word alone drops nobody.
  */
 export async function dropDeadNodes(deps: DropDeadNodesDeps, signal: AbortSignal): Promise<void> {
   const { nodes, presence, times, metrics, logger, now } = deps;

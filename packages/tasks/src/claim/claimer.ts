@@ -11,7 +11,7 @@ import { type ClaimWaker, createClaimWaker } from "./claim-waker.ts";
 /** Carries out claims, and keeps those that wait. */
 export interface Claimer extends Pick<ClaimWaker, "wake">, AsyncDisposable {
   claim(asked: ClaimAsked): Promise<readonly ClaimedTask[]>;
-  /** How many claims are under way. */
+  /** How many claims wait, or may. */
   readonly size: number;
   /** Answers those that wait with what they have: nothing. Later claims do not wait. */
   stopWaiting(): void;
