@@ -107,6 +107,19 @@ describe("a caller", () => {
   });
 });
 
+test("a run that was told to end while its key was looked up does not begin, nor go on", async () => {
+  await using bench = new Bench();
+  using caller = bench.open();
+  const ending = new AbortController();
+  const looking = caller.look(ending.signal);
+  ending.abort();
+  await expect(looking).rejects.toMatchObject({ code: "cancelled" });
+  bench.callers.noteSignedIn(taskId);
+  using signedIn = bench.open();
+  await expect(signedIn.look(ending.signal)).rejects.toMatchObject({ code: "cancelled" });
+  expect([caller.signal.aborted, signedIn.signal.aborted]).toEqual([false, false]);
+});
+
 describe("with fake timers", () => {
   afterEach(() => {
     vi.useRealTimers();

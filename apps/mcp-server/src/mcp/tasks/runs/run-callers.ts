@@ -14,7 +14,8 @@ export interface RunCaller extends Disposable {
    * Looks the key up, and resolves where the run may go on; again and again while the database is away, until `signal`
    * aborts.
    *
-   * @throws AppError `unauthenticated` where the key has ended, `permission_denied` where it allows the run no more.
+   * @throws AppError `unauthenticated` where the key has ended, `permission_denied` where it allows the run no more,
+   * `cancelled` where `signal` has aborted meanwhile.
    */
   look(signal: AbortSignal): Promise<void>;
 }
@@ -125,16 +126,16 @@ function createCaller({ principal: asked, isAllowed }: CallerAsked, { findKey, .
     },
     signal: ended.signal,
     async look(signal) {
-      if (isSignedIn) {
-        isSignedIn = false;
-        return;
-      }
+      const isKnown = isSignedIn;
+      isSignedIn = false;
       try {
-        await lookUp(signal);
+        if (!isKnown) await lookUp(signal);
       } catch (error) {
         if (isEnd(error)) ended.abort(error);
         throw error;
       }
+      // a look may last as long as the database is away, and the task be another node's by then
+      if (signal.aborted) throw new AppError("cancelled", "the run was told to end");
     },
     [Symbol.dispose]: opening.onDispose,
   };
