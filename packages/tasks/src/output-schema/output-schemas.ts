@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { AppError, maxJsonDepth } from "@devmesh/models";
 import { createTurns } from "./turns.ts";
 import type { SchemaProblem } from "./validate.ts";
+import type { Answered, Said } from "./validation-thread.ts";
 
 /** Checks schemas, and outputs against them. */
 export interface SchemaChecks {
@@ -85,11 +86,14 @@ export function openOutputSchemas(options: OutputSchemasOptions): OutputSchemas 
     void answer(thread, question);
   }
 
-  async function answer({ worker, ready }: Thread, question: Question): Promise<void> {
+  async function answer(asking: Thread, question: Question): Promise<void> {
+    const { worker } = asking;
     worker.ref();
     try {
-      await ready;
-      question.resolve(await askThread(worker, question, options.timeoutMs));
+      asking.last = await asking.last;
+      const answered = await askThread(worker, question, { before: asking.last, timeoutMs: options.timeoutMs });
+      asking.last = answered;
+      question.resolve(answered.problems);
     } catch (error) {
       await dropThread();
       question.resolve([{ path: "", message: error instanceof Error ? error.message : String(error) }]);
@@ -122,10 +126,10 @@ export function openOutputSchemas(options: OutputSchemasOptions): OutputSchemas 
   };
 }
 
-/** A thread, and when it has loaded the validator: only then does a question's time begin. */
 interface Thread {
   readonly worker: Worker;
-  readonly ready: Promise<unknown>;
+  /** What it said last, first that it has loaded the validator: only then does a question's time begin. */
+  last: Said | Promise<Said>;
 }
 
 function startThread(): Thread {
@@ -133,24 +137,25 @@ function startThread(): Thread {
   const worker = new Worker(threadFile, {
     resourceLimits: { maxOldGenerationSizeMb: 128, stackSizeMb: maxJsonDepth / 64 },
   });
-  return { worker, ready: once(worker, "message", { signal: AbortSignal.timeout(startTimeoutMs) }) };
+  const ready = once(worker, "message", { signal: AbortSignal.timeout(startTimeoutMs) });
+  return { worker, last: ready.then(([said]) => said) };
 }
 
 async function askThread(
   worker: Worker,
   { schema, value }: Question,
-  timeoutMs: number,
-): Promise<readonly SchemaProblem[]> {
+  { before, timeoutMs }: { readonly before: Said; readonly timeoutMs: number },
+): Promise<Answered> {
   const [late, answered] = [new AbortController(), new AbortController()];
   const answer = once(worker, "message", { signal: late.signal });
   // a thread that gets no core, or answers no questions of what it has computed, is not waited for either
   const isLate = pause(Math.max(timeoutMs, startTimeoutMs), answered.signal);
-  const isOver = Promise.race([hasComputed(worker, timeoutMs, answered.signal), isLate]);
+  const isOver = Promise.race([hasComputed(worker, { before, ms: timeoutMs }, answered.signal), isLate]);
   void isOver.catch(() => undefined).then(() => late.abort());
   worker.postMessage({ schema, value });
   try {
-    const [{ problems }] = await answer;
-    return problems;
+    const [said] = await answer;
+    return said;
   } catch (error) {
     throw late.signal.aborted ? new Error(`validation took longer than ${timeoutMs} ms`) : error;
   } finally {
@@ -158,12 +163,16 @@ async function askThread(
   }
 }
 
-/** Resolves once the thread has computed for so long; rejects when `signal` aborts. */
-async function hasComputed(worker: Worker, ms: number, signal: AbortSignal): Promise<void> {
-  const before = await worker.cpuUsage();
+/** Resolves once the thread has computed for so long since it said the last; rejects when `signal` aborts. */
+async function hasComputed(
+  worker: Worker,
+  { before: { computed }, ms }: { readonly before: Said; readonly ms: number },
+  signal: AbortSignal,
+): Promise<void> {
   for (let leftMs = ms; leftMs > 0; ) {
+    // most answer meanwhile, and are asked nothing
     await pause(Math.max(leftMs, minPauseMs), signal);
-    const { user, system } = await worker.cpuUsage(before);
+    const { user, system } = await worker.cpuUsage(computed);
     leftMs = ms - (user + system) / 1_000;
   }
 }
