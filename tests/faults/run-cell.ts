@@ -46,8 +46,8 @@ export interface CellReport {
 const defaultPerSecond = 25;
 /** Of each service. */
 const maxErrors = 5;
-/** Retries back off, passed-over agents wait, and the slowest look is every 30 s. As much again for a machine that is slow. */
-const settleMs = 150_000;
+/** Retries back off, passed-over agents wait, and the slowest look is every 30 s. */
+const settleMs = 75_000;
 
 /** Puts a load on the rig, disturbs it, lets it heal, and holds the ledger against what was promised. */
 export async function runCell(rig: Rig, cell: Cell, options: CellOptions): Promise<CellReport> {

@@ -23,7 +23,7 @@ export function testCells(cells: readonly Cell[]): void {
     };
     afterAll(leave);
 
-    test.each(cells)("$name", { timeout: 320_000 }, async (cell) => {
+    test.each(cells)("$name", { timeout: 240_000 }, async (cell) => {
       ground ??= { rig: await openRig(), loads: [] };
       const { rig, loads } = ground;
       let report: CellReport | undefined;
