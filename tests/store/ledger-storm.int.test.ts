@@ -81,8 +81,8 @@ async function storm(database: Database, gusts: readonly (readonly DeedAsked[])[
     await assertAddsUp(database, mesh.tenantId);
   }
   await assertNobodyWaitsInVain(database, mesh, agents);
-  await Promise.all(pullers.map((agentId) => claim(mesh, agentId, { max: 20 })));
-  // those who claim leave nothing that fits them while they have a free slot
+  await Promise.all(pullers.map((agentId) => claimAll(mesh, agentId)));
+  // those who claim until they get nothing leave nothing that fits them while they have a free slot
   const unclaimed = await read(
     database,
     sql`
@@ -136,6 +136,11 @@ async function claim(mesh: Mesh, agentId: AgentId, asked: Partial<ClaimAsked>): 
     expect(["busy", "idempotency_key_reused", "cancelled"]).toContain(error.reason ?? error.code);
     return [];
   });
+}
+
+/** A claim may give less than there is room for, while others take and give back. */
+async function claimAll(mesh: Mesh, agentId: AgentId): Promise<void> {
+  while ((await claim(mesh, agentId, { max: 20 })).length > 0);
 }
 
 function toWord(
